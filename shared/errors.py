@@ -1,0 +1,47 @@
+"""What can go wrong, by meaning; the edges decide how to say it."""
+
+from typing import Any
+
+
+class PersonaeError(Exception):
+    """An error that a caller may be told about; `details` must hold nothing secret."""
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class NotFound(PersonaeError):
+    """There is no such thing, or it is somebody else's."""
+
+
+class Conflict(PersonaeError):
+    """The request contradicts what is stored."""
+
+
+class Invalid(PersonaeError):
+    """The input is well-formed and wrong."""
+
+
+class Refused(PersonaeError):
+    """A rule forbids it: an outbound address, a file type, an open transaction."""
+
+
+class Unauthorized(PersonaeError):
+    """No identity, or one that is no longer valid."""
+
+
+class Forbidden(PersonaeError):
+    """A known identity without the scope."""
+
+
+class TooLarge(PersonaeError):
+    """The input is over a limit."""
+
+
+class Transient(PersonaeError):
+    """May succeed later: the only errors that are retried."""
+
+
+class Unavailable(Transient):
+    """A part that this needs is down."""

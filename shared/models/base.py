@@ -1,0 +1,173 @@
+"""What every table shares: names for constraints, times, ids, owners, and the life of work."""
+
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Identity,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    func,
+    text,
+)
+from sqlalchemy import Enum as SqlalchemyEnum
+from sqlalchemy import Uuid as SqlalchemyUuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+from shared.domain.lifecycle import RunStatus
+
+DEFAULT_OWNER = "default"
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """timestamptz that accepts ISO text and reads naive times as UTC, as the seeds' examples write them."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
+        """Coerce to an aware time."""
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if value is not None and value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value
+
+
+class Id(TypeDecorator[UUID]):
+    """uuid that accepts its text form, as the seeds' examples write it."""
+
+    impl = SqlalchemyUuid
+    cache_ok = True
+
+    def process_bind_param(self, value: UUID | str | None, dialect: Dialect) -> UUID | None:
+        """Coerce text; raises ValueError for text that is no UUID."""
+        return UUID(value) if isinstance(value, str) else value
+
+
+def enum_by_value(enum: type[Enum]) -> SqlalchemyEnum:
+    """Store an enum by its value, as text with a CHECK: adding a member is then an ordinary migration."""
+    return SqlalchemyEnum(
+        enum,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        name=enum.__name__.lower(),
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Base(DeclarativeBase):
+    """The declarative base; see NAMING for constraint names."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: Timestamp,
+        UUID: Id,
+        str: Text,
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+class Identified:
+    """A uuid key, there as soon as the object is made."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid(), sort_order=-10)
+
+    def __init__(self, **values: Any) -> None:
+        given = values.get("id")
+        values["id"] = UUID(given) if isinstance(given, str) else given or uuid4()
+        super().__init__(**values)
+
+
+class Timestamped:
+    """When the row was made and last changed, by the database's clock."""
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()
+    )
+
+
+class Owned:
+    """Whose row it is; queries filter by it through `queries.scope.owned`."""
+
+    owner_id: Mapped[str] = mapped_column(String(64), default=DEFAULT_OWNER, server_default=DEFAULT_OWNER, index=True)
+
+
+class Work(Base):
+    """A row of work: the columns of seed 004's RunStep, and what leases, fences and bells need.
+
+    `ready_at` NULL means blocked. Only `queries/work.py` changes `status` and the columns below it.
+    """
+
+    __abstract__ = True
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-10)
+    queue: Mapped[str] = mapped_column(String(32))
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    retries: Mapped[int] = mapped_column(default=3, server_default="3")
+    created_date: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+    status: Mapped[RunStatus] = mapped_column(
+        enum_by_value(RunStatus), default=RunStatus.PENDING, server_default=RunStatus.PENDING.value
+    )
+    status_date: Mapped[datetime | None]
+    status_message: Mapped[str | None]
+    status_meta: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    start_date: Mapped[datetime | None]
+    completed_date: Mapped[datetime | None]
+    ready_at: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(default=0, server_default="0")
+    retry: Mapped[int] = mapped_column(default=0, server_default="0")
+    crashes: Mapped[int] = mapped_column(default=0, server_default="0")
+    worker_id: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the last claim to the end; None until then (seed 004)."""
+        if self.start_date is None or self.completed_date is None:
+            return None
+        return (self.completed_date - self.start_date).total_seconds()
+
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return cls.work_table_args()
+
+    @classmethod
+    def work_table_args(cls) -> tuple[Any, ...]:
+        """The indexes that make a claim cost the same with 10² and 10⁶ rows; extend in a subclass's __table_args__."""
+        table = cls.__tablename__
+        return (
+            CheckConstraint("retries > 0", name="retries_positive"),
+            Index(
+                f"ix_{table}_runnable",
+                "queue",
+                text("priority DESC"),
+                "id",
+                postgresql_where=text("status = 'PENDING' AND ready_at IS NOT NULL"),
+            ),
+            Index(f"ix_{table}_backoff", "ready_at", postgresql_where=text("status = 'ERROR'")),
+            Index(f"ix_{table}_running", "id", postgresql_where=text("status = 'RUNNING'")),
+        )

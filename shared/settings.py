@@ -1,0 +1,113 @@
+"""Every setting, from the environment (prefix `PERSONAE_`), with the seeds' own names understood."""
+
+from functools import cache
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1 << 20
+
+
+def _named(name: str, *seed_names: str) -> AliasChoices:
+    return AliasChoices(f"PERSONAE_{name}", *seed_names)
+
+
+class Settings(BaseSettings):
+    """What an operator decides; see deploy/env.example for the same list in words."""
+
+    model_config = SettingsConfigDict(env_prefix="PERSONAE_", env_file=".env", extra="ignore", populate_by_name=True)
+
+    data_dir: Path = Path(".personae")
+    log_level: str = Field(default="INFO", validation_alias=_named("LOG_LEVEL", "LOG_LEVEL"))
+
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias=_named("DATABASE_URL", "DATABASE_URL", "DOC_DB_URL")
+    )
+    db_host: str | None = Field(default=None, validation_alias=_named("DB_HOST", "DB_HOST"))
+    db_port: int = Field(default=5432, validation_alias=_named("DB_PORT", "DB_PORT"))
+    db_name: str = Field(default="personae", validation_alias=_named("DB_NAME", "DB_NAME"))
+    db_user: str = Field(default="personae", validation_alias=_named("DB_USER", "DB_USER"))
+    db_password: SecretStr = Field(default=SecretStr(""), validation_alias=_named("DB_PASSWORD", "DB_PASSWORD"))
+    db_echo: bool = Field(default=False, validation_alias=_named("DB_ECHO", "DB_ECHO"))
+    db_pool_size: int = 5
+    db_max_overflow: int = 10
+    redis_url: SecretStr | None = Field(default=None, validation_alias=_named("REDIS_URL", "REDIS_URL"))
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 8000
+    gateway_workers: int = 2
+    gateway_threads: int = 256
+    max_body_bytes: int = MEBIBYTE
+    max_upload_bytes: int = 50 * MEBIBYTE
+    trust_proxy_headers: bool = Field(
+        default=False, validation_alias=_named("TRUST_PROXY_HEADERS", "AUTH_TRUST_PROXY_HEADERS")
+    )
+    outbound_allow: str = ""  # comma-separated hosts, host:port or networks that user-supplied URLs may reach
+    secret_key: SecretStr | None = None  # encrypts provider keys at rest
+
+    model_url: str = "http://127.0.0.1:8020/v1"  # the bundled model server, or any that speaks OpenAI
+    embedding_url: str | None = None  # defaults to model_url
+    embedding_api_key: SecretStr | None = None
+    embedding_model: str = "multilingual-e5-small"
+    embedding_batch: int = 16
+    chat_url: str | None = None  # defaults to model_url
+    chat_api_key: SecretStr | None = None
+    chat_model: str = "smollm2-135m-instruct"
+    chat_timeout: float = 300.0
+
+    lease_seconds: float = 20.0
+    renew_seconds: float = 5.0
+    sweep_seconds: float = 5.0
+    watch_seconds: float = 10.0
+    cancel_honour_seconds: float = 12.0
+    drain_seconds: float = 1.0
+    stop_grace_seconds: float = 5.0
+    bell_cap: int = 16
+    bell_expires: int = 300
+    breaker_seconds: float = 2.0
+    post_response_wait: float = 10.0
+
+    keep_idempotency_hours: int = 24
+    keep_worker_checkins_hours: int = 24
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _name_the_driver(cls, url: SecretStr | None) -> SecretStr | None:
+        """A bare `postgresql://` would mean psycopg 3 to SQLAlchemy 2.1."""
+        if url is None:
+            return None
+        scheme, _, rest = url.get_secret_value().partition("://")
+        if not scheme.startswith("postgres"):
+            raise ValueError(f"PERSONAE_DATABASE_URL must be a postgresql:// URL, not {scheme}://")
+        return SecretStr(f"postgresql+psycopg2://{rest}")
+
+    @model_validator(mode="after")
+    def _url_from_parts(self) -> Self:
+        if self.database_url is None and self.db_host is not None:
+            password = quote(self.db_password.get_secret_value(), safe="")
+            user = quote(self.db_user, safe="")
+            self.database_url = SecretStr(
+                f"postgresql+psycopg2://{user}:{password}@{self.db_host}:{self.db_port}/{self.db_name}"
+            )
+        return self
+
+    def require_database_url(self) -> str:
+        """Return the database's URL with its password, or say which variable to set."""
+        if self.database_url is None:
+            raise RuntimeError("no database: set PERSONAE_DATABASE_URL, or run `personae up` for the embedded one")
+        return self.database_url.get_secret_value()
+
+    def require_redis_url(self) -> str:
+        """Return the broker's URL with its password, or say which variable to set."""
+        if self.redis_url is None:
+            raise RuntimeError("no broker: set PERSONAE_REDIS_URL, or run `personae up` for the embedded one")
+        return self.redis_url.get_secret_value()
+
+
+@cache
+def get_settings() -> Settings:
+    """Read the environment once per process; tests call `get_settings.cache_clear()`."""
+    return Settings()
