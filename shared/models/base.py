@@ -103,9 +103,7 @@ class Timestamped:
     """When the row was made and last changed, by the database's clock."""
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    updated_at: Mapped[datetime] = mapped_column(
-        server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()
-    )
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
 
 
 class Owned:
@@ -152,7 +150,9 @@ class Work(Base):
         return (self.completed_date - self.start_date).total_seconds()
 
     @declared_attr.directive
+    @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
+        """The indexes of a work table, for a subclass that adds none of its own."""
         return cls.work_table_args()
 
     @classmethod

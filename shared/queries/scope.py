@@ -17,7 +17,7 @@ class Scope:
     owner_id: str
 
 
-def owned(model: type[Row], scope: Scope) -> Select[tuple[Row]]:
+def owned(model: type[Row], scope: Scope) -> Select[Row]:
     """Select the scope's rows of an owned table."""
     return select(model).where(model.owner_id == scope.owner_id)
 
