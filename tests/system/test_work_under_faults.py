@@ -86,7 +86,8 @@ def test_three_attempts_with_growing_delay_then_failed(site: Site) -> None:
     delays = []
     for attempt in (1, 2):
         row = site.until(id, lambda row, n=attempt: row.retry == n)
-        assert row.ready_at is not None and row.status_date is not None
+        assert row.ready_at is not None
+        assert row.status_date is not None
         delays.append((row.ready_at - row.status_date).total_seconds())
     site.until_ended([id])
     row = site.row(id)
@@ -222,7 +223,8 @@ def test_an_announced_cancel_stops_running_work_within_a_second(site: Site) -> N
     site.until_running(id)
     cancel(id, announce=True)
     row = site.until(id, lambda row: row.status is RunStatus.CANCELLED, 2)
-    assert row.completed_date is not None and row.cancel_requested_at is not None
+    assert row.completed_date is not None
+    assert row.cancel_requested_at is not None
     assert (row.completed_date - row.cancel_requested_at).total_seconds() < 1.0
     assert site.effects([id]) == {id: 1}  # what it had
 
