@@ -92,18 +92,28 @@ def _administrator(port: int):
 @pytest.fixture
 def new_database(postgres_port: int, template_database: str) -> Iterator[Callable[[], str]]:
     """Make databases with real commits, each a clone of the template; yields a function that returns a URL."""
+    yield from _databases(postgres_port, template_database)
+
+
+@pytest.fixture
+def empty_database(postgres_port: int) -> Iterator[Callable[[], str]]:
+    """Make databases without a table; yields a function that returns a URL."""
+    yield from _databases(postgres_port, "template0")
+
+
+def _databases(port: int, template: str) -> Iterator[Callable[[], str]]:
     made: list[str] = []
 
     def clone() -> str:
         name = f"test_{uuid4().hex[:12]}"
-        with _administrator(postgres_port) as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+        with _administrator(port) as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         made.append(name)
-        return url_of(postgres_port, name)
+        return url_of(port, name)
 
     yield clone
     db.close_engine()
-    with _administrator(postgres_port) as connection:
+    with _administrator(port) as connection:
         for name in made:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 

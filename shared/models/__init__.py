@@ -1,5 +1,66 @@
 """Every table; import from here so that the metadata is whole."""
 
-from shared.models.base import Base, Identified, Owned, Timestamped, Work
+from shared.models.base import Base, Identified, Numbered, Owned, Timestamped, Work
+from shared.models.conversations import Conversation, Message
+from shared.models.documents import Document, DocumentBatch, DocumentBytes, DocumentURI, DocumentURIHistory
+from shared.models.knowledge import Embedding, EmbeddingModel, EmbeddingState, KnowledgeChunk
+from shared.models.marketplace import DataSource, IngestionJob
+from shared.models.memory import ConversationMemory, MemoryWindow
+from shared.models.modules import Module
+from shared.models.people import Person, PersonaVersion, PersonData
+from shared.models.personas import Persona
+from shared.models.states import ConversationState
+from shared.models.turns import ModuleExecution, Turn, TurnTrace
+from shared.models.users import User
+from shared.models.workflows import (
+    ConfigSet,
+    ConfigSetItem,
+    LifecycleHistory,
+    RunGroup,
+    RunStep,
+    StepConfig,
+    WorkerCheckin,
+    WorkflowRun,
+)
 
-__all__ = ["Base", "Identified", "Owned", "Timestamped", "Work"]
+__all__ = [
+    "Base",
+    "ConfigSet",
+    "ConfigSetItem",
+    "Conversation",
+    "ConversationMemory",
+    "ConversationState",
+    "DataSource",
+    "Document",
+    "DocumentBatch",
+    "DocumentBytes",
+    "DocumentURI",
+    "DocumentURIHistory",
+    "Embedding",
+    "EmbeddingModel",
+    "EmbeddingState",
+    "Identified",
+    "IngestionJob",
+    "KnowledgeChunk",
+    "LifecycleHistory",
+    "MemoryWindow",
+    "Message",
+    "Module",
+    "ModuleExecution",
+    "Numbered",
+    "Owned",
+    "Person",
+    "PersonData",
+    "Persona",
+    "PersonaVersion",
+    "RunGroup",
+    "RunStep",
+    "StepConfig",
+    "Timestamped",
+    "Turn",
+    "TurnTrace",
+    "User",
+    "Work",
+    "WorkerCheckin",
+    "WorkflowRun",
+]

@@ -1,4 +1,4 @@
-"""What every table shares: names for constraints, times, ids, owners, and the life of work."""
+"""What tables share: names for constraints, times, ids, owners, progress, and the life of work."""
 
 from datetime import UTC, datetime
 from enum import Enum
@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy import Enum as SqlalchemyEnum
 from sqlalchemy import Uuid as SqlalchemyUuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 
 from shared.domain.lifecycle import RunStatus
 
@@ -83,9 +83,20 @@ class Base(DeclarativeBase):
         datetime: Timestamp,
         UUID: Id,
         str: Text,
-        dict[str, Any]: JSONB,
-        list[Any]: JSONB,
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[Any]: JSONB(none_as_null=True),
     }
+
+
+def json_object() -> MappedColumn[dict[str, Any]]:
+    """Declare a JSON column that is an empty object unless something is given."""
+    return mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+
+
+class Numbered:
+    """A bigint key counted by the database, as seed 004's tables have."""
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-10)
 
 
 class Identified:
@@ -102,6 +113,8 @@ class Identified:
 class Timestamped:
     """When the row was made and last changed, by the database's clock."""
 
+    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}  # both times outlive the session
+
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
 
@@ -112,7 +125,32 @@ class Owned:
     owner_id: Mapped[str] = mapped_column(String(64), default=DEFAULT_OWNER, server_default=DEFAULT_OWNER, index=True)
 
 
-class Work(Base):
+class Timed:
+    """Something that starts and ends."""
+
+    start_date: Mapped[datetime | None]
+    completed_date: Mapped[datetime | None]
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from start to end; None until it has ended (seed 004)."""
+        if self.start_date is None or self.completed_date is None:
+            return None
+        return (self.completed_date - self.start_date).total_seconds()
+
+
+class Progress(Timed):
+    """Something whose status is rolled up from, or tells about, work."""
+
+    status: Mapped[RunStatus] = mapped_column(
+        enum_by_value(RunStatus), default=RunStatus.PENDING, server_default=RunStatus.PENDING.value
+    )
+    status_date: Mapped[datetime | None]
+    status_message: Mapped[str | None]
+    status_meta: Mapped[dict[str, Any]] = json_object()
+
+
+class Work(Numbered, Progress, Base):
     """A row of work: the columns of seed 004's RunStep, and what leases, fences and bells need.
 
     `ready_at` NULL means blocked. Only `queries/work.py` changes `status` and the columns below it.
@@ -120,20 +158,11 @@ class Work(Base):
 
     __abstract__ = True
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-10)
     queue: Mapped[str] = mapped_column(String(32))
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
     retries: Mapped[int] = mapped_column(default=3, server_default="3")
     created_date: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
-    status: Mapped[RunStatus] = mapped_column(
-        enum_by_value(RunStatus), default=RunStatus.PENDING, server_default=RunStatus.PENDING.value
-    )
-    status_date: Mapped[datetime | None]
-    status_message: Mapped[str | None]
-    status_meta: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'::jsonb"))
-    start_date: Mapped[datetime | None]
-    completed_date: Mapped[datetime | None]
     ready_at: Mapped[datetime | None]
     fence: Mapped[int] = mapped_column(default=0, server_default="0")
     retry: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -141,13 +170,6 @@ class Work(Base):
     worker_id: Mapped[str | None] = mapped_column(String(200))
     lease_until: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
-
-    @property
-    def duration(self) -> float | None:
-        """Seconds from the last claim to the end; None until then (seed 004)."""
-        if self.start_date is None or self.completed_date is None:
-            return None
-        return (self.completed_date - self.start_date).total_seconds()
 
     @declared_attr.directive
     @classmethod

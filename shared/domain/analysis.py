@@ -1,0 +1,111 @@
+"""What a module's script calls, read from its syntax tree: comments, strings and like names count for nothing. Pure."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+CONTEXT = "ctx"
+AI_FUNCTIONS = frozenset({"generate", "reflect"})
+_HIGH, _MEDIUM = 6, 3
+
+
+def analyze(script: str | None) -> dict[str, Any]:
+    """Return seed 001's analysis of a script; one that cannot be read needs no AI and says why."""
+    try:
+        tree = ast.parse(script or "")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return _report([], script or "") | {
+            "estimated_complexity": "unknown",
+            "analysis_success": False,
+            "error_message": str(error),
+        }
+    nodes = list(ast.walk(tree))
+    return _report(nodes, script or "")
+
+
+def _report(nodes: list[ast.AST], script: str) -> dict[str, Any]:
+    used = sorted(set(_context_functions(nodes)))
+    ai = [name for name in used if name in AI_FUNCTIONS]
+    plugins = [name for name in used if name not in AI_FUNCTIONS]
+    lines = sum(1 for line in script.splitlines() if line.strip())
+    has_loops = _any(nodes, ast.For, ast.While)
+    has_conditionals = _any(nodes, ast.If)
+    return {
+        "requires_ai_inference": bool(ai),
+        "uses_generate": "generate" in ai,
+        "uses_reflect": "reflect" in ai,
+        "uses_other_plugins": bool(plugins),
+        "detected_functions": used,
+        "ai_function_calls": ai,
+        "plugin_function_calls": plugins,
+        "estimated_complexity": _complexity(lines, len(used), has_loops=has_loops, has_conditionals=has_conditionals),
+        "line_count": lines,
+        "function_count": len(used),
+        "has_loops": has_loops,
+        "has_conditionals": has_conditionals,
+        "analysis_success": True,
+        "error_message": None,
+    }
+
+
+def _any(nodes: list[ast.AST], *kinds: type[ast.AST]) -> bool:
+    return any(isinstance(node, kinds) for node in nodes)
+
+
+def _context_functions(nodes: list[ast.AST]) -> Iterator[str]:
+    """Yield every name taken from the context, called or only passed on: an alias is used later."""
+    contexts = _names_of_the_context(nodes)
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and _is_one_of(node.value, contexts):
+            yield node.attr
+        elif isinstance(node, ast.Call) and (name := _got_by_name(node, contexts)) is not None:
+            yield name
+
+
+def _names_of_the_context(nodes: list[ast.AST]) -> set[str]:
+    """Return `ctx` and every variable that is assigned it, through any number of steps."""
+    assignments = [pair for node in nodes for pair in _assignments(node)]
+    names = {CONTEXT}
+    while new := {target for target, value in assignments if value in names} - names:
+        names |= new
+    return names
+
+
+def _assignments(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield (target, source) of each plain `a = b`, `a: T = b` and `(a := b)` in a node."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
+        targets = [node.target]
+    value = getattr(node, "value", None)
+    if isinstance(value, ast.NamedExpr):
+        value = value.target
+    if isinstance(value, ast.Name):
+        yield from ((target.id, value.id) for target in targets if isinstance(target, ast.Name))
+
+
+def _is_one_of(node: ast.expr, names: set[str]) -> bool:
+    return isinstance(node, ast.Name) and node.id in names
+
+
+def _got_by_name(call: ast.Call, contexts: set[str]) -> str | None:
+    """Return the name in `getattr(ctx, "name")`, or None for any other call."""
+    if not (isinstance(call.func, ast.Name) and call.func.id == "getattr" and len(call.args) >= 2):
+        return None
+    holder, name = call.args[:2]
+    if _is_one_of(holder, contexts) and isinstance(name, ast.Constant) and isinstance(name.value, str):
+        return name.value
+    return None
+
+
+def _complexity(lines: int, calls: int, *, has_loops: bool, has_conditionals: bool) -> str:
+    score = _points(lines, (50, 20, 5)) + _points(calls, (10, 5, 2)) + 2 * has_loops + has_conditionals
+    if score >= _HIGH:
+        return "high"
+    return "medium" if score >= _MEDIUM else "low"
+
+
+def _points(value: int, limits: tuple[int, int, int]) -> int:
+    """Return 3, 2 or 1 for a value above the first, second or third limit, else 0."""
+    return next((points for points, limit in zip((3, 2, 1), limits, strict=True) if value > limit), 0)

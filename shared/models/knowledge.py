@@ -1,0 +1,124 @@
+"""Knowledge: searchable passages, and the vectors of their texts (seed 003 and ours)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    String,
+    cast,
+    event,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import REGCONFIG, TSVECTOR
+from sqlalchemy.orm import Mapped, Mapper, mapped_column
+
+from shared.domain.persona import CollectionType
+from shared.domain.text import content_hash, fold
+from shared.models.base import Base, Identified, Owned, Timestamped, enum_by_value
+
+DEFAULT_LANGUAGE = "simple"
+
+
+class EmbeddingState(StrEnum):
+    """The life of an embedding model: its index is built, it serves, it is kept no longer."""
+
+    BUILDING = "building"
+    SERVING = "serving"
+    RETIRED = "retired"
+
+
+class KnowledgeChunk(Identified, Timestamped, Owned, Base):
+    """A passage that can be found and cited.
+
+    With an `external_id` there is one row per owner, persona (or none) and source; without, always a new row.
+    `content_hash` leads to the embedding; it and `tsv` follow the text when written through the ORM.
+    """
+
+    __tablename__ = "knowledge_chunks"
+    __table_args__ = (
+        Index(
+            "uq_knowledge_chunks_external_id",
+            "owner_id",
+            "persona_id",
+            "source",
+            "external_id",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text("external_id IS NOT NULL"),
+        ),
+        CheckConstraint("start_offset <= end_offset", name="offsets_in_order"),
+        Index("ix_knowledge_chunks_tsv", "tsv", postgresql_using="gin"),
+        Index("ix_knowledge_chunks_persona_id_collection_type", "persona_id", "collection_type"),
+        Index("idx_knowledge_source", "source"),
+        Index("idx_knowledge_external_id", "external_id"),
+        Index("idx_knowledge_created", "created_at"),
+    )
+
+    persona_id: Mapped[UUID | None] = mapped_column(ForeignKey("personas.id", ondelete="CASCADE"))
+    collection_type: Mapped[CollectionType | None] = mapped_column(enum_by_value(CollectionType))
+    source: Mapped[str] = mapped_column(String(255))
+    external_id: Mapped[str | None] = mapped_column(String(500))
+    title: Mapped[str | None] = mapped_column(String(500))
+    content: Mapped[str]
+    chunk_metadata: Mapped[dict[str, Any] | None]
+    doc_hash: Mapped[str | None] = mapped_column(ForeignKey("document.hash", ondelete="CASCADE"), index=True)
+    position: Mapped[int | None]  # the passage's ordinal in its document
+    start_offset: Mapped[int | None]  # characters of the parsed document
+    end_offset: Mapped[int | None]
+    page: Mapped[int | None]
+    content_hash: Mapped[str] = mapped_column(String(64), index=True)
+    language: Mapped[str] = mapped_column(REGCONFIG, default=DEFAULT_LANGUAGE, server_default=DEFAULT_LANGUAGE)
+    tsv: Mapped[str] = mapped_column(TSVECTOR, deferred=True)
+
+
+def searchable(title: str | None, content: str, language: str) -> dict[str, str | ColumnElement[Any]]:
+    """Return the columns by which a passage is found; every statement that writes a text writes these too."""
+    folded = fold(f"{title}\n{content}" if title else content)
+    return {
+        "language": language,
+        "content_hash": content_hash(content),
+        "tsv": func.to_tsvector(cast(language, REGCONFIG), folded),
+    }
+
+
+@event.listens_for(KnowledgeChunk, "before_insert")
+@event.listens_for(KnowledgeChunk, "before_update")
+def _make_searchable(mapper: Mapper[KnowledgeChunk], connection: Connection, chunk: KnowledgeChunk) -> None:
+    for column, value in searchable(chunk.title, chunk.content, chunk.language or DEFAULT_LANGUAGE).items():
+        setattr(chunk, column, value)
+
+
+class EmbeddingModel(Base):
+    """A model whose vectors are kept."""
+
+    __tablename__ = "embedding_models"
+    __table_args__ = (CheckConstraint("dimensions > 0", name="dimensions_positive"),)
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    dimensions: Mapped[int]
+    state: Mapped[EmbeddingState] = mapped_column(
+        enum_by_value(EmbeddingState), default=EmbeddingState.BUILDING, server_default=EmbeddingState.BUILDING.value
+    )
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class Embedding(Base):
+    """One text's vector under one model: a text is embedded once for all who hold it."""
+
+    __tablename__ = "embeddings"
+
+    content_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model: Mapped[str] = mapped_column(ForeignKey("embedding_models.name", ondelete="CASCADE"), primary_key=True)
+    vector: Mapped[Any] = mapped_column(HALFVEC)  # no dimension: each model has its own
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -1,0 +1,65 @@
+"""Turns: a reply on its way, what it was made from, and the modules that run after it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.models.base import Base, Work, json_object
+
+INTERACTIVE = 5
+
+
+class Turn(Work):
+    """One reply to make: COMPLETED when the assistant's message is saved."""
+
+    __tablename__ = "turns"
+
+    queue: Mapped[str] = mapped_column(String(32), default="dialogue", server_default="dialogue")
+    priority: Mapped[int] = mapped_column(default=INTERACTIVE, server_default=str(INTERACTIVE))
+    conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    user_message_id: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
+    assistant_message_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("messages.id", ondelete="SET NULL"), index=True
+    )
+    options: Mapped[dict[str, Any]] = json_object()
+
+    @classmethod
+    def work_table_args(cls) -> tuple[Any, ...]:
+        """Add the order of a conversation's turns."""
+        return (*super().work_table_args(), Index("ix_turns_conversation_id_id", "conversation_id", "id"))
+
+
+class TurnTrace(Base):
+    """How a reply came about: prompts by stage, passages, timings, warnings."""
+
+    __tablename__ = "turn_traces"
+
+    turn_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    trace: Mapped[dict[str, Any]] = json_object()
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class ModuleExecution(Work):
+    """One run of a module after a reply or on demand; it keeps its variables, so a fork sees the state of its turn."""
+
+    __tablename__ = "module_executions"
+
+    queue: Mapped[str] = mapped_column(String(32), default="modules", server_default="modules")
+    turn_id: Mapped[int | None] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)
+    conversation_id: Mapped[UUID | None] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    module_id: Mapped[UUID] = mapped_column(ForeignKey("modules.id", ondelete="CASCADE"), index=True)
+    stage: Mapped[int | None]
+    variables: Mapped[dict[str, Any]] = json_object()
+    output: Mapped[str | None]
+
+    @classmethod
+    def work_table_args(cls) -> tuple[Any, ...]:
+        """Add that only stages 1 to 5 exist; no stage is a run on demand."""
+        return (*super().work_table_args(), CheckConstraint("stage BETWEEN 1 AND 5", name="stage_known"))
