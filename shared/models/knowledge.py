@@ -73,6 +73,7 @@ class KnowledgeChunk(Identified, Timestamped, Owned, Base):
     content: Mapped[str]
     chunk_metadata: Mapped[dict[str, Any] | None]
     doc_hash: Mapped[str | None] = mapped_column(ForeignKey("document.hash", ondelete="CASCADE"), index=True)
+    document_uri_id: Mapped[int | None] = mapped_column(ForeignKey("documenturi.id", ondelete="CASCADE"), index=True)
     position: Mapped[int | None]  # the passage's ordinal in its document
     start_offset: Mapped[int | None]  # characters of the parsed document
     end_offset: Mapped[int | None]
