@@ -281,6 +281,12 @@ def _create_workflows() -> None:
         sa.Column("start_date", TIME),
         sa.Column("completed_date", TIME),
     )
+    op.create_index(
+        "ix_workflowrun_unfinished",
+        "workflowrun",
+        ["run_group_id"],
+        postgresql_where=sa.text("status IN ('PENDING', 'RUNNING', 'ERROR')"),
+    )
     op.create_index("idx_workflowrun_status", "workflowrun", ["status", "batch_id"])
     op.create_table(
         "runstep",

@@ -30,7 +30,14 @@ class WorkflowRun(Numbered, Progress, Base):
     """One document's way through a workflow."""
 
     __tablename__ = "workflowrun"
-    __table_args__ = (Index("idx_workflowrun_status", "status", "batch_id"),)
+    __table_args__ = (
+        Index("idx_workflowrun_status", "status", "batch_id"),
+        Index(
+            "ix_workflowrun_unfinished",
+            "run_group_id",
+            postgresql_where=text("status IN ('PENDING', 'RUNNING', 'ERROR')"),
+        ),
+    )
 
     workflow_definition_id: Mapped[str] = mapped_column(String(255))
     run_group_id: Mapped[int] = mapped_column(ForeignKey("rungroup.id", ondelete="CASCADE"), index=True)
