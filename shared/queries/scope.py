@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Select, select
 
-from shared.models.base import Owned
+from shared.models.base import DEFAULT_OWNER, Owned
 
 Row = TypeVar("Row", bound=Owned)
 
@@ -17,7 +17,10 @@ class Scope:
     owner_id: str
 
 
-def owned(model: type[Row], scope: Scope) -> Select[tuple[Row]]:
+DEFAULT_SCOPE = Scope(DEFAULT_OWNER)
+
+
+def owned(model: type[Row], scope: Scope) -> Select[Row]:
     """Select the scope's rows of an owned table."""
     return select(model).where(model.owner_id == scope.owner_id)
 
