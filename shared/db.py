@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import Engine, Executable, create_engine
 from sqlalchemy.orm import Session as SqlalchemySession
 from sqlalchemy.orm import sessionmaker
 
-from shared.settings import get_settings
+from shared.settings import Settings, get_settings
 
 CONNECT_ARGS = {
     "connect_timeout": 3,
@@ -35,20 +36,31 @@ _engines: dict[int, Engine] = {}
 _open_sessions: contextvars.ContextVar[int] = contextvars.ContextVar("open_sessions", default=0)
 
 
+def new_engine(url: str | None = None) -> Engine:
+    """Make an engine on the settings' database, or on the one a URL names."""
+    settings = get_settings() if url is None else Settings(database_url=SecretStr(url))
+    return create_engine(
+        settings.require_database_url(),
+        echo=settings.db_echo,
+        pool_size=settings.db_pool_size,
+        max_overflow=settings.db_max_overflow,
+        pool_pre_ping=True,
+        connect_args=CONNECT_ARGS,
+    )
+
+
 def get_engine() -> Engine:
     """Return this process's engine: after a fork the parent's sockets are not ours."""
     pid = os.getpid()
     if pid not in _engines:
-        settings = get_settings()
-        _engines[pid] = create_engine(
-            settings.require_database_url(),
-            echo=settings.db_echo,
-            pool_size=settings.db_pool_size,
-            max_overflow=settings.db_max_overflow,
-            pool_pre_ping=True,
-            connect_args=CONNECT_ARGS,
-        )
+        _engines[pid] = new_engine()
     return _engines[pid]
+
+
+def use_database(url: str | None = None) -> Engine:
+    """Close this process's connections and open others, to the settings' database or to the one a URL names."""
+    close_engine()
+    return _engines.setdefault(os.getpid(), new_engine(url))
 
 
 def close_engine() -> None:

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     db_echo: bool = Field(default=False, validation_alias=_named("DB_ECHO", "DB_ECHO"))
     db_pool_size: int = 5
     db_max_overflow: int = 10
+    allow_drop: bool = False  # lets drop_db() and reset_db() delete every table
     redis_url: SecretStr | None = Field(default=None, validation_alias=_named("REDIS_URL", "REDIS_URL"))
 
     gateway_host: str = "127.0.0.1"

@@ -18,6 +18,7 @@ from sqlalchemy import (
     cast,
     event,
     func,
+    inspect,
     text,
 )
 from sqlalchemy.dialects.postgresql import REGCONFIG, TSVECTOR
@@ -84,20 +85,23 @@ class KnowledgeChunk(Identified, Timestamped, Owned, Base):
 
 
 def searchable(title: str | None, content: str, language: str) -> dict[str, str | ColumnElement[Any]]:
-    """Return the columns by which a passage is found; every statement that writes a text writes these too."""
-    folded = fold(f"{title}\n{content}" if title else content)
-    return {
-        "language": language,
-        "content_hash": content_hash(content),
-        "tsv": func.to_tsvector(cast(language, REGCONFIG), folded),
-    }
+    """Return the columns by which a passage is found; every statement that writes a text writes these too.
+
+    The words of the title weigh `A`, by which they can be told from those of the content.
+    """
+    configuration = cast(language, REGCONFIG)
+    words = func.to_tsvector(configuration, fold(content))
+    words_of_title = func.setweight(func.to_tsvector(configuration, fold(title or "")), "A")
+    return {"language": language, "content_hash": content_hash(content), "tsv": words_of_title.op("||")(words)}
 
 
 @event.listens_for(KnowledgeChunk, "before_insert")
 @event.listens_for(KnowledgeChunk, "before_update")
 def _make_searchable(mapper: Mapper[KnowledgeChunk], connection: Connection, chunk: KnowledgeChunk) -> None:
-    for column, value in searchable(chunk.title, chunk.content, chunk.language or DEFAULT_LANGUAGE).items():
-        setattr(chunk, column, value)
+    attributes = inspect(chunk).attrs
+    if any(attributes[name].history.has_changes() for name in ("title", "content", "language")):
+        for column, value in searchable(chunk.title, chunk.content, chunk.language or DEFAULT_LANGUAGE).items():
+            setattr(chunk, column, value)
 
 
 class EmbeddingModel(Base):

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Select, select
 
-from shared.models.base import Owned
+from shared.models.base import DEFAULT_OWNER, Owned
 
 Row = TypeVar("Row", bound=Owned)
 
@@ -15,6 +15,9 @@ class Scope:
     """One owner's rows."""
 
     owner_id: str
+
+
+DEFAULT_SCOPE = Scope(DEFAULT_OWNER)
 
 
 def owned(model: type[Row], scope: Scope) -> Select[Row]:

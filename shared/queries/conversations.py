@@ -1,0 +1,96 @@
+"""Conversations (seeds 001 and 003)."""
+
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from shared.domain.conversation import ConversationStatus, MessageRole
+from shared.errors import Invalid
+from shared.models import Conversation, Message
+from shared.queries import personas, users
+from shared.queries.rows import found, page, removed
+from shared.queries.scope import Scope, owned, owner_of
+
+
+def find(session: Session, scope: Scope, conversation_id: UUID) -> Conversation | None:
+    """Return the conversation, or None."""
+    return session.scalar(owned(Conversation, scope).where(Conversation.id == conversation_id))
+
+
+def get(session: Session, scope: Scope, conversation_id: UUID) -> Conversation:
+    """Return the conversation; raises NotFound."""
+    return found(find(session, scope, conversation_id), "conversation", conversation_id)
+
+
+def list_(
+    session: Session,
+    scope: Scope,
+    *,
+    user_id: UUID | None = None,
+    persona_id: UUID | None = None,
+    status: str | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[Conversation]:
+    """Return conversations, newest first; of a user, a persona or a status where these are given."""
+    statement = owned(Conversation, scope).order_by(Conversation.created_at.desc(), Conversation.id)
+    filters = {Conversation.user_id: user_id, Conversation.persona_id: persona_id, Conversation.status: status}
+    for column, value in filters.items():
+        if value is not None:
+            statement = statement.where(column == value)
+    return page(session, statement, limit=limit, offset=offset)
+
+
+def add(
+    session: Session,
+    scope: Scope,
+    *,
+    persona_id: UUID | None = None,
+    user_id: UUID | None = None,
+    title: str | None = None,
+    status: str = ConversationStatus.ACTIVE,
+) -> Conversation:
+    """Begin a conversation, with the persona's first message where it has one; raises NotFound, Invalid."""
+    persona = personas.get(session, scope, persona_id) if persona_id is not None else None
+    if user_id is not None:
+        users.get(session, scope, user_id)
+    conversation = Conversation(
+        **owner_of(scope), persona_id=persona_id, user_id=user_id, title=title, status=_known(status)
+    )
+    session.add(conversation)
+    if persona is not None and (persona.first_message or "").strip():
+        conversation.messages.append(Message(role=MessageRole.ASSISTANT, content=persona.first_message))
+    session.flush()
+    return conversation
+
+
+def update(
+    session: Session, scope: Scope, conversation_id: UUID, *, title: str | None = None, status: str | None = None
+) -> Conversation | None:
+    """Change what is given and return the conversation, or None where there is none; raises Invalid."""
+    conversation = find(session, scope, conversation_id)
+    if conversation is None:
+        return None
+    conversation.title = conversation.title if title is None else title
+    conversation.status = conversation.status if status is None else _known(status)
+    session.flush()
+    return conversation
+
+
+def archive(session: Session, scope: Scope, conversation_id: UUID) -> Conversation | None:
+    """Put a conversation away and return it, or None where there is none."""
+    return update(session, scope, conversation_id, status=ConversationStatus.ARCHIVED)
+
+
+def delete_(session: Session, scope: Scope, conversation_id: UUID) -> bool:
+    """Delete a conversation with its messages, turns, states and memories; say whether there was one."""
+    mine = delete(Conversation).where(Conversation.owner_id == scope.owner_id, Conversation.id == conversation_id)
+    return removed(session, mine) > 0
+
+
+def _known(status: str) -> ConversationStatus:
+    try:
+        return ConversationStatus(status)
+    except ValueError:
+        raise Invalid(f"a conversation is active or archived, not {status}") from None

@@ -1,0 +1,94 @@
+"""Messages of conversations (seeds 001 and 003)."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.orm import Session
+
+from shared.domain.conversation import MessageRole
+from shared.errors import Invalid
+from shared.models import Conversation, Message
+from shared.queries import conversations
+from shared.queries.rows import found, page, removed
+from shared.queries.scope import Scope
+
+
+def find(session: Session, scope: Scope, message_id: UUID) -> Message | None:
+    """Return the message, or None."""
+    return session.scalar(_visible(scope).where(Message.id == message_id))
+
+
+def get(session: Session, scope: Scope, message_id: UUID) -> Message:
+    """Return the message; raises NotFound."""
+    return found(find(session, scope, message_id), "message", message_id)
+
+
+def list_(
+    session: Session,
+    scope: Scope,
+    conversation_id: UUID,
+    *,
+    role: str | None = None,
+    after: int | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[Message]:
+    """Return a conversation's messages, oldest first; of one role, or after a position, where these are given."""
+    statement = _visible(scope).where(Message.conversation_id == conversation_id).order_by(Message.position)
+    if role is not None:
+        statement = statement.where(Message.role == role)
+    if after is not None:
+        statement = statement.where(Message.position > after)
+    return page(session, statement, limit=limit, offset=offset)
+
+
+def count(session: Session, scope: Scope, conversation_id: UUID) -> int:
+    """Return how many messages a conversation has."""
+    mine = _visible(scope).where(Message.conversation_id == conversation_id)
+    return session.scalar(select(func.count()).select_from(mine.subquery())) or 0
+
+
+def add(
+    session: Session,
+    scope: Scope,
+    conversation_id: UUID,
+    role: str,
+    content: str,
+    *,
+    thinking: str | None = None,
+    extra_data: dict[str, Any] | None = None,
+    input_tokens: int | None = None,
+    output_tokens: int | None = None,
+) -> Message:
+    """Add a message at the end of a conversation; raises NotFound for the conversation, Invalid for the role."""
+    conversation = conversations.get(session, scope, conversation_id)
+    message = Message(
+        conversation_id=conversation.id,
+        role=_known(role),
+        content=content,
+        thinking=thinking,
+        extra_data=extra_data,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+    )
+    session.add(message)
+    session.flush()
+    return message
+
+
+def delete_(session: Session, scope: Scope, message_id: UUID) -> bool:
+    """Delete a message; say whether there was one."""
+    mine = select(Conversation.id).where(Conversation.owner_id == scope.owner_id)
+    return removed(session, delete(Message).where(Message.id == message_id, Message.conversation_id.in_(mine))) > 0
+
+
+def _visible(scope: Scope) -> Select[Message]:
+    return select(Message).join(Message.conversation).where(Conversation.owner_id == scope.owner_id)
+
+
+def _known(role: str) -> MessageRole:
+    try:
+        return MessageRole(role)
+    except ValueError:
+        raise Invalid(f"a message is from the user, the assistant or the system, not from {role}") from None

@@ -1,0 +1,83 @@
+"""Personas (seeds 000, 001 and 002)."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from shared.domain.persona import PersonaStatus
+from shared.models import DataSource, Persona
+from shared.queries.rows import found, page, refusing_duplicates, removed
+from shared.queries.scope import Scope, owned, owner_of
+
+SLUG_TAKEN = "another persona has this slug"
+
+
+def find(session: Session, scope: Scope, persona_id: UUID) -> Persona | None:
+    """Return the persona, or None."""
+    return session.scalar(owned(Persona, scope).where(Persona.id == persona_id))
+
+
+def get(session: Session, scope: Scope, persona_id: UUID) -> Persona:
+    """Return the persona; raises NotFound."""
+    return found(find(session, scope, persona_id), "persona", persona_id)
+
+
+def find_by_slug(session: Session, scope: Scope, slug: str) -> Persona | None:
+    """Return the persona of this slug, or None."""
+    return session.scalar(owned(Persona, scope).where(Persona.slug == slug))
+
+
+def list_(
+    session: Session,
+    scope: Scope,
+    *,
+    status: str | None = None,
+    listed_only: bool = False,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[Persona]:
+    """Return personas, newest first; of one status, or only those on offer, where asked."""
+    statement = owned(Persona, scope).order_by(Persona.created_at.desc(), Persona.id)
+    if status is not None:
+        statement = statement.where(Persona.status == status)
+    if listed_only:
+        statement = statement.where(listed())
+    return page(session, statement, limit=limit, offset=offset)
+
+
+def listed() -> ColumnElement[bool]:
+    """Say which personas are on offer: active ones whose ingestion succeeded, or that have nothing to ingest."""
+    nothing_to_ingest = ~exists().where(DataSource.persona_id == Persona.id)
+    ready = or_(Persona.status == PersonaStatus.ACTIVE, and_(Persona.status == PersonaStatus.DRAFT, nothing_to_ingest))
+    return and_(Persona.is_active, ready)
+
+
+def count(session: Session, scope: Scope) -> int:
+    """Return how many personas the scope has."""
+    return session.scalar(select(func.count()).select_from(owned(Persona, scope).subquery())) or 0
+
+
+def add(session: Session, scope: Scope, values: Mapping[str, Any]) -> Persona:
+    """Add a persona with the given columns; raises Conflict where a given slug is taken."""
+    persona = Persona(**owner_of(scope), **values)
+    with refusing_duplicates(session, SLUG_TAKEN):
+        session.add(persona)
+    return persona
+
+
+def update(session: Session, scope: Scope, persona_id: UUID, values: Mapping[str, Any]) -> Persona:
+    """Change the given columns; raises NotFound, or Conflict where a given slug is taken."""
+    persona = get(session, scope, persona_id)
+    with refusing_duplicates(session, SLUG_TAKEN):
+        for column, value in values.items():
+            setattr(persona, column, value)
+    return persona
+
+
+def delete_(session: Session, scope: Scope, persona_id: UUID) -> bool:
+    """Delete a persona with its conversations, knowledge, jobs and sources; say whether there was one."""
+    mine = delete(Persona).where(Persona.owner_id == scope.owner_id, Persona.id == persona_id)
+    return removed(session, mine) > 0
