@@ -1,0 +1,31 @@
+"""HTTP in, rows out, bells rung; holds no rule."""
+
+from typing import Any
+
+from apiflask import APIFlask
+
+from gateway import auth, correlation, documentation, errors, idempotency, limits, readiness
+from gateway.routes import BLUEPRINTS
+from shared.queries import audit
+from shared.settings import Settings
+
+NO_FOLDER: Any = None  # Flask takes None for "no static route"; APIFlask's annotation does not say so
+
+
+def create_app(settings: Settings) -> APIFlask:
+    """Build the gateway; raises RuntimeError for a route that does not say who may use it."""
+    app = APIFlask(__name__, title="Personae", version="1", docs_path=None, static_folder=NO_FOLDER)
+    app.config["SETTINGS"] = settings
+    app.url_map.strict_slashes = False
+    correlation.install(app)
+    errors.install(app)
+    limits.install(app, settings)
+    auth.install(app)
+    idempotency.install(app)
+    readiness.install(app, settings)
+    documentation.install(app)
+    audit.watch()
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    auth.check_every_route(app)
+    return app

@@ -42,6 +42,7 @@ class Held:
         self.fence = claim.fence
         # With the fence: one process may hold two claims of one row, a lost one and its successor.
         self.key: Key = (claim.model.__tablename__, claim.id, claim.fence)
+        self.name = f"{claim.model.__tablename__} {claim.id}"
         self.max_runtime = max_runtime
         self.until: float | None = None
         self.why: Reason | None = None

@@ -20,7 +20,7 @@ from services.leases import Held, Stopped
 from shared.db import get_session
 from shared.domain.lifecycle import RunStatus, after_failure
 from shared.errors import PersonaeError, Transient
-from shared.logs import bound_correlation_id
+from shared.logs import bound_to
 from shared.models.base import Work
 from shared.queries import work as rows
 from shared.settings import get_settings
@@ -105,7 +105,7 @@ def _turn(queue: Queue) -> bool:
     with _claimed(queue) as held:
         if not held:
             return False
-        BELL.ring(queue.name, f"after {held[0].model.__tablename__} {held[0].id}")  # one bell fills an idle pool
+        BELL.ring(queue.name, f"after {held[0].name}")  # one bell fills an idle pool
         failures = [line for outcomes in _perform(held) for outcome in outcomes if (line := _red(outcome))]
     if failures:
         raise Failed("; ".join(failures))
@@ -161,7 +161,7 @@ def _attempt(held: Held) -> Outcome | None:
     """Load and work on one row; None when it was lost meanwhile."""
     leases.working_on(held)
     held.begin()
-    with bound_correlation_id(held.claim.correlation_id):
+    with bound_to(held.claim.status_meta, work=held.name):
         try:
             kind = _kind_of(held)
             loaded = _patiently(held, lambda session: _load(session, held, kind))
@@ -292,8 +292,7 @@ def _red(outcome: Outcome) -> str | None:
     """Return the line of a failure, with its row; None for anything else."""
     if outcome.status not in (RunStatus.ERROR, RunStatus.FAILED):
         return None
-    name = f"{outcome.held.model.__tablename__} {outcome.held.id}"
-    return f"{name}: {outcome.status}: {str(outcome.message)[:200]}"
+    return f"{outcome.held.name}: {outcome.status}: {str(outcome.message)[:200]}"
 
 
 def _first_line(error: DBAPIError) -> str:

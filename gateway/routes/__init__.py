@@ -1,0 +1,14 @@
+"""A blueprint per resource."""
+
+from gateway.routes import audit, conversations, keys, knowledge, messages, personas, platform, users
+
+BLUEPRINTS = (
+    platform.bp,
+    personas.bp,
+    conversations.bp,
+    messages.bp,
+    knowledge.bp,
+    users.bp,
+    keys.bp,
+    audit.bp,
+)

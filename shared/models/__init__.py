@@ -9,6 +9,7 @@ from shared.models.memory import ConversationMemory, MemoryWindow
 from shared.models.modules import Module
 from shared.models.people import Person, PersonaVersion, PersonData
 from shared.models.personas import Persona
+from shared.models.platform import ApiKey, AuditEntry, IdempotencyKey, ProviderProfile, Usage, Webhook, WebhookDelivery
 from shared.models.states import ConversationState
 from shared.models.turns import ModuleExecution, Turn, TurnTrace
 from shared.models.users import User
@@ -24,6 +25,8 @@ from shared.models.workflows import (
 )
 
 __all__ = [
+    "ApiKey",
+    "AuditEntry",
     "Base",
     "ConfigSet",
     "ConfigSetItem",
@@ -39,6 +42,7 @@ __all__ = [
     "Embedding",
     "EmbeddingModel",
     "EmbeddingState",
+    "IdempotencyKey",
     "Identified",
     "IngestionJob",
     "KnowledgeChunk",
@@ -53,13 +57,17 @@ __all__ = [
     "PersonData",
     "Persona",
     "PersonaVersion",
+    "ProviderProfile",
     "RunGroup",
     "RunStep",
     "StepConfig",
     "Timestamped",
     "Turn",
     "TurnTrace",
+    "Usage",
     "User",
+    "Webhook",
+    "WebhookDelivery",
     "Work",
     "WorkerCheckin",
     "WorkflowRun",

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 
 from shared.domain.lifecycle import RunStatus
+from shared.logs import correlation
 
 DEFAULT_OWNER = "default"
 
@@ -147,7 +148,7 @@ class Progress(Timed):
     )
     status_date: Mapped[datetime | None]
     status_message: Mapped[str | None]
-    status_meta: Mapped[dict[str, Any]] = json_object()
+    status_meta: Mapped[dict[str, Any]] = mapped_column(default=correlation, server_default=text("'{}'::jsonb"))
 
 
 class Work(Numbered, Progress, Base):

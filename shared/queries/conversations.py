@@ -9,7 +9,7 @@ from shared.domain.conversation import ConversationStatus, MessageRole
 from shared.errors import Invalid
 from shared.models import Conversation, Message
 from shared.queries import personas, users
-from shared.queries.rows import found, page, removed
+from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 
@@ -32,7 +32,7 @@ def list_(
     status: str | None = None,
     limit: int = 100,
     offset: int = 0,
-) -> list[Conversation]:
+) -> Slice[Conversation]:
     """Return conversations, newest first; of a user, a persona or a status where these are given."""
     statement = owned(Conversation, scope).order_by(Conversation.created_at.desc(), Conversation.id)
     filters = {Conversation.user_id: user_id, Conversation.persona_id: persona_id, Conversation.status: status}

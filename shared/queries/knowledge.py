@@ -12,7 +12,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from shared.errors import Invalid
 from shared.models import KnowledgeChunk
 from shared.models.knowledge import DEFAULT_LANGUAGE, searchable
-from shared.queries.rows import found, page, removed
+from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 NEEDED = ("source", "content")
@@ -53,7 +53,7 @@ def find_by_external_id(
 
 def list_(
     session: Session, scope: Scope, *, source: str | None = None, limit: int = 100, offset: int = 0
-) -> list[KnowledgeChunk]:
+) -> Slice[KnowledgeChunk]:
     """Return chunks, oldest first; of one source where it is given."""
     statement = owned(KnowledgeChunk, scope).order_by(KnowledgeChunk.created_at, KnowledgeChunk.id)
     if source is not None:

@@ -10,7 +10,7 @@ from shared.domain.conversation import MessageRole
 from shared.errors import Invalid
 from shared.models import Conversation, Message
 from shared.queries import conversations
-from shared.queries.rows import found, page, removed
+from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope
 
 
@@ -33,7 +33,7 @@ def list_(
     after: int | None = None,
     limit: int = 100,
     offset: int = 0,
-) -> list[Message]:
+) -> Slice[Message]:
     """Return a conversation's messages, oldest first; of one role, or after a position, where these are given."""
     statement = _visible(scope).where(Message.conversation_id == conversation_id).order_by(Message.position)
     if role is not None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.persona import PersonaStatus
 from shared.models import DataSource, Persona
-from shared.queries.rows import found, page, refusing_duplicates, removed
+from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 SLUG_TAKEN = "another persona has this slug"
@@ -35,14 +35,20 @@ def list_(
     scope: Scope,
     *,
     status: str | None = None,
+    mode: str | None = None,
+    active_only: bool = False,
     listed_only: bool = False,
     limit: int = 100,
     offset: int = 0,
-) -> list[Persona]:
-    """Return personas, newest first; of one status, or only those on offer, where asked."""
+) -> Slice[Persona]:
+    """Return personas, newest first; of one status or mode, only active ones, or only those on offer, where asked."""
     statement = owned(Persona, scope).order_by(Persona.created_at.desc(), Persona.id)
     if status is not None:
         statement = statement.where(Persona.status == status)
+    if mode is not None:
+        statement = statement.where(Persona.mode == mode)
+    if active_only:
+        statement = statement.where(Persona.is_active)
     if listed_only:
         statement = statement.where(listed())
     return page(session, statement, limit=limit, offset=offset)

@@ -1,11 +1,12 @@
 """What every query does with rows: insist on one, page through many, count the deleted, refuse the second of a kind."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property, partial
 from typing import Any, TypeVar, cast
 
 from psycopg2.errors import UniqueViolation
-from sqlalchemy import CursorResult, Select
+from sqlalchemy import CursorResult, Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Delete
@@ -22,9 +23,27 @@ def found(row: Row | None, what: str, key: object) -> Row:
     return row
 
 
-def page(session: Session, statement: Select[Row], *, limit: int, offset: int) -> list[Row]:
+class Slice(list[Row]):
+    """Some rows of a list; `total` counts them all, when it is asked for while the session is open."""
+
+    def __init__(self, rows: Iterable[Row], count: Callable[[], int]) -> None:
+        super().__init__(rows)
+        self._count = count
+
+    @cached_property
+    def total(self) -> int:
+        """How many rows there are without the limit and the offset."""
+        return self._count()
+
+
+def page(session: Session, statement: Select[Row], *, limit: int, offset: int) -> Slice[Row]:
     """Return `limit` rows of a statement in a fixed order, after the first `offset`."""
-    return list(session.scalars(statement.limit(limit).offset(offset)))
+    rows = session.scalars(statement.limit(limit).offset(offset))
+    return Slice(rows, partial(_count, session, statement))
+
+
+def _count(session: Session, statement: Select[Any]) -> int:
+    return session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
 
 
 def removed(session: Session, statement: Delete) -> int:

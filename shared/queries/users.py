@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared.errors import Conflict
 from shared.models import User
-from shared.queries.rows import found, page, refusing_duplicates, removed
+from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 TAKEN = "another user has this e-mail or external id"
@@ -33,7 +33,7 @@ def find_by_external_id(session: Session, scope: Scope, external_id: str) -> Use
     return session.scalar(owned(User, scope).where(User.external_id == external_id))
 
 
-def list_(session: Session, scope: Scope, *, limit: int = 100, offset: int = 0) -> list[User]:
+def list_(session: Session, scope: Scope, *, limit: int = 100, offset: int = 0) -> Slice[User]:
     """Return users, oldest first."""
     return page(session, owned(User, scope).order_by(User.created_at, User.id), limit=limit, offset=offset)
 

@@ -24,7 +24,7 @@ CLAIM = f"""
         status_date = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => :lease)
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE {RUNNABLE}
         ORDER BY priority DESC, id LIMIT :limit FOR UPDATE SKIP LOCKED))
-    RETURNING id, fence, retry, retries, crashes, status_meta ->> 'correlation_id' AS correlation_id"""
+    RETURNING id, fence, retry, retries, crashes, status_meta"""
 BEST = (
     f"""(SELECT '{{t}}' AS name, priority, ready_at FROM {{t}} WHERE {RUNNABLE} ORDER BY priority DESC, id LIMIT 1)"""
 )
@@ -106,7 +106,7 @@ class Claim(NamedTuple):
     retry: int
     retries: int
     crashes: int
-    correlation_id: str | None
+    status_meta: dict[str, Any]
 
 
 class News(NamedTuple):

@@ -1,0 +1,119 @@
+"""One table says which status an error has, and one shape is what every failed request answers."""
+
+import logging
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIFlask, HTTPError
+from flask import Response, jsonify
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from werkzeug.exceptions import HTTPException
+
+from gateway.auth import CHALLENGE
+from shared import errors
+from shared.logs import CORRELATION, correlation
+
+STATUS: dict[type[Exception], int] = {
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Invalid: 422,
+    errors.Refused: 400,
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.TooLarge: 413,
+    errors.Transient: 503,
+    errors.PersonaeError: 400,
+    OperationalError: 503,
+    InterfaceError: 503,
+    NoConnectionFree: 503,
+    DataError: 422,
+    IntegrityError: 409,
+    Exception: 500,
+}
+# What may be said of an error whose own text must not leave the house.
+WORDS: dict[type[Exception], str] = {
+    OperationalError: "the database is not available; try again shortly",
+    InterfaceError: "the database is not available; try again shortly",
+    NoConnectionFree: "the gateway is busy; try again shortly",
+    DataError: "a value is out of the range that can be stored",
+    IntegrityError: "this contradicts what is stored",
+    Exception: "something went wrong here; the correlation id finds it in the logs",
+}
+UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
+INTEGRITY_WORDS = {
+    UNIQUE_VIOLATION: "there is one like this already",
+    FOREIGN_KEY_VIOLATION: "this refers to something that does not exist, or is still in use",
+}
+TYPES = {413: "TooLarge", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
+RETRY_AFTER_SECONDS = "5"
+
+log = logging.getLogger(__name__)
+
+
+def install(app: APIFlask) -> None:
+    """Answer every error in the one shape."""
+    app.register_error_handler(errors.PersonaeError, say_our_own)
+    app.register_error_handler(HTTPError, say_validation)
+    app.register_error_handler(HTTPException, say_http)
+    app.register_error_handler(Exception, say_unexpected)
+
+
+def answer(status: int, message: str, *, error_type: str | None = None, details: Any = None) -> Response:
+    """Build the error response."""
+    body: dict[str, Any] = {
+        "error": message,
+        "error_type": error_type or type_of(status),
+        "status_code": status,
+        "timestamp": datetime.now(UTC).isoformat(),
+        "correlation_id": correlation().get(CORRELATION),
+    }
+    response = jsonify(body | ({"details": details} if details else {}))
+    response.status_code = status
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return response
+
+
+def type_of(status: int) -> str:
+    """Name an error by its status alone: 405 is a MethodNotAllowed."""
+    return TYPES.get(status) or HTTPStatus(status).phrase.title().replace(" ", "")
+
+
+def closest(error: Exception, table: dict[type[Exception], Any]) -> Any:
+    """Look an error up by its class, else by the nearest class it inherits."""
+    return next(table[kind] for kind in type(error).__mro__ if kind in table)
+
+
+def say_our_own(error: errors.PersonaeError) -> Response:
+    """Our errors hold nothing secret and speak for themselves."""
+    return answer(closest(error, STATUS), str(error), error_type=type(error).__name__, details=error.details)
+
+
+def say_validation(error: HTTPError) -> Response:
+    """Name each field that is wrong, in words and by its place."""
+    fields = [f"{field}: {'; '.join(messages)}" for found in error.detail.values() for field, messages in found.items()]
+    return answer(error.status_code, ", ".join(fields) or str(error.message), details=error.detail)
+
+
+def say_http(error: HTTPException) -> Response:
+    """Routing, body and size errors of the framework."""
+    response = answer(error.code or 500, error.description or error.name)
+    response.headers.extend(
+        (name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After", "Location")
+    )
+    return response
+
+
+def say_unexpected(error: Exception) -> Response:
+    """Say as much as the table allows; only the log gets the rest."""
+    status: int = closest(error, STATUS)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("unexpected error", exc_info=error)
+    else:
+        log.warning("database refused", extra={"kind": type(error).__name__, "reason": str(error.__cause__ or error)})
+    state = getattr(getattr(error, "orig", None), "pgcode", None)
+    return answer(status, INTEGRITY_WORDS.get(state or "") or closest(error, WORDS))

@@ -1,0 +1,52 @@
+"""API keys, for administrators."""
+
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+
+from gateway.auth import requires, scope
+from gateway.schemas.keys import KeyIn, KeyOut, KeyPage, NewKeyOut
+from gateway.schemas.paging import PageQuery, page_of
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.models import ApiKey
+from shared.queries import keys
+
+bp = APIBlueprint("keys", __name__, url_prefix="/api/v1/keys")
+
+
+@bp.post("")
+@requires(Permission.ADMIN)
+@bp.input(KeyIn)
+@bp.output(NewKeyOut, 201)
+def create_key(json_data: KeyIn) -> NewKeyOut:
+    with get_session() as session:
+        issued = keys.add(session, scope(), **dict(json_data))
+        session.refresh(issued.row)
+        return NewKeyOut(**KeyOut.model_validate(issued.row).model_dump(), key=issued.key)
+
+
+@bp.get("")
+@requires(Permission.ADMIN)
+@bp.input(PageQuery, location="query")
+@bp.output(KeyPage)
+def list_keys(query_data: PageQuery) -> dict[str, Any]:
+    with get_session() as session:
+        return page_of(keys.list_(session, scope(), **query_data.arguments()), query_data)
+
+
+@bp.get("/<uuid:key_id>")
+@requires(Permission.ADMIN)
+@bp.output(KeyOut)
+def get_key(key_id: UUID) -> ApiKey:
+    with get_session() as session:
+        return keys.get(session, scope(), key_id)
+
+
+@bp.delete("/<uuid:key_id>")
+@requires(Permission.ADMIN)
+@bp.output(KeyOut)
+def revoke_key(key_id: UUID) -> ApiKey:
+    with get_session() as session:
+        return keys.revoke(session, scope(), key_id)

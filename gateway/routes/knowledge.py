@@ -1,0 +1,55 @@
+"""Knowledge chunks."""
+
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+
+from gateway.auth import requires, scope
+from gateway.routes.answers import existed
+from gateway.schemas.knowledge import ChunkOut, ChunkPage, ChunkQuery, ChunksIn, ChunksOut
+from gateway.schemas.paging import page_of
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.models import KnowledgeChunk
+from shared.queries import knowledge, personas
+
+bp = APIBlueprint("knowledge", __name__, url_prefix="/api/v1/knowledge/chunks")
+
+
+@bp.post("")
+@requires(Permission.WRITE)
+@bp.input(ChunksIn)
+@bp.output(ChunksOut)
+def upsert_chunks(json_data: ChunksIn) -> dict[str, Any]:
+    with get_session() as session:
+        if json_data.persona_id is not None:
+            personas.get(session, scope(), json_data.persona_id)
+        chunks = [chunk.model_dump(exclude_unset=True) for chunk in json_data.chunks]
+        return {"items": knowledge.bulk_upsert(session, scope(), chunks, persona_id=json_data.persona_id)}
+
+
+@bp.get("")
+@requires(Permission.READ)
+@bp.input(ChunkQuery, location="query")
+@bp.output(ChunkPage)
+def list_chunks(query_data: ChunkQuery) -> dict[str, Any]:
+    with get_session() as session:
+        return page_of(knowledge.list_(session, scope(), **query_data.arguments()), query_data)
+
+
+@bp.get("/<uuid:chunk_id>")
+@requires(Permission.READ)
+@bp.output(ChunkOut)
+def get_chunk(chunk_id: UUID) -> KnowledgeChunk:
+    with get_session() as session:
+        return knowledge.get(session, scope(), chunk_id)
+
+
+@bp.delete("/<uuid:chunk_id>")
+@requires(Permission.WRITE)
+@bp.output({}, 204)
+def delete_chunk(chunk_id: UUID) -> str:
+    with get_session() as session:
+        existed(knowledge.delete_(session, scope(), chunk_id), "knowledge chunk", chunk_id)
+    return ""

@@ -1,0 +1,54 @@
+"""Messages: listed in their conversation, else by their own id."""
+
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+
+from gateway.auth import requires, scope
+from gateway.routes.answers import existed
+from gateway.schemas.conversations import MessageChange, MessageOut, MessagePage, MessageQuery
+from gateway.schemas.paging import page_of
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.models import Message
+from shared.queries import conversations, messages
+
+bp = APIBlueprint("messages", __name__, url_prefix="/api/v1")
+
+
+@bp.get("/conversations/<uuid:conversation_id>/messages")
+@requires(Permission.READ)
+@bp.input(MessageQuery, location="query")
+@bp.output(MessagePage)
+def list_messages(conversation_id: UUID, query_data: MessageQuery) -> dict[str, Any]:
+    with get_session() as session:
+        conversation = conversations.get(session, scope(), conversation_id)
+        found = messages.list_(session, scope(), conversation.id, **query_data.arguments())
+        return page_of(found, query_data)
+
+
+@bp.get("/messages/<uuid:message_id>")
+@requires(Permission.READ)
+@bp.output(MessageOut)
+def get_message(message_id: UUID) -> Message:
+    with get_session() as session:
+        return messages.get(session, scope(), message_id)
+
+
+@bp.put("/messages/<uuid:message_id>")
+@requires(Permission.CHAT)
+@bp.input(MessageChange)
+@bp.output(MessageOut)
+def change_message(message_id: UUID, json_data: MessageChange) -> Message:
+    with get_session() as session:
+        return json_data.apply_to(messages.get(session, scope(), message_id))
+
+
+@bp.delete("/messages/<uuid:message_id>")
+@requires(Permission.CHAT)
+@bp.output({}, 204)
+def delete_message(message_id: UUID) -> str:
+    with get_session() as session:
+        existed(messages.delete_(session, scope(), message_id), "message", message_id)
+    return ""

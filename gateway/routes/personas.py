@@ -1,0 +1,64 @@
+"""Personas."""
+
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+
+from gateway.auth import requires, scope
+from gateway.idempotency import idempotent, once
+from gateway.routes.answers import existed
+from gateway.schemas.paging import page_of
+from gateway.schemas.personas import PersonaChange, PersonaIn, PersonaOut, PersonaPage, PersonaQuery
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.models import Persona
+from shared.queries import personas
+
+bp = APIBlueprint("personas", __name__, url_prefix="/api/v1/personas")
+
+
+@bp.post("")
+@requires(Permission.WRITE)
+@idempotent
+@bp.input(PersonaIn)
+@bp.output(PersonaOut, 201)
+def create_persona(json_data: PersonaIn) -> PersonaOut:
+    with once() as work:
+        persona = personas.add(work.session, scope(), json_data.given())
+        return work.keep(PersonaOut.model_validate(persona), 201)
+
+
+@bp.get("")
+@requires(Permission.READ)
+@bp.input(PersonaQuery, location="query")
+@bp.output(PersonaPage)
+def list_personas(query_data: PersonaQuery) -> dict[str, Any]:
+    with get_session() as session:
+        return page_of(personas.list_(session, scope(), **query_data.arguments()), query_data)
+
+
+@bp.get("/<uuid:persona_id>")
+@requires(Permission.READ)
+@bp.output(PersonaOut)
+def get_persona(persona_id: UUID) -> Persona:
+    with get_session() as session:
+        return personas.get(session, scope(), persona_id)
+
+
+@bp.patch("/<uuid:persona_id>")
+@requires(Permission.WRITE)
+@bp.input(PersonaChange)
+@bp.output(PersonaOut)
+def change_persona(persona_id: UUID, json_data: PersonaChange) -> Persona:
+    with get_session() as session:
+        return personas.update(session, scope(), persona_id, json_data.given())
+
+
+@bp.delete("/<uuid:persona_id>")
+@requires(Permission.WRITE)
+@bp.output({}, 204)
+def delete_persona(persona_id: UUID) -> str:
+    with get_session() as session:
+        existed(personas.delete_(session, scope(), persona_id), "persona", persona_id)
+    return ""

@@ -1,0 +1,71 @@
+"""People who talk to personas."""
+
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+
+from gateway.auth import requires, scope
+from gateway.routes.answers import existed
+from gateway.schemas.paging import PageQuery, page_of
+from gateway.schemas.users import KnownUserIn, KnownUserOut, UserChange, UserIn, UserOut, UserPage
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.models import User
+from shared.queries import users
+
+bp = APIBlueprint("users", __name__, url_prefix="/api/v1/users")
+
+
+@bp.post("")
+@requires(Permission.WRITE)
+@bp.input(UserIn)
+@bp.output(UserOut, 201)
+def create_user(json_data: UserIn) -> User:
+    with get_session() as session:
+        return users.add(session, scope(), **dict(json_data))
+
+
+@bp.put("/by-external-id")
+@requires(Permission.WRITE)
+@bp.input(KnownUserIn)
+@bp.output(KnownUserOut)
+def get_or_create_user(json_data: KnownUserIn) -> tuple[dict[str, Any], int]:
+    with get_session() as session:
+        user, created = users.get_or_add(session, scope(), **dict(json_data))
+    return {"user": user, "created": created}, 201 if created else 200
+
+
+@bp.get("")
+@requires(Permission.READ)
+@bp.input(PageQuery, location="query")
+@bp.output(UserPage)
+def list_users(query_data: PageQuery) -> dict[str, Any]:
+    with get_session() as session:
+        return page_of(users.list_(session, scope(), **query_data.arguments()), query_data)
+
+
+@bp.get("/<uuid:user_id>")
+@requires(Permission.READ)
+@bp.output(UserOut)
+def get_user(user_id: UUID) -> User:
+    with get_session() as session:
+        return users.get(session, scope(), user_id)
+
+
+@bp.patch("/<uuid:user_id>")
+@requires(Permission.WRITE)
+@bp.input(UserChange)
+@bp.output(UserOut)
+def change_user(user_id: UUID, json_data: UserChange) -> User:
+    with get_session() as session:
+        return json_data.apply_to(users.get(session, scope(), user_id))
+
+
+@bp.delete("/<uuid:user_id>")
+@requires(Permission.WRITE)
+@bp.output({}, 204)
+def delete_user(user_id: UUID) -> str:
+    with get_session() as session:
+        existed(users.delete_(session, scope(), user_id), "user", user_id)
+    return ""

@@ -1,0 +1,79 @@
+"""What every schema shares: text that Postgres can hold on the way in, rows of the database on the way out."""
+
+from collections.abc import Iterator
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+Row = TypeVar("Row")
+
+UNSTORABLE = "text must not hold NUL or unpaired surrogate characters"
+
+
+class Input(BaseModel):
+    """Something a caller sends; an unknown field is an error, so that a misspelt one is noticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _can_be_stored(self) -> Self:
+        if any(not storable(text) for text in texts(self.__dict__)):
+            raise ValueError(UNSTORABLE)
+        return self
+
+
+class Change(Input):
+    """A partial change: `given()` holds only what the caller sent, so that null can mean null."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Leave the defaults out of the documentation: what is not sent stays as it is."""
+        schema = handler(core)
+        for field in handler.resolve_ref_schema(schema).get("properties", {}).values():
+            field.pop("default", None)
+        return schema
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that were sent."""
+        return self.model_dump(exclude_unset=True)
+
+    def apply_to(self, row: Row) -> Row:
+        """Set what was sent on a row, and return it."""
+        for column, value in self.given().items():
+            setattr(row, column, value)
+        return row
+
+
+class Output(BaseModel):
+    """Something the gateway answers, from a row or from plain values."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def example(**values: Any) -> ConfigDict:
+    """Give a schema the example that the documentation shows and the contract tests send."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield every text inside a value, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from texts(key)
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+
+
+def storable(text: str) -> bool:
+    """Say whether Postgres takes a text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text

@@ -1,0 +1,68 @@
+"""Knowledge chunks."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+
+from gateway.schemas.base import Input, Output, example
+from gateway.schemas.paging import Page, PageQuery
+from shared.domain.persona import CollectionType
+
+LARGEST_BATCH = 1000
+
+
+class ChunkIn(Input):
+    """A passage; one whose source and external id are known replaces the text."""
+
+    source: str = Field(min_length=1, max_length=255)
+    content: str = Field(min_length=1)
+    external_id: str | None = Field(default=None, min_length=1, max_length=500)
+    title: str | None = Field(default=None, max_length=500)
+    chunk_metadata: dict[str, Any] | None = None
+    collection_type: CollectionType | None = None
+
+
+class ChunksIn(Input):
+    """Passages to write together, for one persona or for none."""
+
+    model_config = example(
+        persona_id="00000000-0000-0000-0000-000000000000",
+        chunks=[{"source": "docs", "external_id": "install", "title": "Installation", "content": "Run make setup."}],
+    )
+
+    persona_id: UUID | None = None
+    chunks: list[ChunkIn] = Field(min_length=1, max_length=LARGEST_BATCH)
+
+
+class ChunkQuery(PageQuery):
+    """Which chunks."""
+
+    source: str | None = Field(default=None, max_length=255)
+
+
+class ChunkOut(Output):
+    """A passage that can be found and cited."""
+
+    id: UUID
+    persona_id: UUID | None
+    collection_type: CollectionType | None
+    source: str
+    external_id: str | None
+    title: str | None
+    content: str
+    chunk_metadata: dict[str, Any] | None
+    page: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChunksOut(Output):
+    """The passages as they are now, in the order given."""
+
+    items: list[ChunkOut]
+
+
+class ChunkPage(Page[ChunkOut]):
+    """Passages, oldest first."""

@@ -1,0 +1,119 @@
+"""The routes as the OpenAPI document describes them, and how a tenant makes one of everything."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from flask.testing import FlaskClient
+
+from gateway import create_app
+from tests.integration.gateway.conftest import settings_for_tests
+
+DOCUMENT: dict[str, Any] = create_app(settings_for_tests()).spec
+NO_ID = "00000000-0000-4000-8000-000000000000"
+
+
+class Operation(NamedTuple):
+    """One method of one path."""
+
+    name: str
+    method: str
+    path: str
+    spec: dict[str, Any]
+
+    @property
+    def public(self) -> bool:
+        return self.spec["security"] == []
+
+    @property
+    def needs(self) -> str | None:
+        return None if self.public else self.spec["security"][0]["bearer"][0]
+
+    @property
+    def parameters(self) -> list[str]:
+        return re.findall(r"{(\w+)}", self.path)
+
+    def url(self, ids: dict[str, str]) -> str:
+        return self.path.format_map({name: ids.get(name, NO_ID) for name in self.parameters})
+
+    def body(self) -> Any:
+        """Return the documented example; without one a route cannot be tested, nor understood."""
+        content = self.spec.get("requestBody", {}).get("content")
+        if content is None:
+            return None
+        assert "application/json" in content, f"{self.name} takes no JSON: give it a sender in SENDERS"
+        schema = content["application/json"]["schema"]
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        assert schema.get("examples"), f"give the body of {self.name} an example"
+        return schema["examples"][0]
+
+
+OPERATIONS = {
+    spec["operationId"]: Operation(spec["operationId"], method, path, spec)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, spec in methods.items()
+}
+
+
+@dataclass
+class Tenant:
+    """An owner who works through REST alone; every text it stores holds its mark."""
+
+    client: FlaskClient
+    mark: str
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def send(self, name: str, ids: dict[str, str] | None = None) -> Any:
+        """Send an operation's example, about the given ids or this tenant's own."""
+        operation, ids = OPERATIONS[name], self.ids if ids is None else ids
+        sender = SENDERS.get(name)
+        if sender is not None:
+            return sender(self.client, operation.url(ids))
+        body = operation.body()
+        arguments = {} if body is None else {"json": self.fill(body, ids)}
+        return self.client.open(operation.url(ids), method=operation.method.upper(), **arguments)
+
+    def fill(self, value: Any, ids: dict[str, str], name: str = "") -> Any:
+        """Put ids in the place of ids, and the mark into texts that are read by people."""
+        if isinstance(value, dict):
+            return {key: self.fill(item, ids, key) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.fill(item, ids) for item in value]
+        if name.endswith("_id") and name != "external_id":
+            return ids.get(name, value)
+        return f"{value} {self.mark}" if name in MARKED else value
+
+    def make_everything(self) -> None:
+        """Make one of everything, in an order in which each finds what it needs."""
+        for name, make in MAKERS.items():
+            self.ids[name] = make(self)
+
+
+MARKED = {"title", "content", "description", "name", "first_message"}
+Sender = Callable[[FlaskClient, str], Any]
+# Routes that take no JSON: how to call each, given a client and the URL.
+SENDERS: dict[str, Sender] = {}
+
+
+def made_by(operation: str) -> Callable[[Tenant], str]:
+    """Make by an operation whose answer holds the id."""
+
+    def make(tenant: Tenant) -> str:
+        response = tenant.send(operation)
+        assert response.status_code in (200, 201, 202), response.text
+        answered = response.json
+        return str(answered["items"][0]["id"] if "items" in answered else answered["id"])
+
+    return make
+
+
+# Every id that occurs in a path: how a tenant comes by one.
+MAKERS: dict[str, Callable[[Tenant], str]] = {
+    "user_id": made_by("create_user"),
+    "persona_id": made_by("create_persona"),
+    "conversation_id": made_by("create_conversation"),
+    "message_id": made_by("list_messages"),
+    "chunk_id": made_by("upsert_chunks"),
+    "key_id": made_by("create_key"),
+}
