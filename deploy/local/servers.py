@@ -14,9 +14,7 @@ from typing import IO
 
 PR_SET_PDEATHSIG = 1
 # Postgres refuses uid 0: a user namespace maps root to another uid, with no useradd, chown or chmod.
-AS_NON_ROOT: Sequence[str] = (
-    ("unshare", "--user", "--map-user=1", "--map-group=1", "--") if os.geteuid() == 0 else ()
-)
+AS_NON_ROOT: Sequence[str] = ("unshare", "--user", "--map-user=1", "--map-group=1", "--") if os.geteuid() == 0 else ()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

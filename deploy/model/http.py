@@ -3,6 +3,8 @@
 import json
 import select
 import socket
+import sys
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -37,8 +39,6 @@ class JsonServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent about clients that hang up; say the rest as the base class does."""
-        import sys
-
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -49,6 +49,26 @@ class JsonHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 600
+
+    def routes(self) -> Mapping[str, Callable[[], None]]:
+        """Return what answers which `METHOD /path`."""
+        raise NotImplementedError
+
+    def dispatch(self) -> None:
+        """Run the route of this request, and say a refused request in OpenAI's shape."""
+        path = self.path.partition("?")[0]
+        route = self.routes().get(f"{self.command} {path}")
+        try:
+            if route is None:
+                self.close_connection = True  # a body that nobody reads would be taken for the next request
+                raise BadRequest(f"there is no {self.command} {path}", 404)
+            route()
+        except BadRequest as error:
+            self.send_failure(error.status, str(error))
+        except ConnectionError:
+            self.close_connection = True
+
+    do_GET = do_POST = do_DELETE = dispatch  # noqa: N815 - the names that the base class looks up
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing per request: the caller's log has it."""

@@ -9,7 +9,7 @@ import signal
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -58,27 +58,14 @@ class ModelHandler(JsonHandler):
         self.models = models
         super().__init__(*arguments)
 
-    def do_GET(self) -> None:
-        """Answer /health and /v1/models."""
-        routes = {"/health": self.get_health, "/v1/models": self.get_models}
-        self.answer(routes)
-
-    def do_POST(self) -> None:
-        """Answer /v1/embeddings and /v1/chat/completions."""
-        routes = {"/v1/embeddings": self.post_embeddings, "/v1/chat/completions": self.post_chat}
-        self.answer(routes)
-
-    def answer(self, routes: dict[str, Callable[[], None]]) -> None:
-        """Run the route of the path, and say a refused request in OpenAI's shape."""
-        route = routes.get(self.path.partition("?")[0])
-        if route is None:
-            self.close_connection = True  # a body that nobody reads would be taken for the next request
-            self.send_failure(404, f"there is no {self.command} {self.path}")
-            return
-        try:
-            route()
-        except BadRequest as error:
-            self.send_failure(error.status, str(error))
+    def routes(self) -> Mapping[str, Callable[[], None]]:
+        """Return the four routes."""
+        return {
+            "GET /health": self.get_health,
+            "GET /v1/models": self.get_models,
+            "POST /v1/embeddings": self.post_embeddings,
+            "POST /v1/chat/completions": self.post_chat,
+        }
 
     def get_health(self) -> None:
         """Say 200 once every model can answer."""

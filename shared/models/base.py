@@ -103,9 +103,7 @@ class Timestamped:
     """When the row was made and last changed, by the database's clock."""
 
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    updated_at: Mapped[datetime] = mapped_column(
-        server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()
-    )
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), onupdate=func.clock_timestamp())
 
 
 class Owned:
