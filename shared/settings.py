@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     embedding_api_key: SecretStr | None = None
     embedding_model: str = "multilingual-e5-small"
     embedding_batch: int = 16
+    embedding_input_type: bool = True  # say "query" or "passage"; off for servers that refuse unknown fields
+    embedding_timeout: float = 120.0
     chat_url: str | None = None  # defaults to model_url
     chat_api_key: SecretStr | None = None
     chat_model: str = "smollm2-135m-instruct"
