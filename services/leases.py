@@ -46,6 +46,7 @@ class Held:
         self.max_runtime = max_runtime
         self.until: float | None = None
         self.why: Reason | None = None
+        self.left: Any = None  # what `work` leaves for `announce`, whatever became of it
         self._closing: list[Callable[[], Any]] = []
         self._lock = threading.Lock()
 

@@ -10,6 +10,7 @@ from celery import signals
 from sqlalchemy.exc import DBAPIError
 
 from services import leases
+from services.dialogue import tasks as dialogue
 from services.upkeep.sweep import sweep
 from services.work import STOPPING, Failed, answer
 from shared.db import get_session
@@ -19,6 +20,7 @@ from shared.settings import get_settings
 from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
 
 app = celery_app()
+DECLARED = (dialogue,)
 
 
 def _register(queue: Queue) -> None:

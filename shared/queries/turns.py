@@ -118,6 +118,18 @@ def save_reply(session: Session, turn: Turn, message: Message, trace: dict[str, 
     session.merge(TurnTrace(turn_id=turn.id, trace=trace))
 
 
+def as_event(message: Message) -> dict[str, Any]:
+    """Return an assistant's message as the listeners of its turn get it, from the worker or from its row."""
+    return {
+        "id": str(message.id),
+        "content": message.content,
+        "thinking": message.thinking,
+        "input_tokens": message.input_tokens,
+        "output_tokens": message.output_tokens,
+        "extra_data": message.extra_data,
+    }
+
+
 @work.on_end(Turn)
 def ready_next(session: Session, turn: Turn) -> Iterable[str]:
     """Make the conversation's next turn ready: turns never overlap, and a failed one holds up nobody."""
