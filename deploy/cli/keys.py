@@ -9,7 +9,6 @@ import typer
 
 from deploy.cli.terminal import err, fail, out
 from deploy.local.environment import NotRunning, adopt_stack
-from shared.models.base import DEFAULT_OWNER
 
 app = typer.Typer(help="Keys to the gateway.", no_args_is_help=True)
 SCOPES = ("read", "chat", "write", "admin")
@@ -32,7 +31,7 @@ def parse_scopes(value: str) -> tuple[str, ...]:
 @app.command()
 def create(
     name: Annotated[str, typer.Option(help="What the key is for.")],
-    owner: Annotated[str, typer.Option(help="Whose rows it reaches.")] = DEFAULT_OWNER,
+    owner: Annotated[str, typer.Option(help="Whose rows it reaches.")] = "default",
     scopes: Annotated[str, typer.Option(help="Comma-separated: read, chat, write, admin.")] = "read,chat",
     expires_days: Annotated[int | None, typer.Option(min=1, help="Days until it stops working; never without.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -21,13 +21,13 @@ PATIENCE = 9.2  # seconds for an orderly stop, of the ten that a stop may take
 class Supervised:
     """A supervisor that this process started, and what it reports."""
 
-    def __init__(self, folder: Folder, *, attached: bool) -> None:
+    def __init__(self, folder: Folder, *, attached: bool, module: str = "deploy.local.run") -> None:
         folder.make()
         reader, writer = os.pipe()
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         with folder.open_log("supervisor") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.local.run", str(writer), *(["--attached"] if attached else [])],
+                [sys.executable, "-m", module, str(writer), *(["--attached"] if attached else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -49,7 +49,13 @@ class Supervised:
 
     def wait(self) -> int:
         """Return its exit code."""
+        self._reader.close()
         return self._process.wait()
+
+    def detach(self) -> None:
+        """Leave it to itself."""
+        self._reader.close()
+        self._process.returncode = 0  # else Popen complains of a child that nobody waited for
 
 
 def stop(folder: Folder, patience: float = PATIENCE) -> bool:

@@ -44,7 +44,11 @@ class DeafnessWatch:
     def _watch(self) -> None:
         while True:
             time.sleep(self._interval)
-            self._queues = self._ask()
+            self.ask_once()
+
+    def ask_once(self) -> None:
+        """Learn which queues nobody claims from."""
+        self._queues = self._ask()
 
     def deaf(self, children: Iterable[Child], now: float | None = None) -> list[Child]:
         """Return the ready workers to restart: those of a deaf queue, each at most once a minute."""

@@ -41,7 +41,7 @@ class Folder:
         path = self.log(name)
         if path.exists() and path.stat().st_size > LONGEST_LOG:
             path.replace(path.with_suffix(".log.1"))
-        return path.open("ab")
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
     def log_tail(self, name: str, lines: int = 15) -> str:
         """Return the last lines of a child's log."""

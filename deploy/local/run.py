@@ -5,23 +5,26 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import IO
 
 from deploy.local import addresses, credentials, plan, state
 from deploy.local.addresses import Addresses
 from deploy.local.child import Child
+from deploy.local.credentials import Credentials
 from deploy.local.deafness import watch_for_deafness
 from deploy.local.folder import Folder, read_json, write_json
 from deploy.local.guard import Guard
 from deploy.local.guardian import GRACE, end
+from deploy.local.plan import Process
 from deploy.local.ports import Ports
 from deploy.local.processes import dies_with_parent, identify, is_alive
 from deploy.local.report import Report
 from deploy.local.supervisor import Supervisor
 from shared.settings import Settings, get_settings
 
+MakePlan = Callable[[Settings, Folder, Credentials, Addresses], list[Process]]
 MARGIN = 0.8  # seconds beyond a worker's own grace, in which it hands its rows back
 LEFTOVER_GRACE = 3.0
 
@@ -62,14 +65,20 @@ def choose_ports(settings: Settings, folder: Folder) -> Ports:
     return ports
 
 
-def serve(settings: Settings, folder: Folder, report: Report, lock: IO[bytes]) -> int:
+def status_of(child: Child) -> state.Status:
+    """Return what others may know about a child."""
+    condition = "ready" if child.is_ready else "starting" if child.is_running else "waiting to restart"
+    return state.Status(child.process.name, child.identity, condition, child.restarts, child.process.queues)
+
+
+def serve(settings: Settings, folder: Folder, report: Report, lock: IO[bytes], make_plan: MakePlan) -> int:
     """Run a stack on a data directory that is ours until somebody stops it, and return the exit code."""
     end_leftovers(folder)
     secrets = credentials.load_or_make(folder)
     ports = choose_ports(settings, folder)
     where = addresses.resolve(settings, secrets, ports.chosen)
     environment = addresses.environment(settings, secrets, where)
-    processes = plan.plan(settings, folder, secrets, where)
+    processes = make_plan(settings, folder, secrets, where)
     os.environ.update(environment)
     get_settings.cache_clear()
     supervisor = Supervisor(
@@ -97,11 +106,11 @@ class _Writer:
         self._folder = folder
 
     def __call__(self, children: Sequence[Child], is_up: bool) -> None:
-        statuses = tuple(state.status_of(child) for child in children if not child.process.once)
+        statuses = tuple(status_of(child) for child in children if not child.process.once)
         state.write(self._folder, replace(self._state, is_up=is_up, children=statuses))
 
 
-def main(descriptor: int, *, attached: bool) -> int:
+def main(descriptor: int, *, attached: bool, make_plan: MakePlan = plan.plan) -> int:
     """Serve the settings' data directory; attached, stop when the process that started this one ends."""
     os.umask(0o077)
     if attached:
@@ -111,8 +120,8 @@ def main(descriptor: int, *, attached: bool) -> int:
     folder = Folder(settings.data_dir)
     try:
         folder.make()
-        lock = own(folder)
-        return serve(settings, folder, report, lock)
+        with own(folder) as lock:
+            return serve(settings, folder, report, lock, make_plan)
     except (Refused, RuntimeError, OSError) as error:
         report("failed", str(error))
         return 1

@@ -6,7 +6,6 @@ from typing import Any
 
 from deploy.local import credentials
 from deploy.local.addresses import Addresses, driverless
-from deploy.local.child import Child
 from deploy.local.credentials import FLOWER_USER, Credentials
 from deploy.local.folder import Folder, read_json, write_json
 from deploy.local.processes import Identity, is_alive
@@ -42,12 +41,6 @@ class State:
     def is_running(self) -> bool:
         """Say whether its supervisor lives; a state without one is stale."""
         return is_alive(self.supervisor)
-
-
-def status_of(child: Child) -> Status:
-    """Return what others may know about a child."""
-    condition = "ready" if child.is_ready else "starting" if child.is_running else "waiting to restart"
-    return Status(child.process.name, child.identity, condition, child.restarts, child.process.queues)
 
 
 def addresses_of(addresses: Addresses) -> dict[str, str]:

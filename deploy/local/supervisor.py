@@ -72,19 +72,22 @@ class Supervisor:
 
     def _start(self) -> None:
         for stage in Stage:
-            beginning = [child for child in self.children if child.process.stage is stage]
-            for child in beginning:
-                self._begin(child)
-            self._note()
-            while not all(child.is_ready for child in beginning):
-                self._wait()
-                self._tend(child for child in self.children if child not in beginning)
-                for child in beginning:
-                    self._expect(child)
-            self._note()
+            earlier = [child for child in self.children if child.process.stage < stage]
+            self._start_together([child for child in self.children if child.process.stage is stage], earlier)
         self._is_up = True
         self._note()
         self._report("up")
+
+    def _start_together(self, beginning: Sequence[Child], earlier: Sequence[Child]) -> None:
+        for child in beginning:
+            self._begin(child)
+        self._note()
+        while not all(child.is_ready for child in beginning):
+            self._wait()
+            self._tend(earlier)
+            for child in beginning:
+                self._expect(child)
+        self._note()
 
     def _begin(self, child: Child) -> None:
         self._report("starting", child.process.name)
