@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     gateway_port: int = 8000
     gateway_workers: int = 2
     gateway_threads: int = 256
+    worker_threads: int = 32  # of the embedded stack's worker for queues that wait on the network
+    worker_processes: int = 2  # of its worker for queues that compute
+    flower_port: int = 5555
     max_body_bytes: int = MEBIBYTE
     max_upload_bytes: int = 50 * MEBIBYTE
     trust_proxy_headers: bool = Field(
