@@ -78,7 +78,8 @@ def bulk_upsert(
     """Write chunks, one statement per thousand, and return their rows in the order given.
 
     Each needs `source` and `content`, and may have `external_id`, `title` and the other columns. One whose source and
-    external id are known replaces the text; what it leaves out stays. The last of several with the same ones wins.
+    external id are known replaces text and language; what else it leaves out stays. The last of several with the same
+    ones wins. The persona and the documents must be the scope's own.
     """
     given = [{"id": uuid4()} | _given(chunk) for chunk in chunks]
     merged = _merge(given)

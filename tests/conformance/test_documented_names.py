@@ -33,8 +33,8 @@ FIELDS = {
         id title persona_id provider_type provider_config created_at updated_at messages persona user_id status user
     """,
     "Message": """
-        id conversation_id role content thinking extra_data input_tokens output_tokens created_at updated_at conversation
-        sender_type role_metadata
+        id conversation_id role content thinking extra_data input_tokens output_tokens created_at updated_at
+        conversation sender_type role_metadata
     """,
     "ConversationState": """
         id conversation_id module_id execution_stage variables execution_metadata executed_at module created_at
@@ -63,7 +63,8 @@ FIELDS = {
     """,
     "RunStep": """
         id workflow_run_id workflow_step_number workflow_step_name step_config_id step_type is_last_step created_date
-        priority start_date status_date completed_date retry retries status status_message status_meta worker_id duration
+        priority start_date status_date completed_date retry retries status status_message status_meta worker_id
+        duration
     """,
     "StepConfig": "id created_date step_type config_json cuml_config_json",
     "ConfigSet": "id yaml_id yaml_contents created_date",
