@@ -57,13 +57,13 @@ def http(url: str) -> Probe:
 
 def celery_node(url: str, name: str) -> Probe:
     """Ask a worker or beat for its remote-control pong, as `celery inspect ping` does, without loading the tasks."""
-    mailbox: Any = Mailbox("celery", type="fanout", accept=["json"])  # type: ignore[no-untyped-call]
+    mailbox: Any = Mailbox("celery", type="fanout", accept=["json"])
     node = f"{name}@{socket.gethostname()}"
     options = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE, "max_retries": 0}
 
     def is_ready() -> bool:
         try:
-            with Connection(url, transport_options=options) as connection:  # type: ignore[no-untyped-call]
+            with Connection(url, transport_options=options) as connection:
                 return bool(mailbox(connection).call([node], "ping", timeout=PATIENCE))
         except (OperationalError, redis.RedisError, OSError):
             return False

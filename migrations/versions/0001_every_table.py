@@ -648,9 +648,7 @@ def _create_knowledge() -> None:
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("chunk_metadata", JSONB()),
         sa.Column("doc_hash", sa.String(128), sa.ForeignKey("document.hash", ondelete="CASCADE"), index=True),
-        sa.Column(
-            "document_uri_id", sa.BigInteger, sa.ForeignKey("documenturi.id", ondelete="CASCADE"), index=True
-        ),
+        sa.Column("document_uri_id", sa.BigInteger, sa.ForeignKey("documenturi.id", ondelete="CASCADE"), index=True),
         sa.Column("position", sa.Integer()),
         sa.Column("start_offset", sa.Integer()),
         sa.Column("end_offset", sa.Integer()),

@@ -4,7 +4,6 @@ from typing import Any
 
 from shared.providers.pace import TurnWriter
 from shared.providers.stream import TurnStream
-
 from shared.queries.turns import TurnContext
 
 

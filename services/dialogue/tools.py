@@ -3,11 +3,10 @@
 from functools import cache
 from typing import NamedTuple
 
-from shared.providers.stream import TurnStream, connect_turn_stream
-
 from shared.providers.chat import Chat
 from shared.providers.embedding import Embedding, connect_embedding
 from shared.providers.http_chat import connect_chat
+from shared.providers.stream import TurnStream, connect_turn_stream
 from shared.settings import Settings, get_settings
 
 

@@ -154,7 +154,7 @@ class Progress(Timed):
 class Work(Numbered, Progress, Base):
     """A row of work: the columns of seed 004's RunStep, and what leases, fences and bells need.
 
-    `ready_at` NULL means blocked. Only `queries/work.py` changes `status` and the columns below it.
+    `ready_at` NULL means blocked. Only `queries/work.py` changes `status`, its dates, and what follows `ready_at`.
     """
 
     __abstract__ = True
@@ -180,7 +180,7 @@ class Work(Numbered, Progress, Base):
 
     @classmethod
     def work_table_args(cls) -> tuple[Any, ...]:
-        """The indexes that make a claim cost the same with 10² and 10⁶ rows; extend in a subclass's __table_args__."""
+        """The indexes that make a claim cost the same with 10² and 10⁶ rows; a subclass extends this."""
         table = cls.__tablename__
         return (
             CheckConstraint("retries > 0", name="retries_positive"),
