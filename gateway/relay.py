@@ -1,4 +1,4 @@
-"""The events of a turn, from the worker's stream while it lasts, else from the rows; no connection is held meanwhile."""
+"""The events of a turn: from the worker's stream while it lasts, else from the rows; no connection is held."""
 
 import json
 import time

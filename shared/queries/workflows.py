@@ -219,6 +219,14 @@ def _end_group(session: Session, group: RunGroup) -> None:
     jobs.note_end(session, group)
 
 
+def end_empty(session: Session, group: RunGroup) -> None:
+    """End a group that nothing was added to."""
+    _set(group, RunStatus.COMPLETED, "there was nothing to do")
+    group.completed_date = func.clock_timestamp()
+    session.flush()
+    jobs.note_end(session, group)
+
+
 def run_counts(session: Session, group_id: int) -> dict[RunStatus, int]:
     """Count a group's runs by status."""
     statement = select(WorkflowRun.status, func.count()).where(WorkflowRun.run_group_id == group_id)
