@@ -6,6 +6,7 @@ The address that was checked is the one that is connected to, and every redirect
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,7 +23,6 @@ from shared.providers.addresses import (
     resolve_host,
     unwrap,
 )
-from shared.providers.addresses import ip_address as read_address
 from shared.settings import Settings
 
 MAX_REDIRECTS = 5
@@ -76,7 +76,7 @@ class Outbound:
         return found
 
     def _may_reach(self, address: str) -> bool:
-        parsed = read_address(address)
+        parsed = ip_address(address)
         return is_public(parsed) or self._allow.allows_address(unwrap(parsed))
 
     def transport(self) -> httpx.BaseTransport:
@@ -161,9 +161,8 @@ def _require_readable(response: httpx.Response, url: str, max_bytes: int) -> Non
     if not response.is_success:
         raise Rejected(f"{host} answered {status}")
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise Invalid(
-            f"{host} compresses although it was asked not to"
-        )  # a bomb would be unpacked before it is counted
+        # A bomb would be unpacked before it is counted.
+        raise Invalid(f"{host} compresses although it was asked not to")
     length = response.headers.get("Content-Length", "0")
     if length.isdecimal() and int(length) > max_bytes:
         raise TooLarge(f"{host} offers {length} bytes; the limit is {max_bytes}")
@@ -186,5 +185,5 @@ def guard(settings: Settings) -> Outbound:
     """Return the guard with what the operator allows: the listed places, and the servers that the settings name."""
     urls = [settings.model_url, settings.embedding_url, settings.chat_url]
     parts = [urlsplit(url) for url in urls if url]
-    places = [f"{part.hostname}:{part.port or PORTS.get(part.scheme, 80)}" for part in parts]
+    places = [f"[{part.hostname}]:{part.port or PORTS.get(part.scheme, 80)}" for part in parts]
     return Outbound(", ".join([settings.outbound_allow, *places]))

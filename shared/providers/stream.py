@@ -130,9 +130,8 @@ class RedisTurnStream:
     def _read(self, key: str, fence: int, seq: int, block_seconds: float) -> list[Event]:
         client = self._reader(block_seconds)
         try:
-            reply: Any = client.xread(
-                {key: f"{fence}-{seq}"}, count=READ_COUNT, block=max(1, round(block_seconds * 1000))
-            )
+            milliseconds = max(1, round(block_seconds * 1000))  # 0 would block for ever
+            reply: Any = client.xread({key: f"{fence}-{seq}"}, count=READ_COUNT, block=milliseconds)
         except redis.RedisError as error:
             self._breaker.trip(error)
             time.sleep(min(block_seconds, self._breaker_seconds))
