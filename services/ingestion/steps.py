@@ -4,15 +4,14 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from shared.domain.workflow import ArtifactType
+from shared.errors import Invalid
+from shared.providers import blobs as stored
 from shared.providers.blobs import Blobs
 from shared.providers.chunker import Chunk
 from shared.providers.chunker import chunk as cut
 from shared.providers.parser import Page, Parsed, Parser
 from shared.providers.sniff import JSONL
-
-from shared.domain.workflow import ArtifactType
-from shared.errors import Invalid
-from shared.providers import blobs as stored
 from shared.queries.workflows import StepContext
 
 Facts = dict[str, Any]
