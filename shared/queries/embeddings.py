@@ -21,13 +21,14 @@ def known(session: Session, model: str, hashes: Collection[str]) -> set[str]:
     return set(session.scalars(statement))
 
 
-def ensure_model(session: Session, model: str, dimensions: int) -> None:
-    """Register a model at its first vector; raises Invalid when it had another dimension before."""
+def ensure_model(session: Session, model: str, sizes: Collection[int]) -> None:
+    """Register a model at its first vectors; raises Invalid when they are not all as long as those before."""
+    dimensions = max(sizes)
     values = {"name": model, "dimensions": dimensions, "state": EmbeddingState.SERVING}
     session.execute(insert(EmbeddingModel).values(values).on_conflict_do_nothing())
     stored = session.scalars(select(EmbeddingModel.dimensions).where(EmbeddingModel.name == model)).one()
-    if stored != dimensions:
-        raise Invalid(f"model {model} has {stored} dimensions here, and now returned {dimensions}: name it otherwise")
+    if set(sizes) != {stored}:
+        raise Invalid(f"the model {model} has vectors of {stored} numbers here and now sent {dimensions}: rename it")
 
 
 def add(session: Session, model: str, vectors: Mapping[str, Sequence[float]]) -> None:

@@ -143,6 +143,16 @@ def context(session: Session, step: RunStep) -> StepContext:
     )
 
 
+def note_facts(session: Session, step: RunStep, facts: dict[str, Any]) -> None:
+    """Keep what a step found out; what it says of the `document` goes to the document."""
+    about = facts.get("document")
+    step.status_meta = step.status_meta | {name: fact for name, fact in facts.items() if name != "document"}
+    if about:
+        run = session.get_one(WorkflowRun, step.workflow_run_id)
+        document = session.get_one(Document, run.doc_id, with_for_update=True)
+        document.doc_meta = {**document.doc_meta, **about}
+
+
 def _roots(session: Session, run_id: int) -> dict[ArtifactType, str]:
     steps = session.execute(
         select(RunStep.step_type, RunStep.step_config_id).where(RunStep.workflow_run_id == run_id)
