@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import cache
 
 from shared.db import get_session
-from shared.models import Work
+from shared.models import RunStep, Work
 from shared.providers.stream import CancelBell
-from shared.queries import work
+from shared.queries import control, work
 from shared.settings import get_settings
 from shared.tasks import BELL
 
@@ -24,3 +24,10 @@ def cancel(model: type[Work], ids: Sequence[int]) -> None:
     for row_id, fence in running:
         cancel_bell().announce(model.__tablename__, row_id, fence)
     BELL.ring_all(ready, "after a cancel")
+
+
+def cancel_runs(run_ids: Sequence[int]) -> None:
+    """Cancel runs that the caller may cancel, with all of their steps that have not ended."""
+    with get_session() as session:
+        steps = control.unfinished_steps(session, run_ids)
+    cancel(RunStep, steps)

@@ -19,6 +19,7 @@ class RunStatus(StrEnum):
 
 
 TERMINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+UNFINISHED = frozenset(RunStatus) - TERMINAL
 
 
 def after_failure(attempt: int, attempts: int, *, transient: bool) -> RunStatus:

@@ -25,19 +25,23 @@ DEFAULTS = {
 RECALL_ORDER = (CollectionType.PROFILE, CollectionType.WORKS, CollectionType.QUOTES)
 
 
-def effective(
+def configured(
     collection: CollectionType,
     *,
     chunk_size: int | None = None,
     chunk_overlap: int | None = None,
     top_k: int | None = None,
-    window: int = MODEL_WINDOW,
 ) -> Collection:
-    """Return what really applies: the override or seed 000's default, within the embedding model's window."""
+    """Return what is asked for: the overrides, and seed 000's defaults for the rest."""
     default = DEFAULTS[collection]
-    size = min(chunk_size or default.chunk_size, window - WINDOW_RESERVE)
     overlap = default.chunk_overlap if chunk_overlap is None else chunk_overlap
-    return Collection(size, min(overlap, size // 4), top_k or default.top_k)
+    return Collection(chunk_size or default.chunk_size, overlap, top_k or default.top_k)
+
+
+def effective(asked: Collection, *, window: int = MODEL_WINDOW) -> Collection:
+    """Return what really applies: what is asked for, within the embedding model's window."""
+    size = min(asked.chunk_size, window - WINDOW_RESERVE)
+    return Collection(size, min(asked.chunk_overlap, size // 4), asked.top_k)
 
 
 def fused(*rankings: list[str], constant: int = 60) -> list[tuple[str, float]]:

@@ -7,9 +7,18 @@ from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.models import Document, DocumentURI, DocumentURIHistory, KnowledgeChunk, RunGroup, WorkflowRun
-from shared.queries import runs
-from shared.queries.rows import found, removed
+from shared.errors import Conflict
+from shared.models import (
+    Document,
+    DocumentBatch,
+    DocumentURI,
+    DocumentURIHistory,
+    KnowledgeChunk,
+    RunGroup,
+    WorkflowRun,
+)
+from shared.queries import runs, workflows
+from shared.queries.rows import Slice, found, page_of_columns, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 
@@ -21,6 +30,39 @@ def find_uri(session: Session, scope: Scope, uri: str, source: str) -> DocumentU
 def get_uri(session: Session, scope: Scope, uri: str, source: str) -> DocumentURI:
     """Return where a source system keeps a document; raises NotFound."""
     return found(find_uri(session, scope, uri, source), "document", f"{uri} of {source}")
+
+
+def list_(
+    session: Session, scope: Scope, *, source: str | None = None, batch_id: int | None = None, limit: int, offset: int
+) -> Slice[Any]:
+    """Return URIs of a source or a batch with what is found there, oldest first."""
+    statement = (
+        select(
+            DocumentURI.id.label("uri_id"),
+            DocumentURI.uri,
+            DocumentURI.source,
+            DocumentURI.version,
+            DocumentURI.batch_id,
+            DocumentURI.doc_hash.label("document_hash"),
+            Document.mime_type,
+            Document.file_size,
+        )
+        .join(Document, Document.hash == DocumentURI.doc_hash)
+        .where(DocumentURI.owner_id == scope.owner_id)
+        .order_by(DocumentURI.id)
+    )
+    if source is not None:
+        statement = statement.where(DocumentURI.source == source)
+    if batch_id is not None:
+        statement = statement.where(DocumentURI.batch_id == batch_id)
+    return page_of_columns(session, statement, limit=limit, offset=offset)
+
+
+def require_open_batch(session: Session, scope: Scope, batch_id: int) -> None:
+    """Pass when documents may be added to a batch; raises NotFound, or Conflict for one that is completed."""
+    batch = found(session.scalar(owned(DocumentBatch, scope).where(DocumentBatch.id == batch_id)), "batch", batch_id)
+    if batch.completed_date is not None:
+        raise Conflict(f"batch {batch_id} is completed: it takes no more documents")
 
 
 @dataclass(frozen=True)
@@ -133,7 +175,11 @@ def _delete_what_was_made(session: Session, scope: Scope, doc_hash: str) -> runs
         delete(KnowledgeChunk).where(KnowledgeChunk.owner_id == scope.owner_id, KnowledgeChunk.doc_hash == doc_hash)
     )
     mine = select(WorkflowRun.id).join(RunGroup, RunGroup.id == WorkflowRun.run_group_id)
-    return runs.delete_runs(session, mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.doc_id == doc_hash))
+    mine = mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.doc_id == doc_hash)
+    groups = session.scalars(mine.with_only_columns(WorkflowRun.run_group_id).distinct()).all()
+    deleted = runs.delete_runs(session, mine)
+    workflows.end_finished(session, groups)  # or they, and what waits for them, would never end
+    return deleted
 
 
 def _delete_unreachable(session: Session, doc_hash: str) -> int:

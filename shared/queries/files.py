@@ -1,13 +1,14 @@
 """The files of a persona, by collection (seed 000), and the ingestion that reads them."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shared.domain.persona import CollectionType, JobStatus, PersonaStatus
-from shared.domain.retrieval import DEFAULTS, effective
+from shared.domain.retrieval import Collection, configured, effective
 from shared.domain.workflow import WorkflowStepType
 from shared.errors import Conflict
 from shared.models import DataSource, DocumentURI, IngestionJob, Persona, RunGroup
@@ -25,9 +26,18 @@ def add(
     """Add an uploaded file, or the next version of the one with that name in the collection."""
     uri = f"persona:{persona.id}/{collection.value}/{name}"
     location, _ = documents.register(session, scope, stored, uri=uri, source=SOURCE)
+    return attach(session, persona, collection, name, location, size=stored.size)
+
+
+def attach(
+    session: Session, persona: Persona, collection: CollectionType, name: str, location: DocumentURI, *, size: int
+) -> DataSource:
+    """Make what is found at a URI a file of a persona's collection; raises Conflict where it is another's already."""
     known = session.scalar(select(DataSource).where(DataSource.document_uri_id == location.id).with_for_update())
     row = known or DataSource(persona_id=persona.id, collection_type=collection, document_uri_id=location.id)
-    row.file_name, row.file_path, row.file_size_bytes = name, f"{stored.doc_hash}", stored.size
+    if (row.persona_id, row.collection_type) != (persona.id, collection):
+        raise Conflict(f"{location.uri} of {location.source} belongs to another collection: give it another source")
+    row.file_name, row.file_path, row.file_size_bytes = name, location.doc_hash, size
     session.add(row)
     session.flush()
     return row
@@ -62,45 +72,66 @@ def ingest(
     if session.scalar(active.limit(1)):
         raise Conflict(f"persona {persona.slug} is being ingested already: wait, or cancel its run groups")
     persona.status = PersonaStatus.INGESTING
-    return [
-        _start(session, scope, persona, collection, embedding_model=embedding_model, meta=meta)
-        for collection in (CollectionType.PROFILE, CollectionType.WORKS, CollectionType.QUOTES)
-    ]
+    collections = (CollectionType.PROFILE, CollectionType.WORKS, CollectionType.QUOTES)
+    groups = [_add_group(session, scope, persona, collection) for collection in collections]
+    started = [_add_job(session, persona, *each) for each in zip(collections, groups, strict=True)]
+    for collection, group in zip(collections, groups, strict=True):
+        files = _documents(session, persona, collection)
+        configs = step_configs(persona, collection, embedding_model)
+        for location in files:
+            params = _params(location, persona, collection)
+            workflows.add_run(session, group, location.doc_hash, configs, params=params, meta=meta)
+        if not files:
+            workflows.end_empty(session, group)
+    return started
 
 
-def _start(
+def ingest_one(
     session: Session,
     scope: Scope,
-    persona: Persona,
-    collection: CollectionType,
+    location: DocumentURI,
     *,
+    persona: Persona | None = None,
+    collection: CollectionType | None = None,
     embedding_model: str,
-    meta: dict[str, str] | None,
-) -> IngestionJob:
-    files = _documents(session, persona, collection)
-    group = workflows.add_group(session, scope, f"{persona.slug} {collection.value}", params=collection.value)
+    priority: int = 0,
+    meta: dict[str, str] | None = None,
+) -> RunGroup:
+    """Start the run of one document in a group of its own; without a persona it is knowledge of the owner's."""
+    group = workflows.add_group(session, scope, f"single run {location.doc_hash}", batch_id=location.batch_id)
+    workflows.add_run(
+        session,
+        group,
+        location.doc_hash,
+        step_configs(persona, collection or CollectionType.WORKS, embedding_model),
+        params=_params(location, persona, collection),
+        priority=priority,
+        meta=meta,
+    )
+    return group
+
+
+def _params(location: DocumentURI, persona: Persona | None, collection: CollectionType | None) -> dict[str, Any]:
+    whose = {"persona_id": str(persona.id), "collection": collection} if persona else {}
+    return {"uri_id": location.id, **whose}
+
+
+def _add_group(session: Session, scope: Scope, persona: Persona, collection: CollectionType) -> RunGroup:
+    return workflows.add_group(session, scope, f"{persona.slug} {collection.value}", params=collection.value)
+
+
+def _add_job(session: Session, persona: Persona, collection: CollectionType, group: RunGroup) -> IngestionJob:
     job = IngestionJob(
         persona_id=persona.id, collection_type=collection, status=JobStatus.PENDING, run_group_id=group.id
     )
     session.add(job)
     session.flush()
-    configs = step_configs(persona, collection, embedding_model)
-    for location in files:
-        params = {"persona_id": str(persona.id), "collection": collection.value, "uri_id": location.id}
-        workflows.add_run(session, group, location.doc_hash, configs, params=params, meta=meta)
-    if not files:
-        workflows.end_empty(session, group)
     return job
 
 
-def step_configs(persona: Persona, collection: CollectionType, embedding_model: str) -> workflows.StepConfigs:
+def step_configs(persona: Persona | None, collection: CollectionType, embedding_model: str) -> workflows.StepConfigs:
     """Return what really applies to each step of a collection's documents."""
-    is_works = collection is CollectionType.WORKS
-    cut = effective(
-        collection,
-        chunk_size=persona.works_chunk_size if is_works else None,
-        chunk_overlap=persona.works_chunk_overlap if is_works else None,
-    )
+    cut = effective(asked_for(persona, collection))
     return {
         WorkflowStepType.CHUNK: {
             "chunk_size": cut.chunk_size,
@@ -111,6 +142,12 @@ def step_configs(persona: Persona, collection: CollectionType, embedding_model: 
     }
 
 
+def asked_for(persona: Persona | None, collection: CollectionType) -> Collection:
+    """Return how a persona wants a collection cut and recalled: its overrides, seed 000's defaults for the rest."""
+    names = {name: f"{collection.value}_{name}" for name in ("chunk_size", "chunk_overlap", "top_k")}
+    return configured(collection, **{name: getattr(persona, column, None) for name, column in names.items()})
+
+
 def _documents(session: Session, persona: Persona, collection: CollectionType) -> Sequence[DocumentURI]:
     mine = (
         select(DocumentURI)
@@ -118,15 +155,3 @@ def _documents(session: Session, persona: Persona, collection: CollectionType) -
         .where(DataSource.persona_id == persona.id, DataSource.collection_type == collection)
     )
     return session.scalars(mine.order_by(DocumentURI.id)).all()
-
-
-def count_by_collection(session: Session, persona: Persona) -> dict[str, int]:
-    """Count a persona's files by collection."""
-    counted = select(DataSource.collection_type, func.count()).where(DataSource.persona_id == persona.id)
-    counts = dict(session.execute(counted.group_by(DataSource.collection_type)).all())
-    return {collection.value: counts.get(collection, 0) for collection in DEFAULTS}
-
-
-def group_of(session: Session, job: IngestionJob) -> RunGroup | None:
-    """Return the run group that does a job's work."""
-    return session.get(RunGroup, job.run_group_id) if job.run_group_id else None

@@ -1,5 +1,8 @@
 """Ingestion jobs (seed 000): a collection's share of the work, told from the run group that does it."""
 
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -20,15 +23,21 @@ def note_start(session: Session, group_id: int) -> None:
 
 
 def progress(session: Session, job: IngestionJob) -> int:
-    """Return a job's percentage from its completed steps, which never become fewer."""
-    if job.status not in ACTIVE or job.run_group_id is None:
-        return job.progress
-    done, total = session.execute(
-        select(func.count().filter(RunStep.status == RunStatus.COMPLETED), func.count())
-        .join(WorkflowRun, WorkflowRun.id == RunStep.workflow_run_id)
-        .where(WorkflowRun.run_group_id == job.run_group_id)
-    ).one()
-    return 100 * done // max(total, 1)
+    """Return a job's percentage."""
+    return percentages(session, [job])[job.id]
+
+
+def percentages(session: Session, jobs: Sequence[IngestionJob]) -> dict[UUID, int]:
+    """Return jobs' percentages; those at work have theirs from completed steps, which never become fewer."""
+    groups = [job.run_group_id for job in jobs if job.status in ACTIVE]
+    counted = session.execute(
+        select(WorkflowRun.run_group_id, func.count().filter(RunStep.status == RunStatus.COMPLETED), func.count())
+        .join(RunStep, RunStep.workflow_run_id == WorkflowRun.id)
+        .where(WorkflowRun.run_group_id.in_(groups))
+        .group_by(WorkflowRun.run_group_id)
+    )
+    done = {group_id: 100 * completed // total for group_id, completed, total in counted}
+    return {job.id: max(done.get(job.run_group_id or 0, 0), job.progress) for job in jobs}
 
 
 def note_end(session: Session, group: RunGroup) -> None:
@@ -36,6 +45,24 @@ def note_end(session: Session, group: RunGroup) -> None:
     job = session.scalar(select(IngestionJob).where(IngestionJob.run_group_id == group.id))
     if job is not None:
         end(session, job, error=None if group.status is RunStatus.COMPLETED else group.status_message)
+
+
+def abandon(session: Session, group_id: int) -> None:
+    """End the job of a group that is about to be deleted, if it is still at work."""
+    job = session.scalar(select(IngestionJob).where(IngestionJob.run_group_id == group_id))
+    if job is not None and job.status in ACTIVE:
+        end(session, job, error="its run group was deleted")
+
+
+def reopen(session: Session, group_ids: Collection[int]) -> None:
+    """Put the jobs of groups that run again back to work, and their personas with them."""
+    reopened = session.scalars(
+        update(IngestionJob)
+        .where(IngestionJob.run_group_id.in_(group_ids), IngestionJob.status == JobStatus.FAILED)
+        .values(status=JobStatus.PROCESSING, error_message=None, completed_at=None)
+        .returning(IngestionJob.persona_id)
+    ).all()
+    session.execute(update(Persona).where(Persona.id.in_(reopened)).values(status=PersonaStatus.INGESTING))
 
 
 def end(session: Session, job: IngestionJob, *, error: str | None) -> None:

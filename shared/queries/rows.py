@@ -42,6 +42,12 @@ def page(session: Session, statement: Select[Row], *, limit: int, offset: int) -
     return Slice(rows, partial(_count, session, statement))
 
 
+def page_of_columns(session: Session, statement: Select[*tuple[Any, ...]], *, limit: int, offset: int) -> Slice[Any]:
+    """Do the same for a statement that selects several columns; they are attributes of its rows."""
+    rows = session.execute(statement.limit(limit).offset(offset))
+    return Slice(rows, partial(_count, session, statement))
+
+
 def _count(session: Session, statement: Select[Any]) -> int:
     return session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
 

@@ -1,13 +1,62 @@
 """Workflow runs, in groups (seed 004)."""
 
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
+from shared.domain.lifecycle import RunStatus
 from shared.models import LifecycleHistory, RunGroup, RunStep, WorkflowRun
-from shared.queries.rows import found, removed
+from shared.queries import jobs
+from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope, owned
+
+
+def get_group(session: Session, scope: Scope, group_id: int) -> RunGroup:
+    """Return a group of the scope's; raises NotFound."""
+    return found(session.scalar(owned(RunGroup, scope).where(RunGroup.id == group_id)), "run group", group_id)
+
+
+def list_groups(
+    session: Session, scope: Scope, *, batch_id: int | None = None, limit: int, offset: int
+) -> Slice[RunGroup]:
+    """Return the scope's groups, newest first; of one batch where it is given."""
+    statement = owned(RunGroup, scope).order_by(RunGroup.id.desc())
+    if batch_id is not None:
+        statement = statement.where(RunGroup.batch_id == batch_id)
+    return page(session, statement, limit=limit, offset=offset)
+
+
+def count_by_status(session: Session, group_id: int) -> dict[RunStatus, int]:
+    """Count a group's runs by status."""
+    statement = select(WorkflowRun.status, func.count()).where(WorkflowRun.run_group_id == group_id)
+    return dict(session.execute(statement.group_by(WorkflowRun.status)).all())
+
+
+def get(session: Session, scope: Scope, run_id: int) -> WorkflowRun:
+    """Return a run of the scope's; raises NotFound."""
+    mine = select(WorkflowRun).join(RunGroup, RunGroup.id == WorkflowRun.run_group_id)
+    run = session.scalar(mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.id == run_id))
+    return found(run, "run", run_id)
+
+
+def list_(session: Session, group_id: int, *, limit: int | None = None) -> Sequence[WorkflowRun]:
+    """Return the runs of a group, oldest first."""
+    statement = select(WorkflowRun).where(WorkflowRun.run_group_id == group_id)
+    return session.scalars(statement.order_by(WorkflowRun.id).limit(limit)).all()
+
+
+def list_steps(session: Session, run_ids: Collection[int]) -> Sequence[RunStep]:
+    """Return the steps of some runs, in order."""
+    statement = select(RunStep).where(RunStep.workflow_run_id.in_(run_ids))
+    return session.scalars(statement.order_by(RunStep.workflow_run_id, RunStep.workflow_step_number)).all()
+
+
+def list_history(session: Session, run_id: int) -> Sequence[LifecycleHistory]:
+    """Return what happened to a run and its steps, oldest first."""
+    statement = select(LifecycleHistory).where(LifecycleHistory.workflow_run_id == run_id)
+    return session.scalars(statement.order_by(LifecycleHistory.id)).all()
 
 
 class Deleted(NamedTuple):
@@ -22,6 +71,7 @@ def delete_group(session: Session, scope: Scope, run_group_id: int) -> dict[str,
     """Delete a group with its runs, their steps and their history; return seed 004's counters; raises NotFound."""
     group = session.scalar(owned(RunGroup, scope).where(RunGroup.id == run_group_id).with_for_update())
     found(group, "run group", run_group_id)
+    jobs.abandon(session, run_group_id)
     of_the_group = (LifecycleHistory.run_group_id == run_group_id) & LifecycleHistory.workflow_run_id.is_(None)
     group_history = removed(session, delete(LifecycleHistory).where(of_the_group))
     deleted = delete_runs(session, select(WorkflowRun.id).where(WorkflowRun.run_group_id == run_group_id))

@@ -157,6 +157,13 @@ def _unfinished(session: Session, conversation_id: UUID) -> bool:
     return session.scalar(select(_unfinished_query(conversation_id).exists())) or False
 
 
+def others_unfinished(session: Session, turn: Turn) -> bool:
+    """Say whether another turn of the conversation, which stays locked, is still to come or under way."""
+    _lock_conversation(session, turn.conversation_id)
+    others = _unfinished_query(turn.conversation_id).where(Turn.id != turn.id)
+    return session.scalar(select(others.exists())) or False
+
+
 def _owned(scope: Scope) -> Select[Turn]:
     return (
         select(Turn)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import add
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import RunStatus
@@ -62,13 +64,14 @@ def _running(session: Session, row: Work) -> Why:
 
 
 def _ahead(session: Session, row: Work) -> int:
-    total = 0
-    for model in work.models():
-        better = (model.priority > row.priority) | ((model.priority == row.priority) & (model.id < row.id))
-        runnable = (model.queue == row.queue) & (model.status == RunStatus.PENDING) & model.ready_at.is_not(None)
-        counted = select(model.id).where(runnable, better).limit(COUNTED).subquery()
-        total += session.scalar(select(func.count()).select_from(counted)) or 0
-    return total
+    counts = [_better(model, row).with_only_columns(func.count()).scalar_subquery() for model in work.models()]
+    return session.scalar(select(reduce(add, counts))) or 0
+
+
+def _better(model: type[Work], row: Work) -> Select[Any]:
+    better = (model.priority > row.priority) | ((model.priority == row.priority) & (model.id < row.id))
+    runnable = (model.queue == row.queue) & (model.status == RunStatus.PENDING) & model.ready_at.is_not(None)
+    return select(select(model.id).where(runnable, better).limit(COUNTED).subquery())
 
 
 def _told(row: Work, reason: str, **facts: Any) -> Why:

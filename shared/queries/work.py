@@ -68,12 +68,14 @@ HAND_BACK = """
         status = CASE WHEN cancel_requested_at IS NULL THEN 'PENDING' ELSE 'CANCELLED' END,
         completed_date = CASE WHEN cancel_requested_at IS NOT NULL THEN clock_timestamp() END
     WHERE status = 'RUNNING' AND starts_with(worker_id, :worker) RETURNING id, status"""
-# A running row keeps its fence: its worker must still be able to settle CANCELLED with what it has.
+# A running row keeps its fence: its worker must still be able to settle CANCELLED with what it has. Locked by id: a
+# settlement locks the running row and then the one after it.
 CANCEL = """
     UPDATE {t} SET cancel_requested_at = clock_timestamp(), fence = fence + (status <> 'RUNNING')::int,
         status_date = clock_timestamp(), status = CASE status WHEN 'RUNNING' THEN status ELSE 'CANCELLED' END,
         completed_date = CASE status WHEN 'RUNNING' THEN NULL ELSE clock_timestamp() END
-    WHERE id = ANY(:ids) AND status IN ('PENDING', 'ERROR', 'RUNNING') RETURNING id, status, fence"""
+    WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE id = ANY(:ids) AND status IN ('PENDING', 'ERROR', 'RUNNING')
+        ORDER BY id FOR UPDATE)) RETURNING id, status, fence"""
 RETRY = """
     UPDATE {t} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,

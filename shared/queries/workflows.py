@@ -5,16 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.domain.lifecycle import TERMINAL, RunStatus
+from shared.domain.lifecycle import TERMINAL, UNFINISHED, RunStatus
 from shared.domain.workflow import ArtifactType, LifeCycleEvent, WorkflowStepType, artifacts_of
-from shared.errors import Conflict, NotFound
 from shared.models import Document, LifecycleHistory, RunGroup, RunStep, StepConfig, WorkflowRun
-from shared.queries import jobs, work
-from shared.queries.scope import Scope, owned, owner_of
+from shared.queries import jobs, runs, work
+from shared.queries.scope import Scope, owner_of
 
 DOCUMENT_WORKFLOW = "document"
 DOCUMENT_STEPS = (
@@ -24,7 +23,6 @@ DOCUMENT_STEPS = (
     WorkflowStepType.EMBED,
     WorkflowStepType.STORE,
 )
-UNFINISHED = tuple(status for status in RunStatus if status not in TERMINAL)
 StepConfigs = Mapping[WorkflowStepType, dict[str, Any]]
 
 
@@ -183,19 +181,21 @@ def follow_step(session: Session, step: RunStep) -> Iterable[str]:
     run = session.get_one(WorkflowRun, step.workflow_run_id)
     completed = step.status is RunStatus.COMPLETED
     _record(session, run.run_group_id, LifeCycleEvent.STEP_END if completed else LifeCycleEvent.STEP_FAILED, run, step)
-    if completed and not step.is_last_step:
-        return () if run.paused_at else _ready_next(session, step)
+    following = _following(session, step) if completed else None
+    if following is not None and following.status not in TERMINAL:
+        return () if run.paused_at else work.make_ready(session, [following])
     if not _any_running(session, run.id):
-        _end_run(session, run, step)
+        _end_run(session, run, following or step)  # the next one was cancelled while this one ran
     return ()
 
 
-def _ready_next(session: Session, step: RunStep) -> set[str]:
-    following = select(RunStep).where(
-        RunStep.workflow_run_id == step.workflow_run_id,
-        RunStep.workflow_step_number == step.workflow_step_number + 1,
+def _following(session: Session, step: RunStep) -> RunStep | None:
+    return session.scalar(
+        select(RunStep).where(
+            RunStep.workflow_run_id == step.workflow_run_id,
+            RunStep.workflow_step_number == step.workflow_step_number + 1,
+        )
     )
-    return work.make_ready(session, session.scalars(following).all())
 
 
 def _any_running(session: Session, run_id: int) -> bool:
@@ -214,14 +214,26 @@ def _end_run(session: Session, run: WorkflowRun, step: RunStep) -> None:
     event = LifeCycleEvent.ITEM_END if step.status is RunStatus.COMPLETED else LifeCycleEvent.ITEM_FAILED
     _record(session, group.id, event, run)
     session.flush()
+    _end_if_finished(session, group)
+
+
+def end_finished(session: Session, group_ids: Sequence[int]) -> None:
+    """End those of the groups that have lost their last unfinished run."""
+    groups = select(RunGroup).where(RunGroup.id.in_(group_ids), RunGroup.status.not_in(TERMINAL))
+    for group in session.scalars(groups.order_by(RunGroup.id).with_for_update()).all():
+        _end_if_finished(session, group)
+
+
+def _end_if_finished(session: Session, group: RunGroup) -> None:
     unfinished = select(WorkflowRun.id).where(WorkflowRun.run_group_id == group.id, WorkflowRun.status.in_(UNFINISHED))
     if not session.scalar(select(unfinished.exists())):
         _end_group(session, group)
 
 
 def _end_group(session: Session, group: RunGroup) -> None:
-    counts = run_counts(session, group.id)
-    worst = next(s for s in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.COMPLETED) if counts.get(s))
+    counts = runs.count_by_status(session, group.id)
+    order = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.COMPLETED)
+    worst = next((status for status in order if counts.get(status)), RunStatus.CANCELLED)
     _set(group, worst, f"{counts.get(RunStatus.COMPLETED, 0)} of {sum(counts.values())} documents completed")
     group.completed_date = func.clock_timestamp()
     _record(session, group.id, LifeCycleEvent.GROUP_END)
@@ -235,12 +247,6 @@ def end_empty(session: Session, group: RunGroup) -> None:
     group.completed_date = func.clock_timestamp()
     session.flush()
     jobs.note_end(session, group)
-
-
-def run_counts(session: Session, group_id: int) -> dict[RunStatus, int]:
-    """Count a group's runs by status."""
-    statement = select(WorkflowRun.status, func.count()).where(WorkflowRun.run_group_id == group_id)
-    return dict(session.execute(statement.group_by(WorkflowRun.status)).all())
 
 
 def _set(item: WorkflowRun | RunGroup, status: RunStatus, message: str | None = None) -> None:
@@ -267,86 +273,3 @@ def _record(
             completed_date=func.clock_timestamp(),
         )
     )
-
-
-def get_group(session: Session, scope: Scope, group_id: int) -> RunGroup:
-    """Return a group of the scope's; raises NotFound."""
-    group = session.scalar(owned(RunGroup, scope).where(RunGroup.id == group_id))
-    if group is None:
-        raise NotFound(f"run group {group_id} not found")
-    return group
-
-
-def get_run(session: Session, scope: Scope, run_id: int) -> WorkflowRun:
-    """Return a run of the scope's; raises NotFound."""
-    mine = owned(RunGroup, scope).with_only_columns(RunGroup.id)
-    run = session.scalar(select(WorkflowRun).where(WorkflowRun.id == run_id, WorkflowRun.run_group_id.in_(mine)))
-    if run is None:
-        raise NotFound(f"run {run_id} not found")
-    return run
-
-
-def steps_of(session: Session, run_ids: Sequence[int]) -> Sequence[RunStep]:
-    """Return the steps of some runs, in order."""
-    statement = select(RunStep).where(RunStep.workflow_run_id.in_(run_ids))
-    return session.scalars(statement.order_by(RunStep.workflow_run_id, RunStep.workflow_step_number)).all()
-
-
-def runs_of(session: Session, group_id: int) -> Sequence[WorkflowRun]:
-    """Return the runs of a group, oldest first."""
-    statement = select(WorkflowRun).where(WorkflowRun.run_group_id == group_id)
-    return session.scalars(statement.order_by(WorkflowRun.id)).all()
-
-
-def cancel(session: Session, runs: Sequence[WorkflowRun]) -> list[tuple[int, int]]:
-    """Cancel runs: what waits at once, what runs by asking its worker; return the (id, fence) of the latter."""
-    waiting = [step.id for step in steps_of(session, [run.id for run in runs]) if step.status not in TERMINAL]
-    running, _ = work.cancel(session, RunStep, waiting)
-    return running
-
-
-def pause(session: Session, runs: Sequence[WorkflowRun]) -> None:
-    """Start no further step of these runs; a step that runs goes on to its end. Raises Conflict for ended runs."""
-    if all(run.status in TERMINAL for run in runs):
-        raise Conflict("nothing to pause: every run has ended")
-    for run in runs:
-        run.paused_at = func.clock_timestamp()
-    session.execute(_waiting_steps(runs).values(ready_at=None))
-
-
-def resume(session: Session, runs: Sequence[WorkflowRun]) -> set[str]:
-    """Let paused runs go on where they stopped; return the queues to ring."""
-    paused = [run for run in runs if run.paused_at is not None]
-    for run in paused:
-        run.paused_at = None
-    session.flush()
-    return {queue for run in paused for queue in _resume(session, run)}
-
-
-def _waiting_steps(runs: Sequence[WorkflowRun]) -> Any:
-    return update(RunStep).where(
-        RunStep.workflow_run_id.in_([run.id for run in runs]), RunStep.status == RunStatus.PENDING
-    )
-
-
-def _resume(session: Session, run: WorkflowRun) -> set[str]:
-    steps = steps_of(session, [run.id])
-    following = next((step for step in steps if step.status is not RunStatus.COMPLETED), None)
-    return work.make_ready(session, [following] if following else [])
-
-
-def retry(session: Session, runs: Sequence[WorkflowRun]) -> set[str]:
-    """Run failed and cancelled runs again from the step that ended them; completed steps and artifacts are kept."""
-    ended = [run for run in runs if run.status in (RunStatus.FAILED, RunStatus.CANCELLED)]
-    for run in ended:
-        _set(run, RunStatus.RUNNING)
-        run.completed_date = run.paused_at = None
-    session.execute(
-        update(RunGroup)
-        .where(RunGroup.id.in_({run.run_group_id for run in ended}))
-        .values(status=RunStatus.RUNNING, completed_date=None, status_date=text("clock_timestamp()"))
-    )
-    steps = [s for s in steps_of(session, [run.id for run in ended]) if s.status is not RunStatus.COMPLETED]
-    work.retry(session, RunStep, [step.id for step in steps], ready=False)
-    session.expire_all()
-    return {queue for run in ended for queue in _resume(session, run)}

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.persona import CollectionType
-from shared.domain.retrieval import DEFAULTS, MODEL_WINDOW, Collection, effective, fused
+from shared.domain.retrieval import DEFAULTS, MODEL_WINDOW, Collection, configured, effective, fused
 
 
 def test_seed_000s_defaults() -> None:
@@ -16,11 +16,12 @@ def test_seed_000s_defaults() -> None:
 
 @pytest.mark.parametrize("collection", list(CollectionType))
 def test_a_passage_never_exceeds_the_embedding_models_window(collection: CollectionType) -> None:
-    assert effective(collection).chunk_size < MODEL_WINDOW
+    assert effective(configured(collection)).chunk_size < MODEL_WINDOW
 
 
 def test_an_override_applies_within_the_window() -> None:
-    assert effective(CollectionType.WORKS, chunk_size=200, chunk_overlap=20, top_k=3) == Collection(200, 20, 3)
+    asked = configured(CollectionType.WORKS, chunk_size=200, chunk_overlap=20, top_k=3)
+    assert effective(asked) == asked == Collection(200, 20, 3)
 
 
 def test_fusion_prefers_what_both_rankings_found() -> None:

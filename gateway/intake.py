@@ -1,0 +1,68 @@
+"""Files at the gateway's door: stored before any row says that they are there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from flask import current_app
+from werkzeug.datastructures import FileStorage
+
+from shared.domain.files import plain_name, refusal, settled_kind
+from shared.domain.persona import CollectionType
+from shared.errors import Invalid, Refused
+from shared.providers import intake
+from shared.providers.blobs import open_blobs
+from shared.providers.outbound import guard
+from shared.queries.documents import Bytes
+from shared.settings import Settings
+
+
+def receive(file: BinaryIO, name: str, *, collection: CollectionType | None = None, given: str | None = None) -> Bytes:
+    """Store a file of a kind that is taken; raises Invalid or Refused with a reason for people, or TooLarge."""
+    sniffed = intake.kind_of(file, name)
+    mime_type = settled_kind(sniffed, given)
+    if mime_type is None:
+        raise Invalid(f"the file is {sniffed} by its content, and not {given}")
+    reason = refusal(collection, mime_type) if collection is not None else None
+    if reason is not None:
+        raise Invalid(reason)
+    stored = intake.keep(open_blobs(_settings()), file, limit=_settings().max_upload_bytes)
+    return Bytes(stored.key, mime_type, stored.size)
+
+
+def receive_upload(file: FileStorage, *, collection: CollectionType | None, given: str | None = None) -> Bytes:
+    """Store an uploaded file."""
+    return receive(cast("BinaryIO", file.stream), plain_name(file.filename or ""), collection=collection, given=given)
+
+
+class Received(NamedTuple):
+    """What was stored of an upload, by name, and what was left out."""
+
+    kept: dict[str, Bytes]
+    skipped: list[dict[str, str]]
+
+
+def receive_each(files: Iterable[FileStorage], collection: CollectionType) -> Received:
+    """Store the files of an upload under plain names; one that is not taken does not keep the others out."""
+    received = Received({}, [])
+    for file in files:
+        name = plain_name(file.filename or "")
+        try:
+            if name in received.kept:
+                raise Invalid("another file of this upload has the same name")
+            received.kept[name] = receive_upload(file, collection=collection)
+        except (Invalid, Refused) as error:
+            received.skipped.append({"file_name": name, "reason": str(error)})
+    return received
+
+
+def open_uri(uri: str) -> intake.Found:
+    """Open what a URI leads to, within what the operator allows."""
+    settings = _settings()
+    roots = [Path(root.strip()) for root in settings.input_roots.split(",") if root.strip()]
+    return intake.open_uri(uri, roots=roots, outbound=guard(settings), limit=settings.max_upload_bytes)
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

@@ -1,0 +1,67 @@
+"""The files of a persona, by collection."""
+
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+
+from gateway import intake
+from gateway.auth import requires, scope
+from gateway.limits import takes_upload
+from gateway.schemas.files import FilePage, FileQuery, FilesIn, UploadOut
+from gateway.schemas.paging import page_of
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.domain.persona import CollectionType
+from shared.errors import NotFound
+from shared.queries import files, personas
+
+bp = APIBlueprint("files", __name__, url_prefix="/api/v1/personas/<uuid:persona_id>")
+
+
+@bp.post("/upload/<string:collection>")
+@requires(Permission.WRITE)
+@takes_upload
+@bp.input(FilesIn, location="form_and_files")
+@bp.output(UploadOut, 201)
+def upload_files(persona_id: UUID, collection: str, form_and_files_data: FilesIn) -> dict[str, Any]:
+    where = collection_named(collection)
+    with get_session() as session:
+        personas.get(session, scope(), persona_id)
+    received = intake.receive_each(form_and_files_data.files, where)
+    with get_session() as session:
+        persona = personas.get(session, scope(), persona_id)
+        uploaded = [files.add(session, scope(), persona, where, name, stored) for name, stored in received.kept.items()]
+    return {
+        "uploaded": uploaded,
+        "skipped": received.skipped,
+        "uploaded_count": len(uploaded),
+        "skipped_count": len(received.skipped),
+    }
+
+
+@bp.get("/files")
+@requires(Permission.READ)
+@bp.input(FileQuery, location="query")
+@bp.output(FilePage)
+def list_files(persona_id: UUID, query_data: FileQuery) -> dict[str, Any]:
+    with get_session() as session:
+        persona = personas.get(session, scope(), persona_id)
+        return page_of(files.list_(session, persona, **query_data.arguments()), query_data)
+
+
+@bp.delete("/files/<uuid:file_id>")
+@requires(Permission.WRITE)
+@bp.output({}, 204)
+def delete_file(persona_id: UUID, file_id: UUID) -> str:
+    with get_session() as session:
+        files.delete_(session, scope(), personas.get(session, scope(), persona_id), file_id)
+    return ""
+
+
+def collection_named(name: str) -> CollectionType:
+    """Return the collection of a path; raises NotFound for one that does not exist."""
+    try:
+        return CollectionType(name)
+    except ValueError:
+        raise NotFound(f"there is no collection {name}: there are {', '.join(CollectionType)}") from None

@@ -1,0 +1,80 @@
+"""The ingestion of a persona's files: started, watched, and what it goes by."""
+
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+from flask import current_app
+
+from gateway.auth import requires, scope
+from gateway.idempotency import idempotent, once
+from gateway.schemas.files import EffectiveConfigOut, IngestionOut, JobOut, JobsOut
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.domain.persona import CollectionType, JobStatus
+from shared.domain.retrieval import effective
+from shared.logs import correlation
+from shared.models import IngestionJob
+from shared.queries import files, jobs, personas
+from shared.tasks import PREPARE_DOCUMENT
+
+bp = APIBlueprint("ingestion", __name__, url_prefix="/api/v1/personas/<uuid:persona_id>")
+
+
+@bp.post("/ingest")
+@requires(Permission.WRITE)
+@idempotent
+@bp.output(JobsOut, 202)
+def ingest_persona(persona_id: UUID) -> JobsOut:
+    with once() as once_:
+        persona = personas.get(once_.session, scope(), persona_id)
+        model: str = current_app.config["SETTINGS"].embedding_model
+        started = files.ingest(once_.session, scope(), persona, embedding_model=model, meta=correlation())
+        answer = once_.keep(JobsOut(jobs=[JobOut.model_validate(job) for job in started]), 202)
+    PREPARE_DOCUMENT.ring(f"of persona {persona_id}")
+    return answer
+
+
+@bp.get("/ingestion/status")
+@requires(Permission.READ)
+@bp.output(IngestionOut)
+def get_ingestion_status(persona_id: UUID) -> dict[str, Any]:
+    with get_session() as session:
+        persona = personas.get(session, scope(), persona_id)
+        latest = jobs.latest(session, persona)
+        percentages = jobs.percentages(session, latest)
+    return {
+        "overall_status": persona.status,
+        "overall_progress": round(sum(percentages.values()) / max(len(latest), 1), 1),
+        "all_completed": bool(latest) and all(job.status is JobStatus.COMPLETED for job in latest),
+        "any_failed": any(job.status is JobStatus.FAILED for job in latest),
+        "jobs": [with_progress(job, percentages[job.id]) for job in latest],
+    }
+
+
+@bp.get("/effective-config")
+@requires(Permission.READ)
+@bp.output(EffectiveConfigOut)
+def get_effective_config(persona_id: UUID) -> dict[str, Any]:
+    with get_session() as session:
+        persona = personas.get(session, scope(), persona_id)
+    asked = {collection: files.asked_for(persona, collection) for collection in CollectionType}
+    return {
+        "embedding_model": current_app.config["SETTINGS"].embedding_model,
+        "collections": {
+            name: {
+                "configured": config,
+                "effective": effective(config),
+                "overridden": [field for field in OVERRIDES if getattr(persona, f"{name}_{field}", None) is not None],
+            }
+            for name, config in asked.items()
+        },
+    }
+
+
+OVERRIDES = ("chunk_size", "chunk_overlap", "top_k")
+
+
+def with_progress(job: IngestionJob, percentage: int) -> JobOut:
+    """Return a job with its progress as of now."""
+    return JobOut.model_validate(job).model_copy(update={"progress": percentage})

@@ -1,0 +1,56 @@
+"""The search that replies use, for people to try."""
+
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from gateway.auth import requires, scope
+from gateway.schemas.search import SearchIn, SearchOut
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.domain.prompt import Passage
+from shared.errors import Rejected, Transient
+from shared.providers.embedding import Embedding, connect_embedding
+from shared.queries import personas, search
+from shared.queries.search import Filter, Question
+from shared.settings import get_settings
+
+bp = APIBlueprint("search", __name__, url_prefix="/api/v1/search")
+QUERY_PATIENCE = 5.0  # seconds for the one query; a search by words is better than none
+
+
+@cache
+def embedding() -> Embedding:
+    """Return the process's connections to the embedding server."""
+    settings = get_settings()
+    return connect_embedding(settings.model_copy(update={"embedding_timeout": QUERY_PATIENCE}))
+
+
+@bp.post("")
+@requires(Permission.CHAT)
+@bp.input(SearchIn)
+@bp.output(SearchOut)
+def search_passages(json_data: SearchIn) -> dict[str, Any]:
+    where = Filter(json_data.persona_id, json_data.collection, json_data.sources)
+    with get_session() as session:
+        if json_data.persona_id is not None:
+            personas.get(session, scope(), json_data.persona_id)
+    question, reason = ask(json_data.query)
+    with get_session() as session:
+        passages = search.hybrid(session, scope(), question, where, limit=json_data.limit)
+    return {"items": [as_found(passage) for passage in passages], "degraded": reason is not None, "reason": reason}
+
+
+def ask(query: str) -> tuple[Question, str | None]:
+    """Return the question with its vector; without one, and why, while the embedding server is of no help."""
+    try:
+        return Question(query, embedding().embed_query(query), embedding().model), None
+    except (Transient, Rejected) as error:
+        return Question(query, None, embedding().model), f"searched by words only: {error}"
+
+
+def as_found(passage: Passage) -> dict[str, Any]:
+    """Return a passage with its label."""
+    return asdict(passage) | {"label": passage.label()}

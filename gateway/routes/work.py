@@ -1,0 +1,70 @@
+"""Any row of work: where it is and why, and what can be done about it; and the workers."""
+
+from dataclasses import asdict
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from gateway import cancelling
+from gateway.auth import requires, scope
+from gateway.schemas.paging import PageQuery, page_of
+from gateway.schemas.work import WhyOut, WorkerPage, WorkOut
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.models import Work
+from shared.queries import kinds, why
+from shared.tasks import BELL
+
+bp = APIBlueprint("work", __name__, url_prefix="/api/v1")
+
+
+@bp.get("/workers")
+@requires(Permission.READ)
+@bp.input(PageQuery, location="query")
+@bp.output(WorkerPage)
+def list_workers(query_data: PageQuery) -> dict[str, Any]:
+    with get_session() as session:
+        workers = kinds.list_workers(session, **query_data.arguments())
+        held = kinds.list_held(session, scope(), [worker.id for worker in workers])
+        answer = page_of(workers, query_data)
+    items = [worker._asdict() | {"holds": [h for h in held if h.worker_id == worker.id]} for worker in workers]
+    return answer | {"items": items}
+
+
+@bp.get("/work/<string:kind>/<int:work_id>")
+@requires(Permission.READ)
+@bp.output(WorkOut)
+def get_work(kind: str, work_id: int) -> Work:
+    with get_session() as session:
+        return kinds.get(session, scope(), kind, work_id)
+
+
+@bp.get("/work/<string:kind>/<int:work_id>/why")
+@requires(Permission.READ)
+@bp.output(WhyOut)
+def get_why(kind: str, work_id: int) -> dict[str, Any]:
+    with get_session() as session:
+        return asdict(why.explain(session, kinds.get(session, scope(), kind, work_id)))
+
+
+@bp.post("/work/<string:kind>/<int:work_id>/cancel")
+@requires(Permission.WRITE)
+@bp.output(WorkOut, 202)
+def cancel_work(kind: str, work_id: int) -> Work:
+    with get_session() as session:
+        row = kinds.get(session, scope(), kind, work_id)
+        ids = kinds.to_cancel(session, row)
+    cancelling.cancel(type(row), ids)
+    with get_session() as session:
+        return kinds.get(session, scope(), kind, work_id)
+
+
+@bp.post("/work/<string:kind>/<int:work_id>/retry")
+@requires(Permission.WRITE)
+@bp.output(WorkOut, 202)
+def retry_work(kind: str, work_id: int) -> Work:
+    with get_session() as session:
+        ready = kinds.retry(session, kinds.get(session, scope(), kind, work_id))
+    BELL.ring_all(ready, f"{kind} {work_id} again")
+    with get_session() as session:
+        return kinds.get(session, scope(), kind, work_id)

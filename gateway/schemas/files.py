@@ -1,0 +1,107 @@
+"""A persona's files, and their ingestion."""
+
+from datetime import datetime
+from uuid import UUID
+
+from apiflask.fields import UploadFile
+from pydantic import Field
+
+from gateway.schemas.base import Input, Output
+from gateway.schemas.paging import Page, PageQuery
+from shared.domain.persona import CollectionType, JobStatus, PersonaStatus
+
+
+class FilesIn(Input):
+    """Files to add to a collection; several parts are named `files`."""
+
+    files: list[UploadFile] = Field(min_length=1)
+
+
+class FileQuery(PageQuery):
+    """Which files."""
+
+    collection: CollectionType | None = None
+
+
+class FileOut(Output):
+    """A file of a persona."""
+
+    id: UUID
+    file_name: str
+    collection_type: CollectionType
+    file_size_bytes: int | None
+    document_hash: str = Field(validation_alias="file_path")
+    created_at: datetime
+
+
+class SkippedFile(Output):
+    """A file that was not taken, and why."""
+
+    file_name: str
+    reason: str
+
+
+class UploadOut(Output):
+    """What became of the files of an upload."""
+
+    uploaded: list[FileOut]
+    skipped: list[SkippedFile]
+    uploaded_count: int
+    skipped_count: int
+
+
+class FilePage(Page[FileOut]):
+    """Files, oldest first."""
+
+
+class JobOut(Output):
+    """The ingestion of one collection; its run group does the work."""
+
+    id: UUID
+    collection_type: CollectionType
+    status: JobStatus
+    progress: int
+    total_vectors: int | None
+    error_message: str | None
+    run_group_id: int | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class JobsOut(Output):
+    """The jobs of an ingestion, one per collection."""
+
+    jobs: list[JobOut]
+
+
+class IngestionOut(JobsOut):
+    """How far a persona's latest ingestion is."""
+
+    overall_status: PersonaStatus
+    overall_progress: float
+    all_completed: bool
+    any_failed: bool
+
+
+class CollectionConfig(Output):
+    """Tokens per passage, tokens shared with the one before, passages recalled per question."""
+
+    chunk_size: int
+    chunk_overlap: int
+    top_k: int
+
+
+class EffectiveConfig(Output):
+    """What is asked for, by override or default, and what applies within the embedding model's window."""
+
+    configured: CollectionConfig
+    effective: CollectionConfig
+    overridden: list[str]
+
+
+class EffectiveConfigOut(Output):
+    """How each collection of a persona is cut and recalled."""
+
+    embedding_model: str
+    collections: dict[CollectionType, EffectiveConfig]

@@ -1,0 +1,43 @@
+"""Search in what personas have read."""
+
+from uuid import UUID
+
+from pydantic import Field
+
+from gateway.schemas.base import Input, Output, example
+from shared.domain.persona import CollectionType
+
+LARGEST_LIMIT = 50
+
+
+class SearchIn(Input):
+    """What is sought, and where; without a persona in all of one's own passages."""
+
+    model_config = example(query="alternating current", limit=5)
+
+    query: str = Field(min_length=1, max_length=10_000)
+    persona_id: UUID | None = None
+    collection: CollectionType | None = None
+    sources: list[str] | None = Field(default=None, min_length=1, max_length=100)
+    limit: int = Field(default=10, ge=1, le=LARGEST_LIMIT)
+
+
+class PassageOut(Output):
+    """A passage that was found; a higher score is better, and comparable within one answer."""
+
+    chunk_id: str
+    score: float
+    label: str
+    content: str
+    title: str | None
+    source: str | None
+    page: int | None
+    collection: str | None
+
+
+class SearchOut(Output):
+    """Passages, best first; `degraded` says that they were found by words only, `reason` why."""
+
+    items: list[PassageOut]
+    degraded: bool
+    reason: str | None

@@ -1,0 +1,93 @@
+"""Runs of documents through a workflow, in groups (seed 004)."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from gateway.schemas.base import Output
+from gateway.schemas.paging import Page, PageQuery
+from shared.domain.lifecycle import RunStatus
+from shared.domain.workflow import LifeCycleEvent, WorkflowStepType
+
+
+class GroupQuery(PageQuery):
+    """Which groups."""
+
+    batch_id: int | None = Field(default=None, ge=1, lt=2**63)
+
+
+class GroupOut(Output):
+    """Runs that were started together."""
+
+    id: int
+    name: str | None
+    workflow_definition_id: str
+    param_definition_id: str
+    batch_id: int | None
+    status: RunStatus
+    status_message: str | None
+    created_date: datetime
+    start_date: datetime | None
+    completed_date: datetime | None
+
+
+class GroupPage(Page[GroupOut]):
+    """Groups, newest first."""
+
+
+class RunOut(Output):
+    """One document's way through a workflow; paused while `paused_at` is set."""
+
+    id: int
+    run_group_id: int
+    doc_id: str
+    priority: int
+    status: RunStatus
+    status_message: str | None
+    run_params: dict[str, Any]
+    created_date: datetime
+    start_date: datetime | None
+    completed_date: datetime | None
+    paused_at: datetime | None
+
+
+class GroupWithRuns(GroupOut):
+    """A group with its runs by status, and the first of them one by one."""
+
+    counts: dict[RunStatus, int]
+    runs: list[RunOut]
+
+
+class StepOut(Output):
+    """One step of a run; it is also work of the kind `steps`."""
+
+    id: int
+    workflow_step_number: int
+    workflow_step_name: str
+    step_type: WorkflowStepType
+    queue: str
+    status: RunStatus
+    status_message: str | None
+    status_meta: dict[str, Any]
+    retry: int
+    retries: int
+    worker_id: str | None
+    start_date: datetime | None
+    completed_date: datetime | None
+
+
+class EventOut(Output):
+    """Something that happened to a run or to one of its steps."""
+
+    event: LifeCycleEvent
+    step_id: int | None
+    start_date: datetime
+    status_message: str | None
+
+
+class RunWithSteps(RunOut):
+    """A run with its steps in order, and what happened to it."""
+
+    steps: list[StepOut]
+    lifecycle: list[EventOut]

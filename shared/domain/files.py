@@ -1,0 +1,44 @@
+"""Which files a collection takes, and under what name one is kept. Pure."""
+
+import unicodedata
+
+from shared.domain.persona import CollectionType
+
+READABLE = {
+    "text/plain": "txt",
+    "text/markdown": "md",
+    "application/pdf": "pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "text/html": "html",
+    "application/epub+zip": "epub",
+}
+TAKES = {
+    CollectionType.WORKS: READABLE,
+    CollectionType.PROFILE: READABLE,
+    CollectionType.QUOTES: {"application/jsonl": "jsonl"},
+}
+TEXT_KINDS = frozenset({"text/plain", "text/markdown", "text/html", "text/csv"})
+LONGEST_NAME = 255
+NAMELESS = "file"
+
+
+def refusal(collection: CollectionType, mime_type: str) -> str | None:
+    """Say why a collection does not take a kind of file, or None where it does."""
+    taken = TAKES[collection]
+    if mime_type in taken:
+        return None
+    return f"{collection} takes {', '.join(taken.values())} files, and this one is {mime_type} by its content"
+
+
+def plain_name(name: str) -> str:
+    """Return a file's name without folders and control characters; the end, with its suffix, of one that is long."""
+    last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    printable = "".join(character for character in last if character.isprintable()).strip()
+    return printable[-LONGEST_NAME:] if printable.strip(".") else NAMELESS
+
+
+def settled_kind(sniffed: str, given: str | None) -> str | None:
+    """Return a file's kind by content; the sender may tell one kind of text from another. None when both disagree."""
+    if given is None or given == sniffed:
+        return sniffed
+    return given if {given, sniffed} <= TEXT_KINDS else None
