@@ -25,6 +25,15 @@ def up(
 ) -> None:
     """Start the stack: what the settings do not already point at, with its data in PERSONAE_DATA_DIR."""
     folder = folder_of(get_settings())
+    supervised, events = bring_up(folder, detach=detach)
+    _summarise(folder, detach=detach)
+    if not detach:
+        _show(events)
+        raise typer.Exit(supervised.wait())
+
+
+def bring_up(folder: Folder, *, detach: bool = True) -> tuple[Supervised, Iterable[dict[str, Any]]]:
+    """Start a stack and return when all of it is ready, with the events to come; exits with what failed otherwise."""
     try:
         supervised = Supervised(folder, attached=not detach)
     except OSError as error:
@@ -34,10 +43,7 @@ def up(
     events = supervised.events()
     if not _show_start(events):
         raise typer.Exit(supervised.wait() or 1)
-    _summarise(folder, detach=detach)
-    if not detach:
-        _show(events)
-        raise typer.Exit(supervised.wait())
+    return supervised, events
 
 
 def _show_start(events: Iterable[dict[str, Any]]) -> bool:
