@@ -3,7 +3,6 @@
 from typing import Any
 
 import httpx
-import typer
 
 from deploy.cli.stack import bring_up
 from deploy.cli.terminal import err, fail, out
