@@ -1,12 +1,13 @@
 """A blueprint per resource."""
 
-from gateway.routes import audit, conversations, keys, knowledge, messages, personas, platform, users
+from gateway.routes import audit, conversations, keys, knowledge, messages, modules, personas, platform, users
 
 BLUEPRINTS = (
     platform.bp,
     personas.bp,
     conversations.bp,
     messages.bp,
+    modules.bp,
     knowledge.bp,
     users.bp,
     keys.bp,

@@ -90,7 +90,7 @@ class Tenant:
             self.ids[name] = make(self)
 
 
-MARKED = {"title", "content", "description", "name", "first_message"}
+MARKED = {"title", "content", "description", "first_message"}
 Sender = Callable[[FlaskClient, str], Any]
 # Routes that take no JSON: how to call each, given a client and the URL.
 SENDERS: dict[str, Sender] = {}
@@ -114,6 +114,7 @@ MAKERS: dict[str, Callable[[Tenant], str]] = {
     "persona_id": made_by("create_persona"),
     "conversation_id": made_by("create_conversation"),
     "message_id": made_by("list_messages"),
+    "module_id": made_by("create_module"),
     "chunk_id": made_by("upsert_chunks"),
     "key_id": made_by("create_key"),
 }

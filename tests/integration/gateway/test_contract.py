@@ -2,6 +2,7 @@
 
 import pytest
 from openapi_spec_validator import validate
+from sqlalchemy import event
 
 from tests.integration.gateway.contract import DOCUMENT, MAKERS, OPERATIONS, Tenant
 
@@ -105,3 +106,21 @@ def test_no_attempt_of_another_changes_anything(tenants):
     for operation in WITH_AN_ID:
         ben.send(operation.name, ids=ana.ids)
     assert [ana.send(name).json for name in reading] == before
+
+
+READS = [operation for operation in OPERATIONS.values() if operation.method == "get" and "/api/" in operation.path]
+STATEMENTS_OF_A_READ = 5  # the key, its use, a parent, the rows, their count
+
+
+@pytest.mark.parametrize("operation", READS, ids=lambda operation: operation.name)
+def test_a_read_asks_the_database_a_few_times(operation, tenants, shared_engine):
+    asked = []
+
+    def note(connection, cursor, statement, *rest):
+        if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+            asked.append(statement)
+
+    event.listen(shared_engine, "before_cursor_execute", note)
+    tenants[0].send(operation.name)
+    event.remove(shared_engine, "before_cursor_execute", note)
+    assert len(asked) <= STATEMENTS_OF_A_READ, asked
