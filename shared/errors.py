@@ -39,6 +39,10 @@ class TooLarge(PersonaeError):
     """The input is over a limit."""
 
 
+class Rejected(PersonaeError):
+    """A provider refuses for good: a wrong key, an unknown model, a prompt that is too long."""
+
+
 class Transient(PersonaeError):
     """May succeed later: the only errors that are retried."""
 

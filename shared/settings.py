@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     gateway_port: int = 8000
     gateway_workers: int = 2
     gateway_threads: int = 256
+    worker_threads: int = 32  # of the embedded stack's worker for queues that wait on the network
+    worker_processes: int = 2  # of its worker for queues that compute
+    flower_port: int = 5555
     max_body_bytes: int = MEBIBYTE
     max_upload_bytes: int = 50 * MEBIBYTE
     trust_proxy_headers: bool = Field(
@@ -56,10 +59,16 @@ class Settings(BaseSettings):
     embedding_api_key: SecretStr | None = None
     embedding_model: str = "multilingual-e5-small"
     embedding_batch: int = 16
+    embedding_input_type: bool = True  # say "query" or "passage"; off for servers that refuse unknown fields
+    embedding_timeout: float = 120.0
     chat_url: str | None = None  # defaults to model_url
     chat_api_key: SecretStr | None = None
     chat_model: str = "smollm2-135m-instruct"
     chat_timeout: float = 300.0
+    chat_context_tokens: int = 4096  # the chat model's window: prompt and reply
+    chat_max_tokens: int = 400
+    chat_history: int = 20  # earlier messages that a prompt may hold
+    recall_limit: int = 6  # passages that a prompt may hold
 
     lease_seconds: float = 20.0
     renew_seconds: float = 5.0

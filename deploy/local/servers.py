@@ -1,6 +1,5 @@
 """Postgres and Valkey out of their wheels, as plain child processes that die with their parent (Linux)."""
 
-import ctypes
 import importlib.util
 import os
 import secrets
@@ -8,21 +7,20 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO
 
-PR_SET_PDEATHSIG = 1
+from deploy.local.processes import dies_with_parent, find
+
 # Postgres refuses uid 0: a user namespace maps root to another uid, with no useradd, chown or chmod.
-AS_NON_ROOT: Sequence[str] = (
-    ("unshare", "--user", "--map-user=1", "--map-group=1", "--") if os.geteuid() == 0 else ()
-)
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def dies_with_parent(signal_number: int) -> Callable[[], object]:
-    """Return a `preexec_fn` after which the kernel sends the signal when the parent thread ends."""
-    return lambda: _libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
+IN_NAMESPACE = ("unshare", "--user", "--map-user=1", "--map-group=1", "--")
+# Where namespaces are forbidden (a plain container): become nobody, who may still pass through root's folders.
+AS_NOBODY = (
+    "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override", "--pdeathsig=keep", "--",
+)  # fmt: skip
+NOBODY = 65534
 
 
 def package_folder(name: str) -> Path:
@@ -59,15 +57,34 @@ def write_secret(path: Path, value: str) -> Path:
     return path
 
 
+@cache
+def _namespaces_are_allowed() -> bool:
+    return subprocess.run([*IN_NAMESPACE, "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def without_root(data: Path) -> tuple[str, ...]:
+    """Return the words before a Postgres command that take root's uid away; a cluster stays with its maker's uid."""
+    if os.geteuid() != 0:
+        return ()
+    if data.exists():
+        return AS_NOBODY if data.stat().st_uid == NOBODY else IN_NAMESPACE
+    if _namespaces_are_allowed():
+        return IN_NAMESPACE
+    data.mkdir(mode=0o700)
+    os.chown(data, NOBODY, NOBODY)
+    return AS_NOBODY
+
+
 def initialise_postgres(data: Path, password: str) -> None:
     """Make the database cluster once; a second call leaves it alone."""
     if (data / "PG_VERSION").exists():
         return
+    prefix = without_root(data)
     password_file = write_secret(data.parent / f"initdb-{secrets.token_hex(4)}", password)
     try:
         subprocess.run(
             [
-                *AS_NON_ROOT, str(postgres_bin() / "initdb"), "-D", str(data), "-U", "personae", "-E", "UTF8",
+                *prefix, str(postgres_bin() / "initdb"), "-D", str(data), "-U", "personae", "-E", "UTF8",
                 "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password_file}",
             ],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/",
@@ -76,15 +93,34 @@ def initialise_postgres(data: Path, password: str) -> None:
         password_file.unlink()
 
 
+def remove_stale_pid_file(data: Path) -> None:
+    """Remove what a killed server left: Postgres takes any process with that pid, even a zombie, for itself."""
+    path = data / "postmaster.pid"
+    if path.exists() and not _is_postgres(path.read_text().partition("\n")[0], data):
+        path.unlink()
+
+
+def _is_postgres(pid: str, data: Path) -> bool:
+    try:
+        return pid.isdigit() and find(int(pid)) is not None and os.readlink(f"/proc/{pid}/cwd") == str(data.resolve())
+    except OSError:
+        return False
+
+
+def postgres_command(data: Path, port: int, *options: str) -> list[str]:
+    """Return the command that serves a cluster on a loopback port."""
+    settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", *options)
+    return [
+        *without_root(data), str(postgres_bin() / "postgres"), "-D", str(data), "-p", str(port),
+        *(word for setting in settings for word in ("-c", setting)),
+    ]  # fmt: skip
+
+
 def start_postgres(data: Path, port: int, log: IO[bytes], *options: str) -> subprocess.Popen[bytes]:
     """Start the server and return once it accepts connections; raises RuntimeError when it ends first."""
-    settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", *options)
     server = subprocess.Popen(
-        [
-            *AS_NON_ROOT, str(postgres_bin() / "postgres"), "-D", str(data), "-p", str(port),
-            *(word for setting in settings for word in ("-c", setting)),
-        ],
-        stdout=log, stderr=log, cwd="/", start_new_session=True, preexec_fn=dies_with_parent(signal.SIGINT),
+        postgres_command(data, port, *options), stdout=log, stderr=log, cwd="/", start_new_session=True,
+        preexec_fn=dies_with_parent(signal.SIGINT),
     )  # fmt: skip
     ready = [str(postgres_bin() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     while subprocess.run(ready, check=False).returncode:

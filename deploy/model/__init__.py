@@ -1,0 +1,1 @@
+"""The bundled models behind an OpenAI-compatible server: the only process that holds weights."""

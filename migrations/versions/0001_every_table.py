@@ -276,9 +276,16 @@ def _create_workflows() -> None:
         sa.Column("priority", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_date", TIME, server_default=NOW, nullable=False),
         sa.Column("run_params", JSONB(), server_default=EMPTY, nullable=False),
+        sa.Column("paused_at", TIME),
         *_progress(),
         sa.Column("start_date", TIME),
         sa.Column("completed_date", TIME),
+    )
+    op.create_index(
+        "ix_workflowrun_unfinished",
+        "workflowrun",
+        ["run_group_id"],
+        postgresql_where=sa.text("status IN ('PENDING', 'RUNNING', 'ERROR')"),
     )
     op.create_index("idx_workflowrun_status", "workflowrun", ["status", "batch_id"])
     op.create_table(
@@ -340,6 +347,8 @@ def _create_workflows() -> None:
         sa.Column("id", sa.String(200), primary_key=True),
         sa.Column("first_checkin", TIME, server_default=NOW, nullable=False),
         sa.Column("last_checkin", TIME, server_default=NOW, nullable=False),
+        sa.Column("queues", JSONB, server_default=sa.text("'[]'::jsonb"), nullable=False),
+        sa.Column("last_claim", TIME),
     )
     op.create_index("idx_workercheckin_last", "workercheckin", ["last_checkin"])
 
@@ -639,6 +648,7 @@ def _create_knowledge() -> None:
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("chunk_metadata", JSONB()),
         sa.Column("doc_hash", sa.String(128), sa.ForeignKey("document.hash", ondelete="CASCADE"), index=True),
+        sa.Column("document_uri_id", sa.BigInteger, sa.ForeignKey("documenturi.id", ondelete="CASCADE"), index=True),
         sa.Column("position", sa.Integer()),
         sa.Column("start_offset", sa.Integer()),
         sa.Column("end_offset", sa.Integer()),

@@ -7,6 +7,7 @@ from typing import Any
 CONTEXT = "ctx"
 AI_FUNCTIONS = frozenset({"generate", "reflect"})
 _HIGH, _MEDIUM = 6, 3
+_ARGUMENT = "an argument of some call"  # stands among the names of variables, and can be none
 
 
 def analyze(script: str | None) -> dict[str, Any]:
@@ -56,37 +57,38 @@ def _context_functions(nodes: list[ast.AST]) -> Iterator[str]:
     """Yield every name taken from the context, called or only passed on: an alias is used later."""
     contexts = _names_of_the_context(nodes)
     for node in nodes:
-        if isinstance(node, ast.Attribute) and _is_one_of(node.value, contexts):
+        if isinstance(node, ast.Attribute) and _name(node.value) in contexts:
             yield node.attr
         elif isinstance(node, ast.Call) and (name := _got_by_name(node, contexts)) is not None:
             yield name
 
 
 def _names_of_the_context(nodes: list[ast.AST]) -> set[str]:
-    """Return `ctx` and every variable that is assigned it, through any number of steps."""
-    assignments = [pair for node in nodes for pair in _assignments(node)]
+    """Return `ctx` and every variable that may hold it, through any number of steps."""
+    flows = [pair for node in nodes for pair in _flows(node)]
     names = {CONTEXT}
-    while new := {target for target, value in assignments if value in names} - names:
+    while new := {target for target, source in flows if source in names} - names:
         names |= new
     return names
 
 
-def _assignments(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield (target, source) of each plain `a = b`, `a: T = b` and `(a := b)` in a node."""
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Assign):
-        targets = node.targets
-    elif isinstance(node, ast.AnnAssign | ast.NamedExpr):
-        targets = [node.target]
-    value = getattr(node, "value", None)
-    if isinstance(value, ast.NamedExpr):
-        value = value.target
-    if isinstance(value, ast.Name):
-        yield from ((target.id, value.id) for target in targets if isinstance(target, ast.Name))
+def _flows(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield (target, source) of each assignment of a plain name; what is handed to a call may reach any parameter."""
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and (source := _name(node.value)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        yield from ((target, source) for target in map(_name, targets) if target)
+    elif isinstance(node, ast.Call):
+        handed = [*node.args, *(keyword.value for keyword in node.keywords)]
+        yield from ((_ARGUMENT, name) for name in map(_name, handed) if name)
+    elif isinstance(node, ast.arg):
+        yield node.arg, _ARGUMENT
 
 
-def _is_one_of(node: ast.expr, names: set[str]) -> bool:
-    return isinstance(node, ast.Name) and node.id in names
+def _name(node: ast.expr | None) -> str | None:
+    """Return the variable that an expression is, seeing through `(name := …)`."""
+    if isinstance(node, ast.NamedExpr):
+        node = node.target
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _got_by_name(call: ast.Call, contexts: set[str]) -> str | None:
@@ -94,7 +96,7 @@ def _got_by_name(call: ast.Call, contexts: set[str]) -> str | None:
     if not (isinstance(call.func, ast.Name) and call.func.id == "getattr" and len(call.args) >= 2):
         return None
     holder, name = call.args[:2]
-    if _is_one_of(holder, contexts) and isinstance(name, ast.Constant) and isinstance(name.value, str):
+    if _name(holder) in contexts and isinstance(name, ast.Constant) and isinstance(name.value, str):
         return name.value
     return None
 

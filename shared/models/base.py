@@ -154,7 +154,7 @@ class Progress(Timed):
 class Work(Numbered, Progress, Base):
     """A row of work: the columns of seed 004's RunStep, and what leases, fences and bells need.
 
-    `ready_at` NULL means blocked. Only `queries/work.py` changes `status` and the columns below it.
+    `ready_at` NULL means blocked. Only `queries/work.py` changes `status`, its dates, and what follows `ready_at`.
     """
 
     __abstract__ = True
@@ -173,12 +173,14 @@ class Work(Numbered, Progress, Base):
     cancel_requested_at: Mapped[datetime | None]
 
     @declared_attr.directive
+    @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
+        """The indexes of a work table, for a subclass that adds none of its own."""
         return cls.work_table_args()
 
     @classmethod
     def work_table_args(cls) -> tuple[Any, ...]:
-        """The indexes that make a claim cost the same with 10² and 10⁶ rows; extend in a subclass's __table_args__."""
+        """The indexes that make a claim cost the same with 10² and 10⁶ rows; a subclass extends this."""
         table = cls.__tablename__
         return (
             CheckConstraint("retries > 0", name="retries_positive"),

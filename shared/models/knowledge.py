@@ -74,24 +74,20 @@ class KnowledgeChunk(Identified, Timestamped, Owned, Base):
     content: Mapped[str]
     chunk_metadata: Mapped[dict[str, Any] | None]
     doc_hash: Mapped[str | None] = mapped_column(ForeignKey("document.hash", ondelete="CASCADE"), index=True)
+    document_uri_id: Mapped[int | None] = mapped_column(ForeignKey("documenturi.id", ondelete="CASCADE"), index=True)
     position: Mapped[int | None]  # the passage's ordinal in its document
     start_offset: Mapped[int | None]  # characters of the parsed document
     end_offset: Mapped[int | None]
     page: Mapped[int | None]
     content_hash: Mapped[str] = mapped_column(String(64), index=True)
     language: Mapped[str] = mapped_column(REGCONFIG, default=DEFAULT_LANGUAGE, server_default=DEFAULT_LANGUAGE)
-    tsv: Mapped[str] = mapped_column(TSVECTOR, deferred=True)
+    tsv: Mapped[Any] = mapped_column(TSVECTOR, deferred=True)
 
 
-def searchable(title: str | None, content: str, language: str) -> dict[str, str | ColumnElement[Any]]:
-    """Return the columns by which a passage is found; every statement that writes a text writes these too.
-
-    The words of the title weigh `A`, by which they can be told from those of the content.
-    """
-    configuration = cast(language, REGCONFIG)
-    words = func.to_tsvector(configuration, fold(content))
-    words_of_title = func.setweight(func.to_tsvector(configuration, fold(title or "")), "A")
-    return {"language": language, "content_hash": content_hash(content), "tsv": words_of_title.op("||")(words)}
+def search_vector(language: Any, folded_title: Any, folded_content: Any) -> ColumnElement[Any]:
+    """Return the SQL for the words of a folded title and text, values or columns; those of the title weigh `A`."""
+    words_of_title = func.setweight(func.to_tsvector(language, folded_title), "A")
+    return words_of_title.op("||")(func.to_tsvector(language, folded_content))
 
 
 @event.listens_for(KnowledgeChunk, "before_insert")
@@ -99,8 +95,9 @@ def searchable(title: str | None, content: str, language: str) -> dict[str, str 
 def _make_searchable(mapper: Mapper[KnowledgeChunk], connection: Connection, chunk: KnowledgeChunk) -> None:
     attributes = inspect(chunk).attrs
     if any(attributes[name].history.has_changes() for name in ("title", "content", "language")):
-        for column, value in searchable(chunk.title, chunk.content, chunk.language or DEFAULT_LANGUAGE).items():
-            setattr(chunk, column, value)
+        language = cast(chunk.language or DEFAULT_LANGUAGE, REGCONFIG)
+        chunk.content_hash = content_hash(chunk.content)
+        chunk.tsv = search_vector(language, fold(chunk.title or ""), fold(chunk.content))
 
 
 class EmbeddingModel(Base):

@@ -30,7 +30,14 @@ class WorkflowRun(Numbered, Progress, Base):
     """One document's way through a workflow."""
 
     __tablename__ = "workflowrun"
-    __table_args__ = (Index("idx_workflowrun_status", "status", "batch_id"),)
+    __table_args__ = (
+        Index("idx_workflowrun_status", "status", "batch_id"),
+        Index(
+            "ix_workflowrun_unfinished",
+            "run_group_id",
+            postgresql_where=text("status IN ('PENDING', 'RUNNING', 'ERROR')"),
+        ),
+    )
 
     workflow_definition_id: Mapped[str] = mapped_column(String(255))
     run_group_id: Mapped[int] = mapped_column(ForeignKey("rungroup.id", ondelete="CASCADE"), index=True)
@@ -39,6 +46,7 @@ class WorkflowRun(Numbered, Progress, Base):
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
     created_date: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     run_params: Mapped[dict[str, Any]] = json_object()
+    paused_at: Mapped[datetime | None]  # the next step is not made ready while this is set
 
 
 class StepConfig(Numbered, Base):
@@ -128,3 +136,5 @@ class WorkerCheckin(Base):
     id: Mapped[str] = mapped_column(String(200), primary_key=True)
     first_checkin: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     last_checkin: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    queues: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    last_claim: Mapped[datetime | None]  # without one for long while rows wait, the worker is deaf

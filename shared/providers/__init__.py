@@ -1,0 +1,1 @@
+"""The outside world: a Protocol each, a real implementation and a fake."""

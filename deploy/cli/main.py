@@ -1,0 +1,21 @@
+"""The command `personae`: one file per family of commands."""
+
+import typer
+
+from deploy.cli import database, keys, stack
+
+app = typer.Typer(
+    name="personae",
+    help="A self-hosted back-end for AI personas.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # they hold passwords
+)
+app.command()(stack.up)
+app.command()(stack.down)
+app.command()(stack.status)
+app.add_typer(database.app, name="db")
+app.add_typer(keys.app, name="keys")
+
+if __name__ == "__main__":
+    app()

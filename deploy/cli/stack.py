@@ -1,0 +1,130 @@
+"""`personae up`, `down` and `status`: the embedded stack."""
+
+import json
+import signal
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from deploy.cli.terminal import err, fail, out
+from deploy.local import control, credentials, state
+from deploy.local.control import Supervised
+from deploy.local.environment import folder_of
+from deploy.local.folder import Folder
+from deploy.local.processes import uptime
+from shared.settings import get_settings
+
+MARKS = {"ready": "[green]✓[/]", "exited": "[red]✗[/]", "restarting": "[yellow]↻[/]"}
+
+
+def up(
+    detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready, and leave it running.")] = False,
+) -> None:
+    """Start the stack: what the settings do not already point at, with its data in PERSONAE_DATA_DIR."""
+    folder = folder_of(get_settings())
+    try:
+        supervised = Supervised(folder, attached=not detach)
+    except OSError as error:
+        fail(f"{folder.root} cannot be used: {error}")
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: supervised.ask_to_stop())
+    events = supervised.events()
+    if not _show_start(events):
+        raise typer.Exit(supervised.wait() or 1)
+    _summarise(folder, detach=detach)
+    if not detach:
+        _show(events)
+        raise typer.Exit(supervised.wait())
+
+
+def _show_start(events: Iterable[dict[str, Any]]) -> bool:
+    """Show what starts, and return whether all of it did."""
+    waiting: set[str] = set()
+    with err.status("Starting") as spinner:
+        for event in events:
+            if event["event"] == "up":
+                return True
+            if event["event"] == "starting":
+                waiting.add(event["name"])
+            waiting.discard(event["name"] if event["event"] == "ready" else "")
+            spinner.update(f"Starting {', '.join(sorted(waiting))}")
+            _print(event)
+    return False
+
+
+def _show(events: Iterable[dict[str, Any]]) -> None:
+    for event in events:
+        _print(event)
+
+
+def _print(event: dict[str, Any]) -> None:
+    kind, name = event["event"], event["name"]
+    details = {key: value for key, value in event.items() if key not in ("event", "name")}
+    if kind == "failed":
+        err.print(name, style="red", markup=False)
+    elif kind == "stopping":
+        err.print("Stopping …")
+    elif kind in MARKS:
+        reason = ", ".join(f"{key} {value}" for key, value in details.items())
+        err.print(f"{MARKS[kind]} {name}", end=" ")
+        err.print(reason, style="dim", markup=False)
+
+
+def _summarise(folder: Folder, *, detach: bool) -> None:
+    status = state.describe(folder)
+    if status is None:
+        fail(f"the stack ended right after its start: see {folder.logs}")
+    table = Table.grid(padding=(0, 2))
+    table.add_row("Gateway", status["gateway"]["url"])
+    table.add_row("API docs", f"{status['gateway']['url']}/docs")
+    table.add_row(
+        "Flower", f"{status['flower']['url']} (user {status['flower']['user']}, password in {folder.secrets})"
+    )
+    table.add_row("API key", f"api_key in {folder.secrets}")
+    table.add_row("Logs", str(folder.logs))
+    out.print(table)
+    out.print("Stop it with `personae down`." if detach else "Stop it with Ctrl-C.")
+
+
+def down() -> None:
+    """Stop the stack within ten seconds; nothing to do is no error."""
+    folder = folder_of(get_settings())
+    stopped = control.stop(folder)
+    err.print("Stopped." if stopped else f"No stack runs on {folder.root}.")
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, secrets included.")] = False,
+) -> None:
+    """Show what runs; exits with 1 when nothing does."""
+    folder = folder_of(get_settings())
+    running, secrets = state.find_running(folder), credentials.load(folder)
+    if running is None or secrets is None:
+        fail(f"no stack runs on {folder.root}")
+    if as_json:
+        typer.echo(json.dumps(state.document(running, secrets), indent=2))
+    else:
+        out.print(_table(running))
+
+
+def _table(running: state.State) -> Table:
+    table = Table("process", "state", "pid", "uptime", "restarts", "address or queues")
+    for child in running.children:
+        alive = child.pid is not None and child.identity is not None
+        table.add_row(
+            child.name,
+            child.condition if alive else "not running",
+            str(child.pid or "-"),
+            str(timedelta(seconds=int(uptime(child.identity)))) if alive and child.identity else "-",
+            str(child.restarts),
+            ", ".join(child.queues) or _without_password(running.addresses.get(child.name, "")),
+        )
+    return table
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if url else ""

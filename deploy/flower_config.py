@@ -1,0 +1,15 @@
+"""How Flower runs: behind a login, with its state kept. Its own `--options` and FLOWER_BASIC_AUTH complete this."""
+
+import os
+
+from shared.settings import get_settings
+
+if not os.environ.get("FLOWER_BASIC_AUTH"):
+    raise SystemExit("set FLOWER_BASIC_AUTH to user:password: Flower shows every task and must not be open")
+
+basic_auth = [os.environ["FLOWER_BASIC_AUTH"]]
+port = get_settings().flower_port
+persistent = True
+db = str(get_settings().data_dir / "flower.db")
+state_save_interval = 30_000  # milliseconds; otherwise a kill loses everything since the start
+tasks_columns = "name,args,state,received,runtime,worker,exception"

@@ -1,0 +1,176 @@
+"""What runs: a process is a value, and a stack is a list of them, made from the settings."""
+
+import importlib.util
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import partial
+from pathlib import Path
+
+from deploy.local import probes, servers
+from deploy.local.addresses import Addresses
+from deploy.local.credentials import FLOWER_USER, Credentials
+from deploy.local.folder import Folder
+from shared.settings import Settings
+from shared.tasks import QUEUES, Pool
+
+DEPLOY = Path(__file__).parents[1]
+WAKING_POOL = "services.pool:WakingThreads"
+WORKERS: Mapping[Pool, str] = {"threads": "worker-threads", "prefork": "worker-prefork", "solo": "worker-upkeep"}
+
+
+class Stage(IntEnum):
+    """When a process starts: those of a stage together, each stage once the one before is ready."""
+
+    STORE = 1
+    PREPARATION = 2
+    WORKER = 3
+    EDGE = 4
+
+
+@dataclass(frozen=True)
+class Process:
+    """A child: its command, what makes it ready, and how it is stopped; one to run `once` is ready by ending with 0."""
+
+    name: str
+    stage: Stage
+    command: Sequence[str]
+    is_ready: probes.Probe = lambda: True
+    environment: Mapping[str, str] = field(default_factory=dict)
+    deadline: float = 60.0
+    once: bool = False
+    stop_signal: signal.Signals = signal.SIGTERM
+    before: Callable[[], object] = lambda: None
+    queues: tuple[str, ...] = ()
+    disposable: tuple[Path, ...] = ()  # its own files, which it can do without when it cannot start with them
+
+
+def exists(module: str) -> bool:
+    """Say whether a module is there, without running it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def plan(settings: Settings, folder: Folder, credentials: Credentials, addresses: Addresses) -> list[Process]:
+    """Return the processes of a stack by stage: what the settings do not name, as far as it is installed."""
+    processes = [_prepare(embedded="postgres" in addresses.ports)]
+    if "postgres" in addresses.ports:
+        processes.append(_postgres(folder, addresses, credentials))
+    if "broker" in addresses.ports:
+        processes.append(_broker(folder, addresses, credentials))
+    if "model" in addresses.ports:
+        processes.append(_model(addresses))
+    if exists("services.worker"):
+        processes += [*_workers(settings, addresses), _beat(settings, folder, addresses)]
+        processes.append(_flower(folder, addresses, credentials))
+    if exists("gateway.wsgi"):
+        processes.append(_gateway(addresses))
+    return sorted(processes, key=lambda process: process.stage)
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _postgres(folder: Folder, addresses: Addresses, credentials: Credentials) -> Process:
+    data = folder.postgres
+
+    def before() -> None:
+        servers.initialise_postgres(data, credentials.postgres_password)
+        servers.remove_stale_pid_file(data)
+
+    options = ("max_connections=200", "shared_buffers=128MB")
+    return Process(
+        "postgres",
+        Stage.STORE,
+        servers.postgres_command(data, addresses.ports["postgres"], *options),
+        probes.postgres(addresses.administration),
+        stop_signal=signal.SIGINT,
+        before=before,
+    )
+
+
+def _broker(folder: Folder, addresses: Addresses, credentials: Credentials) -> Process:
+    configuration = folder.broker / "valkey.conf"
+    write = partial(
+        servers.write_valkey_configuration, folder.broker, addresses.ports["broker"], credentials.broker_password
+    )
+    return Process(
+        "broker",
+        Stage.STORE,
+        [str(servers.valkey_server()), str(configuration)],
+        probes.broker(addresses.broker),
+        before=write,
+    )
+
+
+def _prepare(*, embedded: bool) -> Process:
+    command = _python("deploy.local.prepare", *(["--create"] if embedded else []))
+    return Process("prepare", Stage.PREPARATION, command, once=True, deadline=600)
+
+
+def _model(addresses: Addresses) -> Process:
+    port = addresses.ports["model"]
+    command = _python("deploy.model.server", "--port", str(port))
+    return Process("model", Stage.WORKER, command, probes.http(f"http://127.0.0.1:{port}/health"), deadline=120)
+
+
+def _celery(*arguments: str) -> list[str]:
+    return _python("celery", "-A", "services.worker", *arguments)
+
+
+def _workers(settings: Settings, addresses: Addresses) -> list[Process]:
+    queues: dict[Pool, list[str]] = {}
+    for queue in QUEUES:
+        queues.setdefault(queue.pool, []).append(queue.name)
+    return [_worker(settings, addresses, pool, names) for pool, names in queues.items()]
+
+
+def _worker(settings: Settings, addresses: Addresses, pool: Pool, queues: Sequence[str]) -> Process:
+    name = WORKERS[pool]
+    concurrency = {"threads": settings.worker_threads, "prefork": settings.worker_processes, "solo": 1}[pool]
+    arguments = (
+        "-Q", ",".join(queues), "-P", "custom" if pool == "threads" else pool, "-c", str(concurrency),
+        "-n", f"{name}@%h", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level,
+    )  # fmt: skip
+    return Process(
+        name,
+        Stage.WORKER,
+        _celery("worker", *arguments),
+        probes.celery_node(addresses.broker, name),
+        environment={"CELERY_CUSTOM_WORKER_POOL": WAKING_POOL},
+        queues=tuple(queues),
+    )
+
+
+def _beat(settings: Settings, folder: Folder, addresses: Addresses) -> Process:
+    schedule = folder.root / "beat-schedule"
+    arguments = ("-s", str(schedule), "--enable-remote-control", "-n", "beat@%h", "--loglevel", settings.log_level)
+    return Process(
+        "beat",
+        Stage.WORKER,
+        _celery("beat", *arguments),
+        probes.celery_node(addresses.broker, "beat"),
+        disposable=(schedule,),
+    )
+
+
+def _gateway(addresses: Addresses) -> Process:
+    command = _python("gunicorn", "-c", str(DEPLOY / "gunicorn_config.py"), "gateway.wsgi:app")
+    return Process("gateway", Stage.EDGE, command, probes.http(f"{addresses.gateway}/health"))
+
+
+def _flower(folder: Folder, addresses: Addresses, credentials: Credentials) -> Process:
+    arguments = (f"--conf={DEPLOY / 'flower_config.py'}", "--address=127.0.0.1", f"--port={addresses.ports['flower']}")
+    return Process(
+        "flower",
+        Stage.EDGE,
+        _celery("flower", *arguments),
+        probes.http(f"{addresses.flower}/healthcheck"),
+        environment={"FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{credentials.flower_password}"},
+        disposable=(folder.root / "flower.db",),
+    )

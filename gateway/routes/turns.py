@@ -1,0 +1,117 @@
+"""Turns: a message in, a reply out, as a row, as a wait, or as a stream."""
+
+import time
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from gateway import cancelling, relay
+from gateway.auth import requires, scope
+from gateway.idempotency import idempotent, once
+from gateway.schemas.base import Output
+from gateway.schemas.conversations import MessageOut
+from gateway.schemas.turns import MessageIn, SendQuery, TraceOut, TurnOut
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.domain.lifecycle import RunStatus
+from shared.errors import Conflict, NotFound, Unavailable
+from shared.logs import correlation
+from shared.models import Turn, TurnTrace
+from shared.queries import turns
+from shared.tasks import REPLY
+
+bp = APIBlueprint("turns", __name__, url_prefix="/api/v1")
+EVENT_STREAM = "text/event-stream"
+LONGEST_WAIT = 120.0
+
+
+@bp.post("/conversations/<uuid:conversation_id>/messages")
+@requires(Permission.CHAT)
+@idempotent
+@bp.input(SendQuery, location="query")
+@bp.input(MessageIn)
+@bp.output(TurnOut, 202)
+def send_message(conversation_id: UUID, query_data: SendQuery, json_data: MessageIn) -> Any:
+    with once() as once_:
+        turn = turns.add(
+            once_.session,
+            scope(),
+            conversation_id,
+            json_data.content,
+            options=json_data.options(),
+            meta=correlation(),
+        )
+        answer = once_.keep(TurnOut.model_validate(turn), 202)
+    REPLY.ring(turn.id)
+    if EVENT_STREAM in request.accept_mimetypes.values():
+        return stream_turn(turn.id)
+    return wait_for(turn.id) if query_data.wait else answer
+
+
+@bp.get("/turns/<int:turn_id>")
+@requires(Permission.READ)
+@bp.output(TurnOut)
+def get_turn(turn_id: int) -> Turn:
+    with get_session() as session:
+        return turns.get(session, scope(), turn_id)
+
+
+@bp.get("/turns/<int:turn_id>/trace")
+@requires(Permission.READ)
+@bp.output(TraceOut)
+def get_turn_trace(turn_id: int) -> TurnTrace:
+    with get_session() as session:
+        trace = turns.find_trace(session, scope(), turn_id)
+    if trace is None:
+        raise NotFound(f"turn {turn_id} has no trace yet")
+    return trace
+
+
+@bp.get("/turns/<int:turn_id>/events")
+@requires(Permission.READ)
+def get_turn_events(turn_id: int) -> Response:
+    with get_session() as session:
+        turns.get(session, scope(), turn_id)
+    return stream_turn(turn_id, after=request.headers.get("Last-Event-ID"))
+
+
+@bp.post("/turns/<int:turn_id>/cancel")
+@requires(Permission.CHAT)
+@bp.output(TurnOut, 202)
+def cancel_turn(turn_id: int) -> Turn:
+    with get_session() as session:
+        turn = turns.get(session, scope(), turn_id)
+    cancelling.cancel(Turn, [turn.id])
+    with get_session() as session:
+        return turns.get(session, scope(), turn_id)
+
+
+def stream_turn(turn_id: int, after: str | None = None) -> Response:
+    """Answer with a turn's events as they come; the identity was checked, and no connection is held."""
+    events = relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id), after)
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return Response(relay.server_sent(events), mimetype=EVENT_STREAM, headers=headers)
+
+
+def wait_for(turn_id: int) -> Any:
+    """Answer with the saved reply, or after two minutes with the turn; raises what the turn failed with."""
+    deadline = time.monotonic() + LONGEST_WAIT
+    for _ in relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id)):
+        if time.monotonic() > deadline:
+            break
+    with get_session() as session:
+        turn = turns.get(session, scope(), turn_id)
+        reply = turns.find_reply(session, turn)
+    if turn.status is RunStatus.FAILED:
+        raise Unavailable(f"no reply: {turn.status_message}", turn_id=turn.id)
+    if turn.status is RunStatus.CANCELLED and reply is None:
+        raise Conflict("the turn was cancelled", turn_id=turn.id)
+    return as_json(MessageOut, reply, 200) if reply else as_json(TurnOut, turn, 202)
+
+
+def as_json(schema: type[Output], row: object, status: int) -> Response:
+    """Answer with another schema than the route's own."""
+    return Response(schema.model_validate(row).model_dump_json(), status, mimetype="application/json")

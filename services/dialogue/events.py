@@ -1,0 +1,43 @@
+"""What the listeners of a turn hear, in the order of design: turn, stage, token, message, done."""
+
+from typing import Any
+
+from shared.providers.pace import TurnWriter
+from shared.providers.stream import TurnStream
+from shared.queries.turns import TurnContext
+
+
+class Events:
+    """The events of one attempt at a turn; an attempt after the first begins with `restart`."""
+
+    def __init__(self, stream: TurnStream, context: TurnContext) -> None:
+        self._writer = TurnWriter(stream, context.turn_id, context.fence)
+        self.conversation_id = context.conversation_id
+        self.token = self._writer.token
+        self.thinking = self._writer.thinking
+        if context.fence > 1:
+            self._writer.send("restart", {"turn_id": context.turn_id})
+        self._writer.send("turn", {"turn_id": context.turn_id, "conversation_id": str(context.conversation_id)})
+
+    def open(self) -> TurnWriter:
+        """Return the context in which held words are sent in time, and at its end all of them."""
+        return self._writer
+
+    def stage(self, number: int, state: str) -> None:
+        """Say which of the five stages begins."""
+        self._writer.send("stage", {"stage": number, "state": state})
+
+    def done(self, message: dict[str, Any]) -> None:
+        """Give the saved message, and end."""
+        self._writer.send("message", message)
+        self._writer.send("done", {})
+
+    def cancelled(self, message: dict[str, Any] | None) -> None:
+        """Give what was saved before the cancel, if anything, and end."""
+        if message is not None:
+            self._writer.send("message", message)
+        self._writer.send("cancelled", {})
+
+    def error(self, reason: str | None) -> None:
+        """Say why there is no reply, and end."""
+        self._writer.send("error", {"error": reason or "failed"})

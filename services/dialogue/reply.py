@@ -1,0 +1,183 @@
+"""A reply: recall what the persona has read, build the prompt, stream the model's words, save them once."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.orm import Session
+
+from services import leases
+from services.dialogue.events import Events
+from services.dialogue.tools import Tools, tools
+from services.leases import Held
+from services.work import Outcome
+from shared.db import get_session
+from shared.domain import prompt, template
+from shared.domain.conversation import MessageRole
+from shared.domain.lifecycle import RunStatus
+from shared.domain.prompt import Passage, Prompt, Said
+from shared.errors import Transient
+from shared.models import Message, Turn
+from shared.providers.wire import ChatControls, ChatMessage, End, Text, Thinking
+from shared.queries import search, turns
+from shared.queries.scope import Scope
+from shared.queries.turns import TurnContext
+
+
+@dataclass
+class Reply:
+    """What a turn came to; `finish_reason` None means that it was cut off by a cancel."""
+
+    message_id: UUID
+    prompt: Prompt
+    model: str
+    text: str = ""
+    thinking: str = ""
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def citations(self) -> list[dict[str, Any]]:
+        """Say which passages the text cites, by their numbers in it."""
+        passages = self.prompt.passages
+        return [_citation(number, passages[number - 1]) for number in prompt.cited(self.text, passages)]
+
+    def extra_data(self) -> dict[str, Any]:
+        """Return what a message keeps besides its text: the chunks it was given and those it cites."""
+        return {
+            "model": self.model,
+            "citations": self.citations(),
+            "chunk_ids": [passage.chunk_id for passage in self.prompt.passages],
+            "cancelled": self.finish_reason is None,
+        }
+
+    def as_message(self, conversation_id: UUID) -> Message:
+        """Return the assistant's message, not saved yet."""
+        return Message(
+            id=self.message_id,
+            conversation_id=conversation_id,
+            role=MessageRole.ASSISTANT,
+            content=self.text,
+            thinking=self.thinking or None,
+            extra_data=self.extra_data(),
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+        )
+
+
+def _citation(number: int, passage: Passage) -> dict[str, Any]:
+    return {"number": number, "chunk_id": passage.chunk_id, "label": passage.label(), "page": passage.page}
+
+
+def load(session: Session, turn: Turn) -> TurnContext:
+    """Read what the reply is made from."""
+    return turns.load(session, turn, history=tools().settings.chat_history)
+
+
+def work(context: TurnContext) -> Reply:
+    """Recall, build the prompt, and stream the reply; raises Transient while a model is away."""
+    held = leases.current()
+    assert held is not None
+    held.left = events = Events(tools().stream, context)
+    with events.open():
+        started = time.monotonic()
+        passages, warnings = _recall(context, tools())
+        built = _build(context, passages, tools())
+        events.stage(3, "generating")
+        reply = Reply(uuid4(), built, model=_controls(context, tools()).model or "", warnings=warnings)
+        reply.seconds["prepare"] = round(time.monotonic() - started, 4)
+        _generate(reply, context, held, events)
+        reply.seconds["total"] = round(time.monotonic() - started, 4)
+    return reply
+
+
+def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[str]]:
+    """Find the best passages; by words alone, and with a warning, while the embedding server is away."""
+    warnings: list[str] = []
+    vector = None
+    try:
+        vector = with_.embedding.embed_query(context.question)
+    except Transient as error:
+        warnings.append(f"searched by words only: {error}")
+    question = search.Question(context.question, vector, with_.embedding.model)
+    where = search.Filter(persona_id=context.persona.id)
+    with get_session() as session:
+        found = search.hybrid(session, Scope(context.owner_id), question, where, limit=with_.settings.recall_limit)
+    return found, warnings
+
+
+def _build(context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:
+    settings = with_.settings
+    history = [Said(role, content) for role, content in context.history if role != MessageRole.SYSTEM]
+    budget = settings.chat_context_tokens - settings.chat_max_tokens
+    text = template.unescaped(context.persona.template)
+    return prompt.build(text, context.question, passages=passages, history=history, budget=budget)
+
+
+def _controls(context: TurnContext, with_: Tools) -> ChatControls:
+    given: dict[str, Any] = {**context.provider_config, **context.options}
+    known = ("model", "temperature", "top_p", "max_tokens", "seed", "stop", "json_mode")
+    defaults: dict[str, Any] = {"max_tokens": with_.settings.chat_max_tokens, "model": with_.settings.chat_model}
+    return ChatControls(**defaults | {name: given[name] for name in known if given.get(name) is not None})
+
+
+def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) -> None:
+    """Stream into the reply and to the listeners, until the end or until the work is told to stop."""
+    messages = [ChatMessage(said.role, said.content) for said in reply.prompt.messages]  # type: ignore[arg-type]
+    begun = time.monotonic()
+    with tools().chat.stream(messages, _controls(context, tools())) as stream:
+        held.closes(stream.close)
+        for event in stream:
+            reply.seconds.setdefault("first_token", round(time.monotonic() - begun, 4))
+            _take(reply, event, events)
+
+
+def _take(reply: Reply, event: Text | Thinking | End, events: Events) -> None:
+    match event:
+        case Text(text):
+            reply.text += text
+            events.token(text)
+        case Thinking(text):
+            reply.thinking += text
+            events.thinking(text)
+        case End(finish_reason, input_tokens, output_tokens):
+            reply.finish_reason = finish_reason
+            reply.input_tokens, reply.output_tokens = input_tokens, output_tokens
+
+
+def save(session: Session, turn: Turn, reply: Reply) -> None:
+    """Save the assistant's message and how it came about."""
+    turns.save_reply(session, turn, reply.as_message(turn.conversation_id), _trace(reply))
+
+
+def _trace(reply: Reply) -> dict[str, Any]:
+    return {
+        "messages": [{"role": said.role, "content": said.content} for said in reply.prompt.messages],
+        "passages": [{"chunk_id": p.chunk_id, "label": p.label(), "score": p.score} for p in reply.prompt.passages],
+        "prompt_tokens": reply.prompt.tokens,
+        "dropped": reply.prompt.dropped,
+        "model": reply.model,
+        "finish_reason": reply.finish_reason,
+        "seconds": reply.seconds,
+        "warnings": reply.warnings,
+    }
+
+
+def announce(held: Held, outcome: Outcome) -> None:
+    """Tell the listeners how the turn ended; a failure that will be tried again ends nothing."""
+    events: Events | None = held.left
+    if events is None or outcome.status is RunStatus.ERROR:
+        return
+    message = turns.as_event(outcome.value.as_message(events.conversation_id)) if outcome.value else None
+    with events.open():
+        match outcome.status:
+            case RunStatus.COMPLETED:
+                events.done(message or {})
+            case RunStatus.CANCELLED:
+                events.cancelled(message)
+            case _:
+                events.error(outcome.message)

@@ -1,0 +1,26 @@
+"""The providers that a reply needs, one set per process."""
+
+from functools import cache
+from typing import NamedTuple
+
+from shared.providers.chat import Chat
+from shared.providers.embedding import Embedding, connect_embedding
+from shared.providers.http_chat import connect_chat
+from shared.providers.stream import TurnStream, connect_turn_stream
+from shared.settings import Settings, get_settings
+
+
+class Tools(NamedTuple):
+    """The outside world of a reply."""
+
+    settings: Settings
+    chat: Chat
+    embedding: Embedding
+    stream: TurnStream
+
+
+@cache
+def tools() -> Tools:
+    """Connect to what the settings name."""
+    settings = get_settings()
+    return Tools(settings, connect_chat(settings), connect_embedding(settings), connect_turn_stream(settings))

@@ -1,0 +1,46 @@
+"""Embed and store, declared as work: `load` reads what is missing, `save` writes vectors and passages."""
+
+from functools import cache
+
+from shared.providers.blobs import open_blobs
+from sqlalchemy.orm import Session
+
+from services.embedding import steps
+from services.embedding.steps import Result, Tools
+from services.work import performs
+from shared.domain.workflow import WorkflowStepType
+from shared.models import RunStep
+from shared.providers.embedding import connect_embedding
+from shared.queries import workflows
+from shared.settings import get_settings
+from shared.tasks import EMBED_DOCUMENT
+
+LOAD = {WorkflowStepType.EMBED: steps.load_missing, WorkflowStepType.STORE: steps.load_passages}
+WORK = {WorkflowStepType.EMBED: steps.embed, WorkflowStepType.STORE: steps.note_stored}
+SAVE = {WorkflowStepType.EMBED: steps.save_vectors, WorkflowStepType.STORE: steps.save_passages}
+
+
+@cache
+def tools() -> Tools:
+    """Return the providers of this process."""
+    settings = get_settings()
+    return Tools(open_blobs(settings), connect_embedding(settings))
+
+
+def load(session: Session, step: RunStep) -> steps.Loaded:
+    """Read the passages, and which of them nobody has embedded yet."""
+    return LOAD[step.step_type](session, workflows.context(session, step), tools())
+
+
+def work(loaded: steps.Loaded) -> Result:
+    """Embed; storing has nothing to do outside its transaction."""
+    return WORK[loaded.step.step_type](loaded, tools())
+
+
+def save(session: Session, step: RunStep, result: Result) -> None:
+    """Write vectors, or replace the document's passages."""
+    SAVE[step.step_type](session, result)
+    workflows.note_facts(session, step, result.facts)
+
+
+embed_and_store = performs(EMBED_DOCUMENT, RunStep, load=load, work=work, save=save, max_runtime=3600.0)

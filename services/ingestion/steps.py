@@ -1,0 +1,93 @@
+"""Validate, parse, chunk: each maps artifacts to artifacts, which are written before its row settles."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from shared.domain.workflow import ArtifactType
+from shared.errors import Invalid
+from shared.providers import blobs as stored
+from shared.providers.blobs import Blobs
+from shared.providers.chunker import Chunk
+from shared.providers.chunker import chunk as cut
+from shared.providers.parser import Page, Parsed, Parser
+from shared.providers.sniff import JSONL
+from shared.queries.workflows import StepContext
+
+Facts = dict[str, Any]
+QUOTE_KEYS = ("text", "quote")  # both are found in seed 000's files
+
+
+class Tools(NamedTuple):
+    """The outside world of these steps."""
+
+    blobs: Blobs
+    parser: Parser
+
+
+def validate(step: StepContext, with_: Tools) -> Facts:
+    """Check that the bytes are there and whole; raises Invalid for a damaged document."""
+    data = stored.read(with_.blobs, step.doc_hash)
+    if not data:
+        raise Invalid("the file is empty")
+    return {"document": {"is_valid": True, "file_size": len(data)}}
+
+
+def parse(step: StepContext, with_: Tools) -> Facts:
+    """Write the document's text as markdown, and its structure as JSON; raises Invalid with a reason for people."""
+    root = step.roots[ArtifactType.PARSED_JSON]
+    if with_.blobs.has_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root):
+        return {"reused": True}
+    parsed = with_.parser.parse(stored.read(with_.blobs, step.doc_hash), step.mime_type)
+    structure = {"pages": parsed.pages, "title": parsed.title, "author": parsed.author}
+    with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_MD, root, parsed.text.encode())
+    with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root, json.dumps(structure).encode())
+    about = {"page_count": parsed.page_count, "title": parsed.title, "author": parsed.author}
+    return {"document": {name: value for name, value in about.items() if value}, "characters": len(parsed.text)}
+
+
+def chunk(step: StepContext, with_: Tools) -> Facts:
+    """Write the document's passages; a JSON line is one passage. Raises Invalid when there are none."""
+    parsed = _read_parsed(step, with_.blobs)
+    if step.mime_type == JSONL:
+        passages = list(_quotes(parsed.text))
+    else:
+        passages = cut(parsed.text, step.config["chunk_size"], step.config["chunk_overlap"])
+    if not passages:
+        raise Invalid("the file holds no passage")
+    rows = [_row(passage, parsed.page_at(passage.start)) for passage in passages]
+    root = step.roots[ArtifactType.CHUNKS]
+    with_.blobs.put_artifact(step.doc_hash, ArtifactType.CHUNKS, root, json.dumps(rows).encode())
+    return {"passages": len(rows)}
+
+
+def _read_parsed(step: StepContext, blobs: Blobs) -> Parsed:
+    root = step.roots[ArtifactType.PARSED_JSON]
+    text = blobs.get_artifact(step.doc_hash, ArtifactType.PARSED_MD, root).decode()
+    structure = json.loads(blobs.get_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root))
+    pages = [Page(*page) for page in structure["pages"]]
+    return Parsed(text, pages, structure["title"], structure["author"])
+
+
+def _row(passage: Chunk, page: int | None) -> dict[str, Any]:
+    return {"text": passage.text, "start": passage.start, "end": passage.end, "page": page}
+
+
+def _quotes(text: str) -> Iterator[Chunk]:
+    """Yield one passage per JSON line; raises Invalid, with its number, for a line that holds no quote."""
+    start = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield Chunk(_quote(line, number), start, start + len(line))
+        start += len(line) + 1
+
+
+def _quote(line: str, number: int) -> str:
+    try:
+        entry = json.loads(line)
+    except ValueError as error:
+        raise Invalid(f"line {number} is not JSON") from error
+    found: list[str] = [entry[key] for key in QUOTE_KEYS if isinstance(entry, dict) and isinstance(entry.get(key), str)]
+    if not found or not found[0].strip():
+        raise Invalid(f'line {number} has neither "text" nor "quote"')
+    return found[0].strip()

@@ -1,0 +1,42 @@
+"""The steps that prepare a document, declared as work."""
+
+from functools import cache
+
+from shared.providers.blobs import open_blobs
+from shared.providers.parser import KreuzbergParser
+from sqlalchemy.orm import Session
+
+from services.ingestion import steps
+from services.ingestion.steps import Tools
+from services.work import performs
+from shared.domain.workflow import WorkflowStepType
+from shared.models import RunStep
+from shared.queries import workflows
+from shared.queries.workflows import StepContext
+from shared.settings import get_settings
+from shared.tasks import PREPARE_DOCUMENT
+
+STEPS = {
+    WorkflowStepType.VALIDATE: steps.validate,
+    WorkflowStepType.PARSE: steps.parse,
+    WorkflowStepType.CHUNK: steps.chunk,
+}
+
+
+@cache
+def tools() -> Tools:
+    """Return the providers of this process."""
+    return Tools(open_blobs(get_settings()), KreuzbergParser())
+
+
+def work(step: StepContext) -> steps.Facts:
+    """Map the artifacts of the steps before to this step's own; return what is worth keeping about it."""
+    return STEPS[step.step_type](step, tools())
+
+
+def save(session: Session, step: RunStep, facts: steps.Facts) -> None:
+    """Keep the facts with the step, and those of the document with the document."""
+    workflows.note_facts(session, step, facts)
+
+
+prepare = performs(PREPARE_DOCUMENT, RunStep, load=workflows.context, work=work, save=save, max_runtime=900.0)

@@ -1,0 +1,205 @@
+"""The rows that a process holds: their leases renewed, their cancels heard, by threads of its own."""
+
+import contextvars
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Literal
+from uuid import uuid4
+
+import redis
+from sqlalchemy.exc import DBAPIError
+
+from shared.db import get_session
+from shared.models.base import Work
+from shared.queries import work
+from shared.settings import get_settings
+
+log = logging.getLogger(__name__)
+
+CANCEL_CHANNEL = "cancel"
+Reason = Literal["cancel", "lost", "timeout"]
+Key = tuple[str, int, int]
+
+
+class Stopped(Exception):
+    """The work was told to stop: it was cancelled, lost, or ran out of time."""
+
+
+class Held:
+    """A row that this process works on, under one claim."""
+
+    def __init__(self, claim: work.Claim, queue: str, *, max_runtime: float) -> None:
+        self.claim = claim
+        self.queue = queue
+        self.model: type[Work] = claim.model
+        self.id = claim.id
+        self.fence = claim.fence
+        # With the fence: one process may hold two claims of one row, a lost one and its successor.
+        self.key: Key = (claim.model.__tablename__, claim.id, claim.fence)
+        self.name = f"{claim.model.__tablename__} {claim.id}"
+        self.max_runtime = max_runtime
+        self.until: float | None = None
+        self.why: Reason | None = None
+        self.left: Any = None  # what `work` leaves for `announce`, whatever became of it
+        self._closing: list[Callable[[], Any]] = []
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Start the clock of `max_runtime`."""
+        self.until = time.monotonic() + self.max_runtime
+
+    def overdue(self, seconds: float = 0.0) -> bool:
+        """Say whether the work has run longer than its kind may, by `seconds`."""
+        return self.until is not None and time.monotonic() > self.until + seconds
+
+    def stop(self, why: Reason) -> None:
+        """Tell the work to stop, once, and close what it waits on."""
+        with self._lock:
+            if self.why is not None:
+                return
+            self.why = why
+            closing, self._closing = self._closing, []
+        for close in closing:
+            with suppress(OSError, RuntimeError):
+                close()
+
+    def closes(self, close: Callable[[], Any]) -> None:
+        """Have `close` called when the work is told to stop; at once when it was already."""
+        with self._lock:
+            if self.why is None:
+                self._closing.append(close)
+                return
+        close()
+
+    def check(self) -> None:
+        """Raise Stopped when the work was told to stop."""
+        if self.why is not None:
+            raise Stopped(self.why)
+
+
+_current: contextvars.ContextVar[Held | None] = contextvars.ContextVar("held", default=None)
+
+
+def current() -> Held | None:
+    """Return the row that this thread works on; None outside any work."""
+    return _current.get()
+
+
+def working_on(held: Held | None) -> None:
+    """Name the row that this thread works on."""
+    _current.set(held)
+
+
+class Identity:
+    """Who this worker is: its main process names it, so that a graceful stop can hand back all its rows."""
+
+    def __init__(self) -> None:
+        self.main = f"{socket.gethostname()}:{os.getpid()}:"
+        self.queues: list[str] = []
+
+    def assume(self, node: str, queues: list[str]) -> None:
+        """Take the Celery node's name, in the main process and before it forks."""
+        self.main = f"{node}:{os.getpid()}:"
+        self.queues = sorted(queues)
+
+
+IDENTITY = Identity()
+
+
+class Keeper:
+    """Renews the leases of one process and hears its cancels."""
+
+    def __init__(self) -> None:
+        self.worker = f"{IDENTITY.main}{os.getpid()}:{uuid4().hex[:6]}"
+        self.suspect = threading.Lock()
+        self._held: dict[Key, Held] = {}
+        self._claimed = True
+        for loop in (self._renewing, self._listening):
+            threading.Thread(target=loop, daemon=True, name=loop.__name__.strip("_")).start()
+
+    def take(self, held: list[Held]) -> None:
+        """Keep these rows' leases until they are released."""
+        self._claimed = True
+        self._held.update({item.key: item for item in held})
+
+    def release(self, held: list[Held]) -> None:
+        """Stop renewing these rows."""
+        for item in held:
+            self._held.pop(item.key, None)
+
+    def hear(self, key: Key) -> None:
+        """Stop the work on a row whose cancel was announced."""
+        if held := self._held.get(key):
+            held.stop("cancel")
+
+    def _renewing(self) -> None:
+        while True:
+            try:
+                self.renew()
+            except DBAPIError as error:
+                log.warning("renewal failed", extra={"reason": str(error.orig).splitlines()[0]})
+            time.sleep(get_settings().renew_seconds)
+
+    def renew(self) -> None:
+        """Prolong every lease in one transaction, check in, and pass on what was lost or cancelled."""
+        lease = get_settings().lease_seconds
+        mine = list(self._held.values())
+        for held in mine:
+            if held.overdue():
+                held.stop("timeout")
+        # Work that ignores its timeout is no longer renewed: it loses its lease instead of hanging for ever.
+        renewed = [held.key for held in mine if not held.overdue(lease)]
+        by_model = {held.key[0]: held.model for held in mine}
+        claimed, self._claimed = self._claimed or bool(mine), False
+        with get_session() as session:
+            work.check_in(session, self.worker, queues=json.dumps(IDENTITY.queues), claimed=claimed)
+            for table, model in by_model.items():
+                keys = [(id, fence) for name, id, fence in renewed if name == table]
+                self._tell(table, work.renew(session, model, keys, lease=lease))
+
+    def _tell(self, table: str, news: list[work.News]) -> None:
+        for item in news:
+            if held := self._held.get((table, item.id, item.fence)):
+                held.stop("lost" if item.lost else "cancel")
+
+    def _listening(self) -> None:
+        while True:
+            try:
+                self._listen()
+            except (OSError, redis.RedisError):
+                time.sleep(1)
+
+    def _listen(self) -> None:
+        url = get_settings().require_redis_url()
+        client = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=3, health_check_interval=10)
+        with client, client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
+            pubsub.subscribe(CANCEL_CHANNEL)
+            while True:
+                message = pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
+                if message:
+                    table, id, fence = message["data"].decode().split(":")
+                    self.hear((table, int(id), int(fence)))
+
+
+_keepers: dict[int, Keeper] = {}
+_keepers_lock = threading.Lock()
+
+
+def keeper() -> Keeper:
+    """Return this process's keeper, started at its first use: threads do not survive a fork."""
+    with _keepers_lock:
+        return _keepers.get(os.getpid()) or _keepers.setdefault(os.getpid(), Keeper())
+
+
+def _new_lock() -> None:
+    global _keepers_lock
+    _keepers_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_new_lock)

@@ -1,0 +1,89 @@
+"""The workers' entry point: `celery -A services.worker worker -Q …`, and the beat's."""
+
+import os
+import signal
+import threading
+import time
+from typing import Any
+
+from celery import signals
+from sqlalchemy.exc import DBAPIError
+
+from services import leases
+from services.dialogue import tasks as dialogue
+from services.embedding import tasks as embedding
+from services.ingestion import tasks as ingestion
+from services.upkeep.sweep import sweep
+from services.work import STOPPING, Failed, answer
+from shared.db import get_session
+from shared.logs import configure_logging
+from shared.queries import work
+from shared.settings import get_settings
+from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
+
+app = celery_app()
+DECLARED = (dialogue, ingestion, embedding)
+
+
+def _register(queue: Queue) -> None:
+    @app.task(name=answers(queue.name), shared=False, throws=(Failed,))
+    def answer_bell(label: str = "") -> None:
+        answer(queue)
+
+
+for _queue in QUEUES:
+    _register(_queue)
+
+
+@app.task(name=SWEEP, shared=False, throws=(DBAPIError,))
+def sweep_all() -> None:
+    """Mend what faults left behind."""
+    sweep()
+
+
+@signals.setup_logging.connect
+def _log_as_the_gateway_does(**_: Any) -> None:
+    configure_logging(get_settings().log_level)
+
+
+@signals.celeryd_init.connect
+def _lead_own_group(sender: str, **_: Any) -> None:
+    """Lead a process group, which a graceful stop ends as one."""
+    if os.getpgrp() != os.getpid():
+        os.setpgrp()
+    leases.IDENTITY.assume(sender, [])
+
+
+@signals.worker_ready.connect
+def _check_in(sender: Any, **_: Any) -> None:
+    leases.IDENTITY.queues = sorted(sender.app.amqp.queues.consume_from)
+    if "prefork" not in type(sender.pool).__module__:
+        leases.keeper()
+
+
+@signals.worker_process_init.connect
+def _check_in_child(**_: Any) -> None:
+    leases.IDENTITY.queues = sorted(app.amqp.queues.consume_from)
+    leases.keeper()
+
+
+@signals.worker_shutting_down.connect
+def _hand_back(**_: Any) -> None:
+    """Give back what is still running after the grace, by SQL from the main process.
+
+    Prefork children hear no signal and work may not listen; their late settlements are refused by the fence.
+    """
+    STOPPING.set()
+    threading.Thread(target=_hand_back_later, daemon=True).start()
+
+
+def _hand_back_later() -> None:
+    grace = get_settings().stop_grace_seconds
+    time.sleep(grace)
+    try:
+        with get_session() as session:
+            held = sum(work.hand_back(session, model, leases.IDENTITY.main) for model in work.models())
+        if not held:
+            time.sleep(grace)  # Celery is about to end by itself, with a clean exit code
+    finally:
+        os.killpg(0, signal.SIGKILL)

@@ -1,0 +1,109 @@
+"""What the model is told: the persona's text, passages to cite, the talk so far; always within its window. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+CountTokens = Callable[[str], int]
+PER_MESSAGE = 8  # tokens that a chat template adds around a message
+CITE = "Answer from the passages below where they help, and cite them by their numbers, like [1]."
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of knowledge as it was found."""
+
+    chunk_id: str
+    content: str
+    title: str | None = None
+    source: str | None = None
+    page: int | None = None
+    collection: str | None = None
+    score: float = 0.0
+
+    def label(self) -> str:
+        """Say where it is from, for people and the model."""
+        where = f", page {self.page}" if self.page else ""
+        return f"{self.title or self.source or 'untitled'}{where}"
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message of the conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The messages to send, the passages they hold in citation order, and what had to go."""
+
+    messages: tuple[Said, ...]
+    passages: tuple[Passage, ...]
+    tokens: int
+    dropped: dict[str, Any] = field(default_factory=dict)
+
+
+def count_roughly(text: str) -> int:
+    """Overestimate a text's tokens without a tokenizer: three bytes each, plus one."""
+    return len(text.encode()) // 3 + 1
+
+
+def build(
+    template: str,
+    question: str,
+    *,
+    passages: Sequence[Passage] = (),
+    history: Sequence[Said] = (),
+    budget: int,
+    count: CountTokens = count_roughly,
+) -> Prompt:
+    """Fit template, passages, history and question into `budget` tokens.
+
+    What does not fit goes in this order: the oldest history, the worst passages, the end of the template, the start
+    of the question.
+    """
+    question = _kept_end(question, budget // 2, count)
+    template = _kept_start(template, budget - count(question) - 4 * PER_MESSAGE - count(CITE), count)
+    left = budget - count(template) - count(question) - 3 * PER_MESSAGE - count(CITE)
+    kept = _fitting([_as_text(number, passage) for number, passage in enumerate(passages, 1)], left, count)
+    chosen = tuple(passages[: len(kept)])
+    left -= sum(count(text) + 1 for text in kept)
+    said = _fitting([message.content for message in reversed(history)], left, count, each=PER_MESSAGE)
+    recent = tuple(history[len(history) - len(said) :])
+    system = "\n\n".join([template, CITE, *kept]) if kept else template
+    messages = (Said("system", system), *recent, Said("user", question))
+    dropped = {"passages": len(passages) - len(chosen), "history": len(history) - len(recent)}
+    return Prompt(messages, chosen, sum(count(m.content) + PER_MESSAGE for m in messages), dropped)
+
+
+def _as_text(number: int, passage: Passage) -> str:
+    return f"[{number}] ({passage.label()}) {passage.content}"
+
+
+def _fitting(texts: Sequence[str], budget: int, count: CountTokens, *, each: int = 1) -> list[str]:
+    kept: list[str] = []
+    for text in texts:
+        budget -= count(text) + each
+        if budget < 0:
+            break
+        kept.append(text)
+    return kept
+
+
+def _kept_start(text: str, budget: int, count: CountTokens) -> str:
+    while text and count(text) > max(budget, 0):
+        text = text[: len(text) * 3 // 4]
+    return text
+
+
+def _kept_end(text: str, budget: int, count: CountTokens) -> str:
+    while text and count(text) > max(budget, 1):
+        text = text[len(text) // 4 + 1 :]
+    return text
+
+
+def cited(reply: str, passages: Sequence[Passage]) -> list[int]:
+    """Return the numbers, from 1, of the passages that a reply cites as [n]."""
+    return [number for number in range(1, len(passages) + 1) if f"[{number}]" in reply]

@@ -1,0 +1,49 @@
+"""How each collection of a persona is cut, and how much of it is recalled (seed 000). Pure."""
+
+from dataclasses import dataclass
+
+from shared.domain.persona import CollectionType
+
+MODEL_WINDOW = 512  # tokens that the bundled embedding model reads at once; longer texts would be blurred
+WINDOW_RESERVE = 32  # the model's own prefix, and the error of a counter that is no tokenizer
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Tokens per passage, tokens shared with the one before, passages recalled per question."""
+
+    chunk_size: int
+    chunk_overlap: int
+    top_k: int
+
+
+DEFAULTS = {
+    CollectionType.WORKS: Collection(1024, 128, 8),
+    CollectionType.QUOTES: Collection(512, 64, 10),
+    CollectionType.PROFILE: Collection(2048, 256, 5),
+}
+RECALL_ORDER = (CollectionType.PROFILE, CollectionType.WORKS, CollectionType.QUOTES)
+
+
+def effective(
+    collection: CollectionType,
+    *,
+    chunk_size: int | None = None,
+    chunk_overlap: int | None = None,
+    top_k: int | None = None,
+    window: int = MODEL_WINDOW,
+) -> Collection:
+    """Return what really applies: the override or seed 000's default, within the embedding model's window."""
+    default = DEFAULTS[collection]
+    size = min(chunk_size or default.chunk_size, window - WINDOW_RESERVE)
+    overlap = default.chunk_overlap if chunk_overlap is None else chunk_overlap
+    return Collection(size, min(overlap, size // 4), top_k or default.top_k)
+
+
+def fused(*rankings: list[str], constant: int = 60) -> list[tuple[str, float]]:
+    """Fuse rankings of keys by reciprocal rank, best first (Cormack, Clarke and Büttcher, SIGIR 2009)."""
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        for position, key in enumerate(ranking, start=1):
+            scores[key] = scores.get(key, 0.0) + 1.0 / (constant + position)
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

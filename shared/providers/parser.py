@@ -1,0 +1,129 @@
+"""A file's bytes to text, with the place of each page in it."""
+
+import html
+import importlib
+import re
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple, Protocol
+
+from shared.errors import Invalid
+from shared.providers.sniff import HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
+
+PAGE_BREAK = "\n\n"
+PAGED = {PDF, PPTX}
+AS_IT_IS = {PLAIN, MARKDOWN, JSONL}
+PDF_END_WITHIN = 2048
+TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+HEAD_BYTES = 65536
+
+
+class Page(NamedTuple):
+    """A page, from 1; it is `text[start:end]`."""
+
+    number: int
+    start: int
+    end: int
+
+
+class Parsed(NamedTuple):
+    """A document as markdown; `pages` is empty where the format has none."""
+
+    text: str
+    pages: Sequence[Page] = ()
+    title: str | None = None
+    author: str | None = None
+
+    @property
+    def page_count(self) -> int | None:
+        """How many pages, None where the format has none."""
+        return len(self.pages) or None
+
+    def page_at(self, offset: int) -> int | None:
+        """Return the number of the page that holds a character, None where there are no pages."""
+        return next((page.number for page in reversed(self.pages) if page.start <= offset), None)
+
+
+class Parser(Protocol):
+    """Reads documents; safe to share between threads."""
+
+    def parse(self, data: bytes, mime_type: str) -> Parsed:
+        """Read a document whose type `sniff` told; raises Invalid with a reason for people."""
+        ...
+
+
+class KreuzbergParser:
+    """kreuzberg 4.10, without OCR and without its cache; plain text, Markdown and JSONL stay as they are."""
+
+    def parse(self, data: bytes, mime_type: str) -> Parsed:
+        """Read a document."""
+        parsed = Parsed(decode_text(data)) if mime_type in AS_IT_IS else self._extract(data, mime_type)
+        if not parsed.text.strip():
+            raise Invalid("there is no text in it: a scan must go through OCR first")
+        return parsed
+
+    def _extract(self, data: bytes, mime_type: str) -> Parsed:
+        if mime_type == PDF and b"%%EOF" not in data[-PDF_END_WITHIN:]:
+            raise Invalid("the PDF is cut off: its end is missing")
+        if mime_type.startswith("text/"):
+            data = decode_text(data).encode()
+        kreuzberg: Any = importlib.import_module("kreuzberg")
+        try:
+            result = kreuzberg.extract_bytes_sync(data, mime_type, _configuration(kreuzberg))
+        except kreuzberg.KreuzbergError as error:
+            raise Invalid(_reason(str(error), mime_type)) from error
+        parsed = _paged(result.pages or ()) if mime_type in PAGED else Parsed(result.content)
+        authors = result.metadata.get("authors") or [None]
+        title = _html_title(data) if mime_type == HTML else result.metadata.get("title")
+        return parsed._replace(title=title or None, author=authors[0] or None)
+
+
+def _configuration(kreuzberg: Any) -> Any:
+    return kreuzberg.ExtractionConfig(
+        use_cache=False,
+        output_format="markdown",
+        disable_ocr=True,
+        pages=kreuzberg.PageConfig(extract_pages=True),
+        html_options={"strip_tags": ["head"]},  # its front matter would read as a heading
+    )
+
+
+def _reason(said: str, mime_type: str) -> str:
+    if "password" in said.lower() or "encrypted" in said.lower():
+        return "the file is encrypted: save it without a password"
+    if mime_type == PDF:
+        return "the PDF is damaged or cut off"
+    return f"the file is damaged: it cannot be read as {mime_type}"
+
+
+def _html_title(data: bytes) -> str | None:
+    found = TITLE.search(data[:HEAD_BYTES].decode(errors="replace"))
+    return " ".join(html.unescape(found[1]).split()) if found else None
+
+
+def _paged(pages: Iterable[dict[str, Any]]) -> Parsed:
+    """Join pages, so that offsets are exact whatever the library thinks they are."""
+    return join_pages([str(page["content"]) for page in pages])
+
+
+def join_pages(contents: Sequence[str]) -> Parsed:
+    """Return pages as one text, with their places in it."""
+    ends = list(accumulate(len(content) + len(PAGE_BREAK) for content in contents))
+    starts = [0, *ends]
+    pages = [Page(i + 1, starts[i], starts[i] + len(content)) for i, content in enumerate(contents)]
+    return Parsed(PAGE_BREAK.join(contents), pages)
+
+
+class FakeParser:
+    """Decodes text and takes a form feed for a page break; counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def parse(self, data: bytes, mime_type: str) -> Parsed:
+        """Read text; raises Invalid when it says `damaged`."""
+        self.calls += 1
+        text = decode_text(data.replace(b"\f", b"\x1b"))
+        if text.startswith("damaged"):
+            raise Invalid("the file is damaged")
+        return join_pages(text.split("\x1b"))

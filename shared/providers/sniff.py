@@ -1,0 +1,132 @@
+"""What a file is, by its content; its name only tells one text format from another."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from shared.errors import Invalid, Refused
+
+PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+EPUB = "application/epub+zip"
+HTML = "text/html"
+MARKDOWN = "text/markdown"
+PLAIN = "text/plain"
+CSV = "text/csv"
+JSON = "application/json"
+JSONL = "application/jsonl"
+
+REFUSED_BEGINNINGS = (
+    (b"MZ", "a Windows program"),
+    (b"\x7fELF", "a Linux program"),
+    (b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (b"\xce\xfa\xed\xfe", "a macOS program"),
+    (b"\xca\xfe\xba\xbe", "a program"),
+    (b"\0asm", "a program"),
+    (b"#!", "a script"),
+    (b"\xd0\xcf\x11\xe0", "an old or encrypted Office file: save it as .docx, .pptx or .xlsx without a password"),
+    (b"\x89PNG", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+    (b"\x1f\x8b", "a compressed file: unpack it first"),
+    (b"7z\xbc\xaf", "an archive: unpack it first"),
+    (b"Rar!", "an archive: unpack it first"),
+)
+OFFICE_MEMBERS = (("word/document.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX))
+TEXT_SUFFIXES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV}
+HTML_BEGINNING = re.compile(r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S)
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+PDF_HEADER_WITHIN = 1024
+HTML_WITHIN = 4096
+
+
+def sniff(data: bytes, file_name: str) -> str:
+    """Return the MIME type; raises Invalid for an empty or damaged file and Refused for a kind that is not taken."""
+    if not data:
+        raise Invalid("the file is empty")
+    for beginning, kind in REFUSED_BEGINNINGS:
+        if data.startswith(beginning):
+            raise Refused(f"this is {kind}")
+    if b"%PDF-" in data[:PDF_HEADER_WITHIN]:
+        return PDF
+    if data.startswith(b"PK\x03\x04"):
+        return _sniff_zip(data)
+    return _sniff_text(decode_text(data), PurePath(file_name).suffix.lower())
+
+
+def decode_text(data: bytes) -> str:
+    """Decode UTF-8, UTF-16 with its mark, or else cp1250 (what older Romanian files are in); raises Refused."""
+    text = _decode(data).replace("\r\n", "\n").replace("\r", "\n")
+    if CONTROL.search(text):
+        raise Refused("this is a binary file of an unknown kind")
+    return text
+
+
+def _decode(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start and error.start >= len(data) - 3:  # cut off inside its last character
+            return data[: error.start].decode("utf-8-sig")
+    try:
+        return data.decode("cp1250")
+    except UnicodeDecodeError as error:
+        raise Refused("this is a binary file of an unknown kind") from error
+
+
+def _sniff_zip(data: bytes) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            declared = archive.open("mimetype").read(64) if "mimetype" in names else b""
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+        raise Invalid("the file is damaged or cut off") from error
+    if declared.strip() == EPUB.encode():
+        return EPUB
+    return _office_type(names)
+
+
+def _office_type(names: Sequence[str]) -> str:
+    for member, mime_type in OFFICE_MEMBERS:
+        if member in names:
+            return mime_type
+    raise Refused("this is an archive: unpack it first")
+
+
+def _sniff_text(text: str, suffix: str) -> str:
+    if not text.strip():
+        raise Invalid("the file holds no text")
+    if suffix in {".jsonl", ".ndjson"}:
+        _require_json_lines(text)
+        return JSONL
+    if suffix == ".json":
+        return _require_json(text)
+    if HTML_BEGINNING.match(text[:HTML_WITHIN]):
+        return HTML
+    if suffix in {".html", ".htm"} and "<" in text:
+        return HTML
+    return TEXT_SUFFIXES.get(suffix, PLAIN)
+
+
+def _require_json_lines(text: str) -> None:
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            if line.strip():
+                json.loads(line)
+        except ValueError as error:
+            raise Invalid(f"line {number} is not JSON") from error
+
+
+def _require_json(text: str) -> str:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Invalid("the file is not JSON") from error
+    return JSON

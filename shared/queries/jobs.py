@@ -1,0 +1,74 @@
+"""Ingestion jobs (seed 000): a collection's share of the work, told from the run group that does it."""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared.domain.lifecycle import RunStatus
+from shared.domain.persona import JobStatus, PersonaStatus
+from shared.models import IngestionJob, KnowledgeChunk, Persona, RunGroup, RunStep, WorkflowRun
+
+ACTIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
+
+
+def note_start(session: Session, group_id: int) -> None:
+    """Mark the group's job as being worked on."""
+    session.execute(
+        update(IngestionJob)
+        .where(IngestionJob.run_group_id == group_id, IngestionJob.status == JobStatus.PENDING)
+        .values(status=JobStatus.PROCESSING, started_at=func.clock_timestamp())
+    )
+
+
+def progress(session: Session, job: IngestionJob) -> int:
+    """Return a job's percentage from its completed steps, which never become fewer."""
+    if job.status not in ACTIVE or job.run_group_id is None:
+        return job.progress
+    done, total = session.execute(
+        select(func.count().filter(RunStep.status == RunStatus.COMPLETED), func.count())
+        .join(WorkflowRun, WorkflowRun.id == RunStep.workflow_run_id)
+        .where(WorkflowRun.run_group_id == job.run_group_id)
+    ).one()
+    return 100 * done // max(total, 1)
+
+
+def note_end(session: Session, group: RunGroup) -> None:
+    """End the group's job, and with the last of them its persona's ingestion."""
+    job = session.scalar(select(IngestionJob).where(IngestionJob.run_group_id == group.id))
+    if job is not None:
+        end(session, job, error=None if group.status is RunStatus.COMPLETED else group.status_message)
+
+
+def end(session: Session, job: IngestionJob, *, error: str | None) -> None:
+    """Write a job's result; a persona is active only when all jobs of its latest ingestion completed."""
+    persona = session.scalars(select(Persona).where(Persona.id == job.persona_id).with_for_update()).one()
+    job.progress = 100 if error is None else progress(session, job)
+    job.status = JobStatus.FAILED if error else JobStatus.COMPLETED
+    job.error_message = error
+    job.completed_at = func.clock_timestamp()
+    job.total_vectors = count_passages(session, job)
+    session.flush()
+    statuses = [other.status for other in latest(session, persona)]
+    if JobStatus.FAILED in statuses:
+        persona.status = PersonaStatus.FAILED
+    elif all(status is JobStatus.COMPLETED for status in statuses):
+        persona.status = PersonaStatus.ACTIVE
+    session.flush()
+
+
+def count_passages(session: Session, job: IngestionJob) -> int:
+    """Count the stored passages of a job's collection."""
+    stored = select(func.count()).where(
+        KnowledgeChunk.persona_id == job.persona_id, KnowledgeChunk.collection_type == job.collection_type
+    )
+    return session.scalar(stored) or 0
+
+
+def latest(session: Session, persona: Persona) -> list[IngestionJob]:
+    """Return the newest job of each collection."""
+    jobs = session.scalars(
+        select(IngestionJob)
+        .where(IngestionJob.persona_id == persona.id)
+        .distinct(IngestionJob.collection_type)
+        .order_by(IngestionJob.collection_type, IngestionJob.created_at.desc(), IngestionJob.id)
+    )
+    return list(jobs)

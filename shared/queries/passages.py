@@ -1,0 +1,54 @@
+"""A document's passages as rows that can be searched: replaced whole, so that reading twice adds nothing."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from shared.models import DocumentURI, KnowledgeChunk
+from shared.queries import knowledge
+from shared.queries.scope import Scope
+
+
+class Text(NamedTuple):
+    """One passage: its text, its place in the parsed document, its page."""
+
+    content: str
+    start: int
+    end: int
+    page: int | None
+
+
+def replace(
+    session: Session,
+    scope: Scope,
+    location: DocumentURI,
+    texts: Sequence[Text],
+    *,
+    doc_hash: str,
+    title: str | None = None,
+    persona_id: UUID | None = None,
+    collection: str | None = None,
+) -> None:
+    """Replace all passages of a URI, whose row the caller has locked."""
+    session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_uri_id == location.id))
+    rows = [
+        {
+            "source": location.source,
+            "external_id": f"{location.id}#{position}",
+            "title": (title or PurePosixPath(location.uri).name)[:500],
+            "content": text.content,
+            "collection_type": collection,
+            "doc_hash": doc_hash,
+            "document_uri_id": location.id,
+            "position": position,
+            "start_offset": text.start,
+            "end_offset": text.end,
+            "page": text.page,
+        }
+        for position, text in enumerate(texts)
+    ]
+    knowledge.bulk_upsert(session, scope, rows, persona_id=persona_id)

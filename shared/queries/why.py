@@ -1,0 +1,75 @@
+"""Why a row of work waits, in words a person can act on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from shared.domain.lifecycle import RunStatus
+from shared.models import Work, WorkerCheckin
+from shared.queries import work
+
+COUNTED = 10_000  # a position beyond this is not worth counting
+
+
+@dataclass(frozen=True)
+class Why:
+    """The state of a row of work and its reason; what does not apply is None."""
+
+    status: RunStatus
+    reason: str
+    queue: str
+    position: int | None = None
+    listeners: int | None = None
+    holder: str | None = None
+    last_heartbeat: datetime | None = None
+    lease_until: datetime | None = None
+    next_retry: datetime | None = None
+
+
+def explain(session: Session, row: Work) -> Why:
+    """Say what a row waits for: its turn, its worker, its next attempt, an earlier row, or a worker that is missing."""
+    match row.status:
+        case RunStatus.PENDING if row.ready_at is None:
+            return _told(row, "waits until an earlier step or turn has ended, or until it is resumed")
+        case RunStatus.PENDING:
+            return _waiting(session, row)
+        case RunStatus.RUNNING:
+            return _running(session, row)
+        case RunStatus.ERROR:
+            reason = f"attempt {row.retry} of {row.retries} failed: {row.status_message}"
+            return _told(row, reason, next_retry=row.ready_at)
+        case _:
+            return _told(row, row.status_message or row.status.value.lower())
+
+
+def _waiting(session: Session, row: Work) -> Why:
+    listeners = len(work.listeners(session, row.queue))
+    position = 1 + _ahead(session, row)
+    reason = f"number {position} on the queue {row.queue}"
+    if not listeners:
+        reason = f"no worker listens to the queue {row.queue}: start one"
+    return _told(row, reason, position=position, listeners=listeners)
+
+
+def _running(session: Session, row: Work) -> Why:
+    seen = select(WorkerCheckin.last_checkin).where(WorkerCheckin.id == row.worker_id)
+    reason = "is being cancelled" if row.cancel_requested_at else "is being worked on"
+    heartbeat = session.scalar(seen)
+    return _told(row, reason, holder=row.worker_id, last_heartbeat=heartbeat, lease_until=row.lease_until)
+
+
+def _ahead(session: Session, row: Work) -> int:
+    total = 0
+    for model in work.models():
+        better = (model.priority > row.priority) | ((model.priority == row.priority) & (model.id < row.id))
+        runnable = (model.queue == row.queue) & (model.status == RunStatus.PENDING) & model.ready_at.is_not(None)
+        counted = select(model.id).where(runnable, better).limit(COUNTED).subquery()
+        total += session.scalar(select(func.count()).select_from(counted)) or 0
+    return total
+
+
+def _told(row: Work, reason: str, **facts: Any) -> Why:
+    return Why(row.status, reason, row.queue, **facts)

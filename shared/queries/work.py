@@ -1,0 +1,340 @@
+"""The life of work in SQL. The only module that changes a row's `status`; the rules are in `domain/lifecycle.py`.
+
+All times are the database's. Statements name their table through `{t}`, always a `__tablename__` of ours.
+"""
+
+import random
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from shared.domain.lifecycle import POISON, POISON_CRASHES, TERMINAL, RunStatus, backoff
+from shared.models.base import Work
+
+WorkRow = TypeVar("WorkRow", bound=Work)
+OnEnd = Callable[[Session, Any], Iterable[str]]
+SWEEP_LOCK = 0x5357_4545
+
+RUNNABLE = "queue = :queue AND status = 'PENDING' AND ready_at IS NOT NULL AND (crashes = 0 OR :suspects)"
+CLAIM = f"""
+    UPDATE {{t}} SET status = 'RUNNING', fence = fence + 1, worker_id = :worker, start_date = clock_timestamp(),
+        status_date = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => :lease)
+    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE {RUNNABLE}
+        ORDER BY priority DESC, id LIMIT :limit FOR UPDATE SKIP LOCKED))
+    RETURNING id, fence, retry, retries, crashes, status_meta"""
+BEST = (
+    f"""(SELECT '{{t}}' AS name, priority, ready_at FROM {{t}} WHERE {RUNNABLE} ORDER BY priority DESC, id LIMIT 1)"""
+)
+HELD = "unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS held(id, fence)"
+# SKIP LOCKED: our own settlement holds its row; waiting for it would let every other lease of this process run out.
+RENEW = f"""
+    UPDATE {{t}} SET lease_until = clock_timestamp() + make_interval(secs => :lease) WHERE id = ANY(ARRAY(
+        SELECT work.id FROM {{t}} work JOIN {HELD} ON work.id = held.id AND work.fence = held.fence
+        WHERE work.status = 'RUNNING' FOR UPDATE OF work SKIP LOCKED))"""
+NEWS = f"""
+    SELECT held.id, held.fence, work.id IS NULL AS lost, work.cancel_requested_at IS NOT NULL AS cancelled
+    FROM {HELD} LEFT JOIN {{t}} work ON work.id = held.id AND work.fence = held.fence AND work.status = 'RUNNING'"""
+END = """
+    UPDATE {t} SET status = :status, status_date = clock_timestamp(), status_message = :message, lease_until = NULL,
+        retry = retry + :failures, completed_date = CASE WHEN :ended THEN clock_timestamp() END,
+        ready_at = CASE WHEN :ended THEN ready_at ELSE clock_timestamp() + make_interval(secs => :delay) END
+    WHERE id = ANY(:ids)"""
+EXPIRE = f"""
+    UPDATE {{t}} SET fence = fence + 1, crashes = crashes + 1, lease_until = NULL, worker_id = NULL,
+        ready_at = clock_timestamp(), status_date = clock_timestamp(),
+        status = CASE WHEN cancel_requested_at IS NOT NULL THEN 'CANCELLED'
+            WHEN crashes + 1 >= {POISON_CRASHES} THEN 'FAILED' ELSE 'PENDING' END,
+        status_message = CASE WHEN crashes + 1 >= {POISON_CRASHES} THEN '{POISON}' ELSE status_message END,
+        completed_date = CASE WHEN cancel_requested_at IS NOT NULL OR crashes + 1 >= {POISON_CRASHES}
+            THEN clock_timestamp() END
+    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE status = 'RUNNING' AND lease_until < clock_timestamp()
+        ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED))
+    RETURNING id, status"""
+UNHEARD = """
+    UPDATE {t} SET fence = fence + 1, status = 'CANCELLED', lease_until = NULL, status_date = clock_timestamp(),
+        completed_date = clock_timestamp(), status_message = 'cancelled; its worker did not answer'
+    WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'RUNNING'
+        AND cancel_requested_at < clock_timestamp() - make_interval(secs => :honour) FOR UPDATE SKIP LOCKED))
+    RETURNING id, status"""
+DUE = """
+    UPDATE {t} SET status = 'PENDING', status_date = clock_timestamp()
+    WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'ERROR' AND ready_at <= clock_timestamp()
+        ORDER BY ready_at LIMIT 1000 FOR UPDATE SKIP LOCKED))"""
+HAND_BACK = """
+    UPDATE {t} SET fence = fence + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp(),
+        status = CASE WHEN cancel_requested_at IS NULL THEN 'PENDING' ELSE 'CANCELLED' END,
+        completed_date = CASE WHEN cancel_requested_at IS NOT NULL THEN clock_timestamp() END
+    WHERE status = 'RUNNING' AND starts_with(worker_id, :worker) RETURNING id, status"""
+# A running row keeps its fence: its worker must still be able to settle CANCELLED with what it has.
+CANCEL = """
+    UPDATE {t} SET cancel_requested_at = clock_timestamp(), fence = fence + (status <> 'RUNNING')::int,
+        status_date = clock_timestamp(), status = CASE status WHEN 'RUNNING' THEN status ELSE 'CANCELLED' END,
+        completed_date = CASE status WHEN 'RUNNING' THEN NULL ELSE clock_timestamp() END
+    WHERE id = ANY(:ids) AND status IN ('PENDING', 'ERROR', 'RUNNING') RETURNING id, status, fence"""
+RETRY = """
+    UPDATE {t} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
+        retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
+        ready_at = CASE WHEN :ready THEN clock_timestamp() END
+    WHERE id = ANY(:ids) AND status IN ('FAILED', 'CANCELLED', 'ERROR', 'COMPLETED') RETURNING id"""
+STALE = """
+    SELECT DISTINCT queue FROM {t} WHERE status = 'PENDING' AND ready_at < clock_timestamp() - interval '30 s'"""
+RUNNING = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND queue = :queue"
+CLAIMING = """
+    SELECT DISTINCT jsonb_array_elements_text(queues) FROM workercheckin
+    WHERE last_claim > clock_timestamp() - interval '30 s'"""
+LISTENERS = """
+    SELECT id FROM workercheckin
+    WHERE last_checkin > clock_timestamp() - interval '20 s' AND queues ? :queue ORDER BY id"""
+WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
+CHECK_IN = """
+    INSERT INTO workercheckin (id, first_checkin, last_checkin, queues, last_claim)
+    VALUES (:worker, clock_timestamp(), clock_timestamp(), CAST(:queues AS jsonb),
+        CASE WHEN :claimed THEN clock_timestamp() END)
+    ON CONFLICT (id) DO UPDATE SET last_checkin = clock_timestamp(),
+        last_claim = coalesce(excluded.last_claim, workercheckin.last_claim)"""
+
+
+class Claim(NamedTuple):
+    """A row taken by a worker; (table, id, fence) is its key."""
+
+    model: type[Work]
+    id: int
+    fence: int
+    retry: int
+    retries: int
+    crashes: int
+    status_meta: dict[str, Any]
+
+
+class News(NamedTuple):
+    """What the keeper must tell the worker of a held row."""
+
+    id: int
+    fence: int
+    lost: bool
+    cancelled: bool
+
+
+_on_end: dict[type[Work], OnEnd] = {}
+
+
+def on_end(model: type[Work]) -> Callable[[OnEnd], OnEnd]:
+    """Register what follows, in the same transaction, when a row of `model` ends in any terminal state.
+
+    The function returns the names of the queues on which it made rows ready; their bells ring after the commit.
+    """
+
+    def register(function: OnEnd) -> OnEnd:
+        if model in _on_end:
+            raise ValueError(f"{model.__name__} has an on_end already")
+        _on_end[model] = function
+        return function
+
+    return register
+
+
+def models() -> list[type[Work]]:
+    """Return every table of work, in a fixed order."""
+    found = (mapper.class_ for mapper in Work.registry.mappers if issubclass(mapper.class_, Work))
+    return sorted(found, key=lambda model: model.__tablename__)
+
+
+def claim(
+    session: Session,
+    kinds: Collection[type[Work]],
+    queue: str,
+    *,
+    worker: str,
+    lease: float,
+    limit: int,
+    suspects: bool,
+) -> list[Claim]:
+    """Take up to `limit` of the best runnable rows of one table on the queue; none when nothing waits.
+
+    A row that has lost a worker before (`crashes > 0`) is taken only with `suspects`, and alone.
+    """
+    given = {"queue": queue, "worker": worker, "lease": lease, "suspects": suspects and limit == 1, "limit": limit}
+    for model in _best_first(session, kinds, queue, suspects):
+        claims = [Claim(model, *row) for row in session.execute(_for(CLAIM, model), given)]
+        if not claims and suspects and limit > 1:
+            claims = [Claim(model, *row) for row in session.execute(_for(CLAIM, model), given | _ONE_SUSPECT)]
+        if claims:
+            return claims
+    return []
+
+
+_ONE_SUSPECT = {"suspects": True, "limit": 1}
+
+
+def _best_first(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Iterable[type[Work]]:
+    if len(kinds) < 2:
+        return kinds
+    statement = " UNION ALL ".join(BEST.format(t=model.__tablename__) for model in kinds)
+    rows = session.execute(
+        text(f"{statement} ORDER BY priority DESC, ready_at"), {"queue": queue, "suspects": suspects}
+    )
+    by_name = {model.__tablename__: model for model in kinds}
+    return [by_name[row.name] for row in rows]
+
+
+def renew(session: Session, model: type[Work], keys: Sequence[tuple[int, int]], *, lease: float) -> list[News]:
+    """Prolong the leases of held rows, given as (id, fence); return those that were lost or are to be cancelled."""
+    given = {"ids": [id for id, _ in keys], "fences": [fence for _, fence in keys]}
+    session.execute(_for(RENEW, model), given | {"lease": lease})
+    news = (News(*row) for row in session.execute(_for(NEWS, model), given))
+    return [item for item in news if item.lost or item.cancelled]
+
+
+def check_in(session: Session, worker: str, *, queues: str, claimed: bool) -> None:
+    """Record that a worker process lives; `queues` is a JSON list, `claimed` says it took work since last time."""
+    session.execute(text(CHECK_IN), {"worker": worker, "queues": queues, "claimed": claimed})
+
+
+def lock_held(session: Session, model: type[WorkRow], keys: Collection[tuple[int, int]]) -> dict[int, WorkRow]:
+    """Lock the rows that are still held under these (id, fence) keys; rows that changed hands are left out."""
+    held = set(keys)
+    statement = select(model).where(model.id.in_([id for id, _ in keys])).order_by(model.id).with_for_update()
+    rows = session.scalars(statement, execution_options={"populate_existing": True})
+    return {row.id: row for row in rows if (row.id, row.fence) in held and row.status is RunStatus.RUNNING}
+
+
+def settle(session: Session, rows: Sequence[Work], status: RunStatus, *, message: str | None = None) -> set[str]:
+    """Write the status of locked rows of one table, and what follows; return the queues where rows became ready."""
+    ended = status in TERMINAL
+    delay = 0.0 if ended else backoff(rows[0].retry + 1, random.random())
+    given = {
+        "ids": [row.id for row in rows],
+        "status": status.value,
+        "message": message,
+        "failures": int(status in (RunStatus.ERROR, RunStatus.FAILED)),
+        "ended": ended,
+        "delay": delay,
+    }
+    session.flush()
+    session.execute(_for(END, type(rows[0])), given)
+    for row in rows:
+        set_committed_value(row, "status", status)
+        set_committed_value(row, "status_message", message)
+    return _follow(session, rows) if ended else set()
+
+
+def _follow(session: Session, rows: Iterable[Work]) -> set[str]:
+    return {queue for row in rows for queue in _on_end.get(type(row), _nothing)(session, row)}
+
+
+def _nothing(session: Session, row: Work) -> Iterable[str]:
+    return ()
+
+
+def make_ready(session: Session, rows: Iterable[Work]) -> set[str]:
+    """Unblock rows that wait for a predecessor; return their queues."""
+    queues = set()
+    for row in rows:
+        if row.status is RunStatus.PENDING and row.ready_at is None:
+            row.ready_at = text("clock_timestamp()")  # type: ignore[assignment]
+            queues.add(row.queue)
+    session.flush()
+    return queues
+
+
+def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> tuple[list[tuple[int, int]], set[str]]:
+    """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone.
+
+    Returns the (id, fence) of running rows, whose cancel is to be announced after the commit, and queues to ring.
+    """
+    rows = session.execute(_for(CANCEL, model), {"ids": list(ids)}).all()
+    running = [(row.id, row.fence) for row in rows if row.status == RunStatus.RUNNING]
+    return running, _follow_ended(session, model, rows)
+
+
+def retry(session: Session, model: type[Work], ids: Sequence[int], *, ready: bool = True) -> int:
+    """Put ended rows back to their start, counters cleared; say how many. `ready` false leaves them blocked."""
+    return len(session.execute(_for(RETRY, model), {"ids": list(ids), "ready": ready}).all())
+
+
+def expire(session: Session, model: type[Work]) -> set[str]:
+    """Reopen, or end as poison, the rows whose lease ran out; return the queues where rows became ready."""
+    return _follow_ended(session, model, session.execute(_for(EXPIRE, model)).all())
+
+
+def settle_unheard(session: Session, model: type[Work], *, honour: float) -> set[str]:
+    """End the rows whose worker has not honoured a cancel within `honour` seconds."""
+    return _follow_ended(session, model, session.execute(_for(UNHEARD, model), {"honour": honour}).all())
+
+
+def promote_due(session: Session, model: type[Work]) -> None:
+    """Make rows runnable whose backoff is over."""
+    session.execute(_for(DUE, model))
+
+
+def hand_back(session: Session, model: type[Work], worker: str) -> int:
+    """Give back the rows of every worker process whose id starts with `worker`, and say how many.
+
+    Counts as no failure and no crash.
+    """
+    rows = session.execute(_for(HAND_BACK, model), {"worker": worker}).all()
+    _follow_ended(session, model, rows)
+    return len(rows)
+
+
+def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> set[str]:
+    ended = [row.id for row in rows if RunStatus(row.status) in TERMINAL]
+    return _follow(session, reload(session, model, ended))
+
+
+def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[WorkRow]:
+    """Read rows as they are in the database now, in the order of their ids."""
+    if not ids:
+        return []
+    statement = select(model).where(model.id.in_(ids)).order_by(model.id)
+    return list(session.scalars(statement, execution_options={"populate_existing": True}))
+
+
+def deaf_queues(session: Session, slots: Mapping[str, int] | None = None) -> set[str]:
+    """Return the queues whose rows have waited for 30 s although a slot is free and nobody claimed anything.
+
+    `slots` gives the rows that the workers of a queue can run at once; 1 where it is silent.
+    """
+    waiting = {row.queue for model in models() for row in session.execute(_for(STALE, model))}
+    claiming = set(session.scalars(text(CLAIMING)))
+    return {q for q in waiting - claiming if _count_running(session, q) < (slots or {}).get(q, 1)}
+
+
+def _count_running(session: Session, queue: str) -> int:
+    return sum(session.scalar(_for(RUNNING, model), {"queue": queue}) or 0 for model in models())
+
+
+def listeners(session: Session, queue: str) -> list[str]:
+    """Return the worker processes that listen to the queue now."""
+    return list(session.scalars(text(LISTENERS), {"queue": queue}))
+
+
+def count_waiting(session: Session, model: type[Work], queue: str, *, limit: int) -> int:
+    """Count the table's runnable rows on the queue, up to `limit`."""
+    given = {"queue": queue, "suspects": True, "limit": limit}
+    return session.scalar(_for(WAITING, model), given) or 0
+
+
+def only_sweeper(session: Session) -> bool:
+    """Say whether this transaction is the one sweep of the moment."""
+    return bool(session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SWEEP_LOCK}))
+
+
+def database_seconds(session: Session) -> float:
+    """Return the database's clock in seconds since the epoch."""
+    return float(session.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0)
+
+
+def _for(statement: str, model: type[Work]) -> Any:
+    return text(statement.format(t=model.__tablename__))
+
+
+def batches(keys: Iterable[tuple[type[Work], int, int]]) -> Iterator[tuple[type[Work], list[tuple[int, int]]]]:
+    """Group (model, id, fence) keys by table."""
+    grouped: dict[type[Work], list[tuple[int, int]]] = {}
+    for model, id, fence in keys:
+        grouped.setdefault(model, []).append((id, fence))
+    yield from grouped.items()

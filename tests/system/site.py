@@ -1,0 +1,71 @@
+"""A database, a broker and workers of a test's own."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from shared.db import get_session
+from shared.domain.lifecycle import TERMINAL, RunStatus
+from tests.fakes import probe
+from tests.fakes.probe import Effect, Probe
+from tests.processes import Server, Workers, eventually
+
+
+class Site:
+    """What a fault test works on; rows are `Probe`s."""
+
+    def __init__(self, folder: Path, workers: Workers, broker: Server) -> None:
+        self.folder = folder
+        self.workers = workers
+        self.broker = broker
+
+    def add(self, count: int = 1, *, ring: bool = True, **values: Any) -> list[int]:
+        """Commit runnable probes, and ring for them as a route does; return their ids."""
+        from shared.tasks import BELL
+
+        with get_session() as session:
+            ids = probe.add(session, count, **values)
+        if ring:
+            BELL.ring(values.get("queue", "dialogue"), f"probe {ids[0]}")
+        return ids
+
+    def row(self, id: int) -> Probe:
+        """Read one probe as it is now."""
+        with get_session() as session:
+            found = session.get(Probe, id)
+            assert found is not None
+            return found
+
+    def statuses(self, ids: Sequence[int]) -> Counter[RunStatus]:
+        """Count the probes by status."""
+        with get_session() as session:
+            query = select(Probe.status, func.count()).where(Probe.id.in_(ids)).group_by(Probe.status)
+            return Counter(dict(session.execute(query).all()))
+
+    def effects(self, ids: Sequence[int]) -> Counter[int]:
+        """Count the committed effects of each probe."""
+        with get_session() as session:
+            query = select(Effect.probe_id, func.count()).where(Effect.probe_id.in_(ids)).group_by(Effect.probe_id)
+            return Counter(dict(session.execute(query).all()))
+
+    def until(self, id: int, wanted: Callable[[Probe], bool], seconds: float = 30.0) -> Probe:
+        """Wait until the probe is as wanted."""
+        return eventually(lambda: self.row(id), wanted, seconds)
+
+    def until_running(self, id: int) -> Probe:
+        """Wait until a worker holds the probe."""
+        return self.until(id, lambda row: row.status is RunStatus.RUNNING)
+
+    def until_ended(self, ids: Sequence[int], seconds: float = 30.0) -> Counter[RunStatus]:
+        """Wait until all the probes ended."""
+        wanted = len(ids)
+        return eventually(
+            lambda: self.statuses(ids), lambda found: sum(found[status] for status in TERMINAL) == wanted, seconds
+        )
+
+    def done_once(self, ids: Sequence[int]) -> bool:
+        """Say whether each probe is COMPLETED with exactly one effect."""
+        return self.statuses(ids) == {RunStatus.COMPLETED: len(ids)} and self.effects(ids) == dict.fromkeys(ids, 1)

@@ -1,0 +1,304 @@
+"""The life of work with real processes, a real broker and a real Postgres, under kills."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+from shared import db
+from shared.db import get_session
+from shared.domain.lifecycle import POISON, RunStatus
+from shared.queries import work
+from shared.settings import get_settings
+from shared.tasks import BELL, celery_app
+from tests import processes
+from tests.conftest import url_of, wait_for_broker
+from tests.fakes import probe
+from tests.fakes.probe import Effect, Probe
+from tests.processes import SHORT, Workers, eventually
+from tests.system.site import Site
+
+RECOVERY = 30.0  # seconds from the end of a fault until every row is claimable: the promise of C127 and C168
+
+
+@pytest.fixture
+def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Site]]:
+    with processes.broker(tmp_path / "broker") as (server, redis_url):
+        made: list[Workers] = []
+
+        def make(database_url: str) -> Site:
+            environment = {"PERSONAE_DATABASE_URL": database_url, "PERSONAE_REDIS_URL": redis_url, **SHORT}
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            get_settings.cache_clear()
+            celery_app.cache_clear()
+            BELL.close()
+            with get_session() as session:
+                probe.create_tables(session)
+            made.append(Workers(tmp_path, environment, "tests.fakes.probe_app"))
+            return Site(tmp_path, made[0], server)
+
+        yield make
+        for workers in made:
+            workers.stop()
+        BELL.close()
+        celery_app.cache_clear()
+
+
+@pytest.fixture
+def site(make_site: Callable[[str], Site], database_url: str) -> Site:
+    return make_site(database_url)
+
+
+@pytest.mark.capability("C123")
+def test_four_workers_do_each_of_two_hundred_rows_once(site: Site) -> None:
+    site.workers.start_upkeep()
+    for name in "abcd":
+        site.workers.start(name, "dialogue,embedding", pool="prefork" if name in "ab" else "threads", concurrency=2)
+    ids = site.add(100, act="sleep 0.005") + site.add(100, queue="embedding", act="sleep 0.005")
+    site.until_ended(ids, 60)
+    assert site.done_once(ids)
+
+
+@pytest.mark.capability("C124")
+def test_the_most_urgent_row_is_next_whatever_the_order_of_bells(site: Site) -> None:
+    bulk = site.add(30, act="sleep 0.01")
+    urgent = site.add(1, priority=10)
+    site.workers.start_upkeep()
+    site.workers.start("one", "dialogue", concurrency=1)
+    site.until_ended(bulk + urgent)
+    with get_session() as session:
+        first = session.query(Effect).order_by(Effect.id).first()
+    assert first is not None
+    assert first.probe_id == urgent[0]
+
+
+@pytest.mark.capability("C126")
+def test_three_attempts_with_growing_delay_then_failed(site: Site) -> None:
+    site.workers.start_upkeep()
+    site.workers.start("one", "dialogue")
+    (id,) = site.add(act="fail", retries=3)
+    delays = []
+    for attempt in (1, 2):
+        row = site.until(id, lambda row, n=attempt: row.retry == n)
+        assert row.ready_at is not None
+        assert row.status_date is not None
+        delays.append((row.ready_at - row.status_date).total_seconds())
+    site.until_ended([id])
+    row = site.row(id)
+    assert (row.status, row.retry, row.crashes) == (RunStatus.FAILED, 3, 0)
+    assert row.status_message == "the probe was told to fail"
+    assert 1.0 <= delays[0] <= 3.0
+    assert 2.0 <= delays[1] <= 6.0
+
+
+@pytest.mark.capability("C180")
+def test_a_failure_is_one_red_line_naming_its_row_and_no_traceback(site: Site) -> None:
+    site.workers.start_upkeep()
+    site.workers.start("one", "dialogue")
+    (id,) = site.add(act="fail", retries=1)
+    site.until_ended([id])
+    log = eventually(lambda: site.workers.log("one"), lambda log: f"probe {id}: FAILED: the probe was told" in log)
+    assert "Traceback" not in log
+
+
+@pytest.mark.capability("C127")
+@pytest.mark.parametrize("pool", ["threads", "prefork"])
+def test_a_killed_worker_loses_its_row_to_another_within_thirty_seconds(site: Site, pool: str) -> None:
+    site.workers.start_upkeep()
+    site.workers.start("one", "dialogue", pool=pool, concurrency=1)
+    (id,) = site.add(act="sleep 2")
+    site.until_running(id)
+    site.workers.signal_group("one", signal.SIGKILL)
+    site.workers.start("two", "dialogue", concurrency=1)
+    site.until_ended([id], RECOVERY)
+    assert site.done_once([id])
+    assert site.row(id).crashes == 1
+
+
+@pytest.mark.capability("C127")
+def test_a_frozen_worker_finds_its_late_settlement_refused(site: Site) -> None:
+    site.workers.start_upkeep()
+    site.workers.start("one", "dialogue", concurrency=1)
+    (id,) = site.add(act="deaf 2")
+    site.until_running(id)
+    site.workers.signal_group("one", signal.SIGSTOP)
+    site.workers.start("two", "dialogue", concurrency=1)
+    site.until_ended([id], RECOVERY)
+    site.workers.signal_group("one", signal.SIGCONT)
+    eventually(lambda: site.workers.log("one"), lambda log: "late settlement refused" in log)
+    assert site.done_once([id])
+
+
+@pytest.mark.capability("C178")
+def test_a_row_that_kills_three_workers_fails_as_poison_and_the_queue_moves_on(site: Site) -> None:
+    site.workers.start_upkeep()
+    site.workers.start("one", "ingestion", pool="prefork", concurrency=2)
+    (poison,) = site.add(queue="ingestion", act="die")
+    others = site.add(20, queue="ingestion", act="sleep 0.05")
+    site.until_ended([poison, *others], 3 * RECOVERY)
+    row = site.row(poison)
+    assert (row.status, row.status_message, row.crashes) == (RunStatus.FAILED, POISON, 3)
+    assert site.done_once(others)
+
+
+@pytest.mark.capability("C168")
+def test_a_broker_stopped_between_commit_and_bell_delays_and_loses_nothing(site: Site) -> None:
+    site.workers.start_upkeep()
+    site.workers.start("one", "dialogue")
+    warm = site.add()
+    site.until_ended(warm)
+    site.broker.kill()
+    ids = site.add(5)
+    site.broker.restart()
+    site.until_ended(ids, RECOVERY)
+    assert site.done_once(ids)
+
+
+def test_a_wiped_broker_loses_nothing(site: Site) -> None:
+    ids = site.add(20)
+    with redis.Redis.from_url(get_settings().require_redis_url()) as client:
+        client.flushall()
+    site.workers.start_upkeep()
+    site.workers.start("one", "dialogue")
+    site.until_ended(ids, RECOVERY)
+    assert site.done_once(ids)
+
+
+def test_a_killed_postgres_loses_nothing_and_expires_nothing(
+    make_site: Callable[[str], Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with processes.postgres(tmp_path / "postgres") as (server, port):
+        url = url_of(port, "postgres")
+        monkeypatch.setenv("PERSONAE_DATABASE_URL", url)
+        get_settings.cache_clear()
+        db.close_engine()
+        migrate()
+        site = make_site(url)
+        site.workers.start_upkeep()
+        site.workers.start("one", "dialogue", concurrency=4)
+        ids = site.add(40, act="sleep 0.3")
+        eventually(lambda: site.statuses(ids)[RunStatus.COMPLETED], lambda done: done > 4)
+        server.kill()
+        server.restart()
+        db.close_engine()
+        site.until_ended(ids, RECOVERY + 10)
+        assert site.done_once(ids)
+        db.close_engine()
+    get_settings.cache_clear()
+
+
+def migrate() -> None:
+    configuration = Config(processes.ROOT / "alembic.ini")
+    configuration.set_main_option("script_location", str(processes.ROOT / "migrations"))
+    command.upgrade(configuration, "head")
+
+
+@pytest.mark.parametrize("pool", ["threads", "prefork"])
+def test_a_graceful_stop_hands_its_work_back_without_a_mark(site: Site, pool: str) -> None:
+    site.workers.start("one", "dialogue", pool=pool, concurrency=1)
+    (id,) = site.add(act="deaf 60")
+    site.until_running(id)
+    site.workers.terminate("one")
+    row = site.row(id)
+    assert (row.status, row.retry, row.crashes, row.fence) == (RunStatus.PENDING, 0, 0, 2)
+
+
+def test_a_stop_with_nothing_running_is_clean(site: Site) -> None:
+    site.workers.start("one", "dialogue", concurrency=1)
+    ids = site.add()
+    site.until_ended(ids)
+    assert site.workers.terminate("one") == 0
+
+
+@pytest.mark.capability("C133")
+def test_an_announced_cancel_stops_running_work_within_a_second(site: Site) -> None:
+    site.workers.start("one", "dialogue")
+    (id,) = site.add(act="sleep 30")
+    site.until_running(id)
+    cancel(id, announce=True)
+    row = site.until(id, lambda row: row.status is RunStatus.CANCELLED, 2)
+    assert row.completed_date is not None
+    assert row.cancel_requested_at is not None
+    assert (row.completed_date - row.cancel_requested_at).total_seconds() < 1.0
+    assert site.effects([id]) == {id: 1}  # what it had
+
+
+def test_a_cancel_whose_announcement_is_lost_is_heard_at_the_next_renewal(site: Site) -> None:
+    site.workers.start("one", "dialogue")
+    (id,) = site.add(act="sleep 30")
+    site.until_running(id)
+    cancel(id, announce=False)
+    site.until(id, lambda row: row.status is RunStatus.CANCELLED, 3)
+
+
+def test_a_cancel_that_the_work_ignores_is_settled_by_the_sweep(site: Site) -> None:
+    site.workers.start_upkeep()
+    site.workers.start("one", "dialogue")
+    (id,) = site.add(act="deaf 20")
+    site.until_running(id)
+    cancel(id, announce=True)
+    site.until(id, lambda row: row.status is RunStatus.CANCELLED, 10)
+    assert site.effects([id]) == {}
+
+
+def cancel(id: int, *, announce: bool) -> None:
+    with get_session() as session:
+        running, _ = work.cancel(session, Probe, [id])
+    if announce:
+        with redis.Redis.from_url(get_settings().require_redis_url()) as client:
+            for row, fence in running:
+                client.publish("cancel", f"probe:{row}:{fence}")
+
+
+def test_work_that_outlasts_its_kind_is_stopped_and_retried(
+    make_site: Callable[[str], Site], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROBE_MAX_RUNTIME", "1")
+    site = make_site(database_url)
+    site.workers.start("one", "dialogue")
+    (id,) = site.add(act="sleep 30")
+    row = site.until(id, lambda row: row.status is RunStatus.ERROR, 10)
+    assert row.status_message == "took longer than 1 s"
+
+
+@pytest.mark.capability("C144")
+def test_every_worker_checks_in_with_its_queues(site: Site) -> None:
+    site.workers.start("one", "dialogue,memory")
+    ids = site.add()
+    site.until_ended(ids)
+
+    def listening() -> list[str]:
+        with get_session() as session:
+            return work.listeners(session, "memory")
+
+    (worker,) = eventually(listening, bool)
+    assert worker.startswith("one@")
+
+
+def test_rows_that_nobody_claims_make_their_queue_deaf(site: Site) -> None:
+    site.add(1, ring=False, ready_at=text("clock_timestamp() - interval '31 s'"))
+    with get_session() as session:
+        assert work.deaf_queues(session) == {"dialogue"}
+
+
+def test_ringing_a_frozen_broker_returns_in_a_third_of_a_second(site: Site) -> None:
+    import time
+
+    site.broker.signal(signal.SIGSTOP)
+    started = time.monotonic()
+    rung = BELL.ring("dialogue", "probe 1")
+    assert rung == 0
+    assert time.monotonic() - started < 0.5
+    site.broker.signal(signal.SIGCONT)
+
+
+def test_bells_are_capped(site: Site) -> None:
+    wait_for_broker(get_settings().require_redis_url())
+    rung = [BELL.ring("dialogue", "probe", 10) for _ in range(4)]
+    assert sum(rung) == get_settings().bell_cap

@@ -1,0 +1,31 @@
+"""Collections' sizes, and the fusion of rankings."""
+
+import pytest
+
+from shared.domain.persona import CollectionType
+from shared.domain.retrieval import DEFAULTS, MODEL_WINDOW, Collection, effective, fused
+
+
+def test_seed_000s_defaults() -> None:
+    assert {name.value: (c.chunk_size, c.chunk_overlap, c.top_k) for name, c in DEFAULTS.items()} == {
+        "works": (1024, 128, 8),
+        "quotes": (512, 64, 10),
+        "profile": (2048, 256, 5),
+    }
+
+
+@pytest.mark.parametrize("collection", list(CollectionType))
+def test_a_passage_never_exceeds_the_embedding_models_window(collection: CollectionType) -> None:
+    assert effective(collection).chunk_size < MODEL_WINDOW
+
+
+def test_an_override_applies_within_the_window() -> None:
+    assert effective(CollectionType.WORKS, chunk_size=200, chunk_overlap=20, top_k=3) == Collection(200, 20, 3)
+
+
+def test_fusion_prefers_what_both_rankings_found() -> None:
+    assert next(key for key, _ in fused(["a", "b", "c"], ["c", "d"])) == "c"
+
+
+def test_fusion_breaks_ties_by_key() -> None:
+    assert [key for key, _ in fused(["b"], ["a"])] == ["a", "b"]

@@ -1,0 +1,28 @@
+"""Text as it is searched and recognised again."""
+
+import pytest
+
+from shared.domain.text import content_hash, fold
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        pytest.param("Poeţi și ȚĂRI", "poeti si tari", id="Romanian, cedilla and comma"),
+        pytest.param("ÎNĂLȚÂND", "inaltand", id="capitals"),
+        pytest.param("s\u0326i", "si", id="decomposed"),
+        pytest.param("Łódź Ødegård Straße", "lodz odegard strasse", id="letters that do not decompose"),
+        pytest.param("हिन्दी", "हिन्दी", id="vowel signs of another script stay"),
+        pytest.param("한국", "한국", id="syllables stay whole"),
+    ],
+)
+def test_case_and_diacritics_do_not_count_in_search(text: str, folded: str):
+    assert fold(text) == folded
+
+
+def test_the_same_text_in_other_spacing_has_the_same_hash():
+    assert content_hash("două\n vorbe ") == content_hash("doua\u0306 vorbe")
+
+
+def test_diacritics_make_another_text():
+    assert content_hash("peste") != content_hash("pește")
