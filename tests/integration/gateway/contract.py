@@ -11,7 +11,7 @@ from gateway import create_app
 from tests.integration.gateway.conftest import settings_for_tests
 
 DOCUMENT: dict[str, Any] = create_app(settings_for_tests()).spec
-NO_ID = "00000000-0000-4000-8000-000000000000"
+NO_ID = {"uuid": "00000000-0000-4000-8000-000000000000", "integer": "0"}  # by format or type
 
 
 class Operation(NamedTuple):
@@ -34,8 +34,13 @@ class Operation(NamedTuple):
     def parameters(self) -> list[str]:
         return re.findall(r"{(\w+)}", self.path)
 
+    @property
+    def streams(self) -> bool:
+        return "text/event-stream" in self.spec["responses"].get("200", {}).get("content", {})
+
     def url(self, ids: dict[str, str]) -> str:
-        return self.path.format_map({name: ids.get(name, NO_ID) for name in self.parameters})
+        schemas = {parameter["name"]: parameter["schema"] for parameter in self.spec["parameters"]}
+        return self.path.format_map({name: ids.get(name) or no_id(schemas[name]) for name in self.parameters})
 
     def body(self) -> Any:
         """Return the documented example; without one a route cannot be tested, nor understood."""
@@ -54,6 +59,11 @@ OPERATIONS = {
     for path, methods in DOCUMENT["paths"].items()
     for method, spec in methods.items()
 }
+
+
+def no_id(schema: dict[str, Any]) -> str:
+    """Return an id of the right form that nothing has."""
+    return NO_ID.get(schema.get("format") or schema["type"], "none")
 
 
 @dataclass

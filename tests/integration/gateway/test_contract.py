@@ -71,7 +71,8 @@ def tenants(client_of, session):
 
 
 def holds_anything_of(tenant, text):
-    return tenant.mark in text or any(value in text for value in tenant.ids.values())
+    unmistakable = [value for value in tenant.ids.values() if not value.isdigit()]
+    return tenant.mark in text or any(value in text for value in unmistakable)
 
 
 @pytest.mark.capability("C9")
@@ -98,17 +99,25 @@ def test_nothing_of_anothers_is_listed_or_used(operation, tenants):
 OWN_FROM_THE_START = {"list_keys"}
 
 
+def seen(response):
+    return response.status_code, response.status_code == 200 and response.json
+
+
 @pytest.mark.capability("C9")
 def test_no_attempt_of_another_changes_anything(tenants):
     ana, ben = tenants
-    reading = [operation.name for operation in WITH_AN_ID if operation.method == "get"]
-    before = [ana.send(name).json for name in reading]
+    reading = [operation.name for operation in WITH_AN_ID if operation.method == "get" and not operation.streams]
+    before = [seen(ana.send(name)) for name in reading]
     for operation in WITH_AN_ID:
         ben.send(operation.name, ids=ana.ids)
-    assert [ana.send(name).json for name in reading] == before
+    assert [seen(ana.send(name)) for name in reading] == before
 
 
-READS = [operation for operation in OPERATIONS.values() if operation.method == "get" and "/api/" in operation.path]
+READS = [
+    operation
+    for operation in OPERATIONS.values()
+    if operation.method == "get" and "/api/" in operation.path and not operation.streams
+]
 STATEMENTS_OF_A_READ = 5  # the key, its use, a parent, the rows, their count
 
 
