@@ -42,9 +42,9 @@ class Reply:
     warnings: list[str] = field(default_factory=list)
 
     def citations(self) -> list[dict[str, Any]]:
-        """Say which passages the text cites, by their numbers in it."""
+        """Say which passages the text rests on."""
         passages = self.prompt.passages
-        return [_citation(number, passages[number - 1]) for number in prompt.cited(self.text, passages)]
+        return [_citation(n, passages[n - 1], by) for n, by in prompt.cited(self.text, passages).items()]
 
     def extra_data(self) -> dict[str, Any]:
         """Return what a message keeps besides its text: the chunks it was given and those it cites."""
@@ -69,8 +69,9 @@ class Reply:
         )
 
 
-def _citation(number: int, passage: Passage) -> dict[str, Any]:
-    return {"number": number, "chunk_id": passage.chunk_id, "label": passage.label(), "page": passage.page}
+def _citation(number: int, passage: Passage, by: str) -> dict[str, Any]:
+    said = {"number": number, "chunk_id": passage.chunk_id, "label": passage.label(), "page": passage.page}
+    return said | {"by": by}
 
 
 def load(session: Session, turn: Turn) -> TurnContext:

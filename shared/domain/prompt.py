@@ -1,11 +1,18 @@
 """What the model is told: the persona's text, passages to cite, the talk so far; always within its window. Pure."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.domain.text import fold
+
 CountTokens = Callable[[str], int]
 PER_MESSAGE = 8  # tokens that a chat template adds around a message
+MIN_WORDS = 3  # a sentence with fewer words of content rests on nothing
+SHARED_WORDS = 0.6
+_SENTENCE = re.compile(r"[.!?\n]+")
+_WORD = re.compile(r"\w+")
 CITE = "Answer from the passages below where they help, and cite them by their numbers, like [1]."
 
 
@@ -104,6 +111,26 @@ def _kept_end(text: str, budget: int, count: CountTokens) -> str:
     return text
 
 
-def cited(reply: str, passages: Sequence[Passage]) -> list[int]:
-    """Return the numbers, from 1, of the passages that a reply cites as [n]."""
-    return [number for number in range(1, len(passages) + 1) if f"[{number}]" in reply]
+def cited(reply: str, passages: Sequence[Passage]) -> dict[int, str]:
+    """Say which passages, by their numbers from 1, a reply rests on, and how one knows.
+
+    "marker": it says [n]. "words": most words of one of its sentences are the passage's, which is how a model that
+    sets no markers is read.
+    """
+    found = {number: "marker" for number in range(1, len(passages) + 1) if f"[{number}]" in reply}
+    if found:
+        return found
+    sentences = [words for part in _SENTENCE.split(fold(reply)) if len(words := _content_words(part)) >= MIN_WORDS]
+    return {
+        number: "words"
+        for number, passage in enumerate(passages, 1)
+        if _rests_on(sentences, _content_words(fold(passage.content)))
+    }
+
+
+def _rests_on(sentences: Sequence[frozenset[str]], passage: frozenset[str]) -> bool:
+    return any(len(words & passage) >= SHARED_WORDS * len(words) for words in sentences)
+
+
+def _content_words(text: str) -> frozenset[str]:
+    return frozenset(word for word in _WORD.findall(text) if len(word) > 3)

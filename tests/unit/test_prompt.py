@@ -35,16 +35,27 @@ def test_the_oldest_history_goes_first_and_then_the_worst_passage() -> None:
     assert [passage.chunk_id for passage in prompt.passages] == ["0", "1", "2"]
 
 
+KNOWN = [
+    Passage("a", "Ada Lovelace was born in London in 1815."),
+    Passage("b", "Her favourite colour was ultramarine."),
+    Passage("c", "Poeții români au scris despre mare și despre munți."),
+]
+
+
 @pytest.mark.parametrize(
     ("reply", "numbers"),
     [
-        pytest.param("It was 1843 [2].", [2], id="one"),
-        pytest.param("[1][3] and [1]", [1, 3], id="each once"),
-        pytest.param("[9] and [0]", [], id="numbers of no passage"),
+        pytest.param("It was 1815 [1].", {1: "marker"}, id="a marker"),
+        pytest.param("[3][1] and [1]", {1: "marker", 3: "marker"}, id="each once"),
+        pytest.param("[9] and [0]", {}, id="numbers of no passage"),
+        pytest.param("Her favourite colour was ultramarine!", {2: "words"}, id="the words of a passage"),
+        pytest.param("Poetii romani au scris despre munti.", {3: "words"}, id="the same without diacritics"),
+        pytest.param("Yes.", {}, id="too short to rest on anything"),
+        pytest.param("I would rather speak about something else entirely.", {}, id="nobody's words"),
     ],
 )
-def test_cited(reply: str, numbers: list[int]) -> None:
-    assert cited(reply, [Passage(str(n), "") for n in range(3)]) == numbers
+def test_cited(reply: str, numbers: dict[int, str]) -> None:
+    assert cited(reply, KNOWN) == numbers
 
 
 @given(st.text())

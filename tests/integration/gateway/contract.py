@@ -123,6 +123,7 @@ MAKERS: dict[str, Callable[[Tenant], str]] = {
     "user_id": made_by("create_user"),
     "persona_id": made_by("create_persona"),
     "conversation_id": made_by("create_conversation"),
+    "turn_id": made_by("send_message"),
     "message_id": made_by("list_messages"),
     "module_id": made_by("create_module"),
     "chunk_id": made_by("upsert_chunks"),
