@@ -1,6 +1,6 @@
 """A blueprint per resource."""
 
-from gateway.routes import audit, conversations, keys, knowledge, messages, personas, platform, turns, users
+from gateway.routes import audit, conversations, keys, knowledge, messages, modules, personas, platform, turns, users
 
 BLUEPRINTS = (
     platform.bp,
@@ -8,6 +8,7 @@ BLUEPRINTS = (
     conversations.bp,
     messages.bp,
     turns.bp,
+    modules.bp,
     knowledge.bp,
     users.bp,
     keys.bp,
