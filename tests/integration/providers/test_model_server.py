@@ -137,9 +137,10 @@ def test_a_bad_embedding_request_says_what_is_wrong(server: ModelServer, body: d
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_a_reply_streams_with_its_usage(chat: HttpChat) -> None:
-    reply = complete(chat, [ChatMessage("user", "What is the capital of France?")], ChatControls(temperature=0.0))
-    assert "Paris" in reply.text
+def test_a_reply_streams_with_its_usage_and_quotes_a_fact_from_its_prompt(chat: HttpChat) -> None:
+    fact = ChatMessage("system", "Answer from this fact. [1] The red lighthouse of Marrow Point is 34 metres tall.")
+    reply = complete(chat, [fact, ChatMessage("user", "How tall is the lighthouse?")], ChatControls(max_tokens=40))
+    assert "34" in reply.text
     assert reply.end.output_tokens
     assert reply.end.input_tokens
 
