@@ -70,7 +70,7 @@ def _answer(client: Client, persona_id: str, cast: Cast, console: Console) -> di
     console.print(f"\n[bold]{cast.persona['name']}[/] [dim]({DEMO_MODEL})[/]")
     conversation = client.begin(persona_id)
     message: dict[str, Any] = {}
-    for event in client.say(conversation, cast.question, temperature=0.0, max_tokens=80):
+    for event in client.say(conversation, cast.question, max_tokens=80):
         match event.kind:
             case "token":
                 console.print(event.data["text"], end="", markup=False, highlight=False)
