@@ -88,7 +88,7 @@ def serve(settings: Settings, folder: Folder, report: Report, lock: IO[bytes], m
         Guard(lock),
         grace=settings.stop_grace_seconds + MARGIN,
         changed=_Writer(folder, where, environment),
-        deafness=watch_for_deafness(),
+        deafness=watch_for_deafness(processes),
     )
     try:
         return supervisor.run()

@@ -161,7 +161,7 @@ class Supervisor:
         if self._deafness is None:
             return
         for child in self._deafness.deaf(self.children):
-            self._report("restarting", child.process.name, reason="its queues are full and it takes nothing")
+            self._report("restarting", child.process.name, reason="its rows wait and it takes none")
             child.ask_to_stop(self._grace)
 
     def _note(self) -> None:
