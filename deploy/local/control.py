@@ -27,7 +27,7 @@ class Supervised:
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         with folder.open_log("supervisor") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, str(writer), *(["--attached"] if attached else [])],
+                [sys.executable, "-m", module, str(writer), *([str(os.getpid())] if attached else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
