@@ -124,7 +124,7 @@ class Child:
 
     def discard_files(self) -> bool:
         """Remove the files it can do without, which a kill may have torn, and return whether there were any."""
-        torn = [path for path in self.process.disposable if path.exists()]
+        torn = [file for path in self.process.disposable for file in path.parent.glob(f"{path.name}*")]
         for path in torn:
             path.unlink()
         return bool(torn)

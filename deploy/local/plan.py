@@ -45,7 +45,7 @@ class Process:
     before: Callable[[], object] = lambda: None
     queues: tuple[str, ...] = ()
     slots: int = 0  # rows of those queues that it can work on at once
-    disposable: tuple[Path, ...] = ()  # its own files, which it can do without when it cannot start with them
+    disposable: tuple[Path, ...] = ()  # files, with any suffix, that it can do without when it cannot start with them
 
 
 def exists(module: str) -> bool:
