@@ -30,11 +30,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 @pytest.fixture
 def new_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
-    """Make stacks that a test may break; none of their processes outlives the test."""
+    """Make stacks of the stores alone, that a test may break; none of their processes outlives the test."""
     made: list[Stack] = []
 
     def make(name: str = "data", **values: Any) -> Stack:
-        made.append(Stack(values.pop("folder", tmp_path / name), **values))
+        made.append(Stack(tmp_path / name, **{"program": "tests.system.dummy_commands", **values}))
         return made[-1]
 
     yield make

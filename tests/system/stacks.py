@@ -31,6 +31,7 @@ class Stack:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    program: str = "deploy.cli.main"
     prefix: tuple[str, ...] = ()  # words before the command that change who runs it
 
     @property
@@ -41,7 +42,7 @@ class Stack:
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Start a `personae` command."""
         return subprocess.Popen(
-            [*self.prefix, sys.executable, "-m", "deploy.cli.main", *words], text=True, cwd="/", env=self.variables,
+            [*self.prefix, sys.executable, "-m", self.program, *words], text=True, cwd="/", env=self.variables,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 

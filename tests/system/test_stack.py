@@ -18,8 +18,9 @@ pytestmark = pytest.mark.capability("C160")
 NOBODY = 65534
 
 
-def ask(url: str, statement: str) -> list[tuple]:
-    connection = psycopg2.connect(url, connect_timeout=3)
+def ask(url: str, statement: str, database: str = "postgres") -> list[tuple]:
+    """Run a statement in a database that every server has; ours is made by the whole stack only."""
+    connection = psycopg2.connect(url, dbname=database, connect_timeout=3)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
@@ -29,9 +30,9 @@ def ask(url: str, statement: str) -> list[tuple]:
         connection.close()
 
 
-def database_answers(url: str) -> bool:
+def database_answers(url: str, database: str = "postgres") -> bool:
     try:
-        return ask(url, "SELECT 1") == [(1,)]
+        return ask(url, "SELECT 1", database) == [(1,)]
     except psycopg2.OperationalError:
         return False
 
@@ -52,7 +53,7 @@ def pids(status: dict) -> list[int]:
 def test_a_started_stack_answers_where_its_status_says(stack):
     status = stack.status
     assert list(status) == ["gateway", "postgres", "broker", "flower", "model", "beat", "workers", "api_key"]
-    assert database_answers(status["postgres"]["url"])
+    assert database_answers(status["postgres"]["url"], "personae")
     assert broker_answers(status["broker"]["url"])
     assert all(find(pid) for pid in pids(status))
 
@@ -178,7 +179,7 @@ def test_down_leaves_nothing_and_may_be_repeated(new_stack):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is what every other test shows then")
 def test_a_user_without_rights_can_run_a_stack(new_stack):
-    stack = new_stack(prefix=IN_NAMESPACE)
+    stack = new_stack(prefix=IN_NAMESPACE, program="deploy.cli.main")
     status = stack.start()
     assert database_answers(status["postgres"]["url"])
     assert stack.run("down").returncode == 0

@@ -120,5 +120,13 @@ def test_a_child_that_does_not_come_up_stops_the_rest_and_is_named(dummies, monk
     eventually(dummies.is_gone, 2)
 
 
+def test_a_child_that_cannot_start_with_its_torn_files_starts_without_them(dummies, monkeypatch):
+    dummies.folder.mkdir()
+    (dummies.folder / "spoiled").touch()
+    events = dummies.begin_children(monkeypatch, "spoiled")
+    assert events[-1]["event"] == "up"
+    assert not (dummies.folder / "spoiled").exists()
+
+
 def guardian(stack: Stack) -> int | None:
     return next((pid for pid, words in stack.processes().items() if "deploy.local.guardian" in words), None)
