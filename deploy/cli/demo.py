@@ -19,7 +19,7 @@ def demo() -> None:
     folder = folder_of(get_settings())
     started_here = state.find_running(folder) is None
     if started_here:
-        bring_up(folder)
+        bring_up(folder, detach=True)
     try:
         run(_status(folder), out)
     except (DemoFailed, httpx.HTTPError) as error:
