@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import eventually
+from tests.processes import eventually, until
 from tests.system.client import Client, text_of
 from tests.system.conftest import RunningStack
 
@@ -126,8 +126,8 @@ def test_a_correlation_id_comes_back_and_is_logged_by_gateway_and_worker(
     headers = {"X-Correlation-ID": name}
     answer = client.ask("POST", f"{conversation}?wait=true", json={"content": "Trace me"}, headers=headers)
     assert answer.headers["X-Correlation-ID"] == name
-    for process in ("gateway", "worker-threads"):
-        eventually(lambda process=process: stack.commands.log(process), lambda log: f'"correlation_id": "{name}"' in log)
+    line = f'"correlation_id": "{name}"'
+    until(lambda: line in stack.commands.log("gateway") and line in stack.commands.log("worker-threads"), 5)
 
 
 @pytest.mark.capability("C2")
