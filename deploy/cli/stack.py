@@ -24,24 +24,11 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready, and leave it running.")] = False,
 ) -> None:
     """Start the stack: what the settings do not already point at, with its data in PERSONAE_DATA_DIR."""
-<<<<<<< HEAD
-    folder = folder_of(get_settings())
-    supervised, events = bring_up(folder, detach=detach)
-    _summarise(folder, detach=detach)
-    if not detach:
-        _show(events)
-        raise typer.Exit(supervised.wait())
-
-
-def bring_up(folder: Folder, *, detach: bool = True) -> tuple[Supervised, Iterable[dict[str, Any]]]:
-    """Start a stack and return when all of it is ready, with the events to come; exits with what failed otherwise."""
-=======
     bring_up(folder_of(get_settings()), detach=detach)
 
 
 def bring_up(folder: Folder, *, detach: bool, supervisor: str = SUPERVISOR) -> None:
     """Start a stack and show it; in the foreground, stay until it ends."""
->>>>>>> stack
     try:
         supervised = Supervised(folder, attached=not detach, module=supervisor)
     except OSError as error:
@@ -51,9 +38,6 @@ def bring_up(folder: Folder, *, detach: bool, supervisor: str = SUPERVISOR) -> N
     events = supervised.events()
     if not _show_start(events):
         raise typer.Exit(supervised.wait() or 1)
-<<<<<<< HEAD
-    return supervised, events
-=======
     _summarise(folder, detach=detach)
     if detach:
         supervised.detach()
@@ -61,7 +45,6 @@ def bring_up(folder: Folder, *, detach: bool, supervisor: str = SUPERVISOR) -> N
     for event in events:
         _print(event)
     raise typer.Exit(supervised.wait())
->>>>>>> stack
 
 
 def _show_start(events: Iterable[dict[str, Any]]) -> bool:
