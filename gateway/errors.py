@@ -23,13 +23,13 @@ STATUS: dict[type[Exception], int] = {
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.TooLarge: 413,
+    errors.Rejected: 502,
     errors.Transient: 503,
     errors.PersonaeError: 400,
     OperationalError: 503,
     InterfaceError: 503,
     NoConnectionFree: 503,
     DataError: 422,
-    IntegrityError: 409,
     Exception: 500,
 }
 # What may be said of an error whose own text must not leave the house.
@@ -38,13 +38,14 @@ WORDS: dict[type[Exception], str] = {
     InterfaceError: "the database is not available; try again shortly",
     NoConnectionFree: "the gateway is busy; try again shortly",
     DataError: "a value is out of the range that can be stored",
-    IntegrityError: "this contradicts what is stored",
     Exception: "something went wrong here; the correlation id finds it in the logs",
 }
-UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
-INTEGRITY_WORDS = {
-    UNIQUE_VIOLATION: "there is one like this already",
-    FOREIGN_KEY_VIOLATION: "this refers to something that does not exist, or is still in use",
+# By SQLSTATE; a broken CHECK is told by its name, which is made of words: ck_<table>_loop_only_when_autonomous.
+INTEGRITY: dict[str, tuple[int, str]] = {
+    "23505": (409, "there is one like this already"),
+    "23503": (409, "this refers to something that does not exist, or is still in use"),
+    "23514": (422, "this breaks a rule: {rule}"),
+    "23502": (422, "something that is needed is missing"),
 }
 TYPES = {413: "TooLarge", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
 RETRY_AFTER_SECONDS = "5"
@@ -57,6 +58,7 @@ def install(app: APIFlask) -> None:
     app.register_error_handler(errors.PersonaeError, say_our_own)
     app.register_error_handler(HTTPError, say_validation)
     app.register_error_handler(HTTPException, say_http)
+    app.register_error_handler(IntegrityError, say_integrity)
     app.register_error_handler(Exception, say_unexpected)
 
 
@@ -108,6 +110,15 @@ def say_http(error: HTTPException) -> Response:
     return response
 
 
+def say_integrity(error: IntegrityError) -> Response:
+    """Say which kind of rule was broken, without the database's words or anybody's values."""
+    found = getattr(error.orig, "diag", None)
+    status, words = INTEGRITY.get(getattr(error.orig, "pgcode", ""), (409, "this contradicts what is stored"))
+    rule = getattr(found, "constraint_name", None) or ""
+    rule = rule.removeprefix(f"ck_{getattr(found, 'table_name', '')}_").replace("_", " ")
+    return answer(status, words.format(rule=rule))
+
+
 def say_unexpected(error: Exception) -> Response:
     """Say as much as the table allows; only the log gets the rest."""
     status: int = closest(error, STATUS)
@@ -115,5 +126,4 @@ def say_unexpected(error: Exception) -> Response:
         log.error("unexpected error", exc_info=error)
     else:
         log.warning("database refused", extra={"kind": type(error).__name__, "reason": str(error.__cause__ or error)})
-    state = getattr(getattr(error, "orig", None), "pgcode", None)
-    return answer(status, INTEGRITY_WORDS.get(state or "") or closest(error, WORDS))
+    return answer(status, closest(error, WORDS))

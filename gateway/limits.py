@@ -30,6 +30,13 @@ class StrictJson(DefaultJSONProvider):
 class ApiRequest(Request):
     """A request whose bad JSON is explained, and whose JSON says that it is JSON."""
 
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the body; raises RequestEntityTooLarge where the framework would cut a chunked one off at the limit."""
+        data = super().get_data(*args, **kwargs)
+        if self.content_length is None and len(data) >= (self.max_content_length or 0) > 0:
+            raise RequestEntityTooLarge
+        return data
+
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """Parse the body; never forced, so that another content type is a 415."""
         return super().get_json(silent=silent, cache=cache)

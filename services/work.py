@@ -7,9 +7,11 @@ import logging
 import multiprocessing
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -93,19 +95,24 @@ def performs(
 def answer(queue: Queue) -> None:
     """Answer a bell: keep claiming for a second; raise Failed when a row failed."""
     until = time.monotonic() + get_settings().drain_seconds
+    first = True
     try:
-        while not STOPPING.is_set() and _turn(queue) and time.monotonic() < until:
-            pass
+        while not STOPPING.is_set() and _turn(queue, rings=first) and time.monotonic() < until:
+            first = False
     except DBAPIError as error:  # the database is away: the sweep rings again when it is back
         log.warning("bell dropped", extra={"queue": queue.name, "reason": _first_line(error)})
 
 
-def _turn(queue: Queue) -> bool:
-    """Claim once and work on what was claimed; say whether there was work."""
+def _turn(queue: Queue, *, rings: bool) -> bool:
+    """Claim once and work on what was claimed; say whether there was work.
+
+    Who `rings` wakes another before it works, and that one the next: one bell fills an idle pool.
+    """
     with _claimed(queue) as held:
         if not held:
             return False
-        BELL.ring(queue.name, f"after {held[0].name}")  # one bell fills an idle pool
+        if rings:
+            BELL.ring(queue.name, f"after {held[0].name}")
         failures = [line for outcomes in _perform(held) for outcome in outcomes if (line := _red(outcome))]
     if failures:
         raise Failed("; ".join(failures))
@@ -145,8 +152,8 @@ def _perform(held: list[Held]) -> Iterator[list[Outcome]]:
     """Work on the rows in turn; yield the outcomes as they are settled."""
     done: list[Outcome] = []
     since = time.monotonic()
-    for item in held:
-        outcome = _attempt(item)
+    for item, loaded in _load_together(held):
+        outcome = _attempt(item, loaded)
         if outcome is None:
             log.warning("late settlement refused", extra={"row": item.key})
         else:
@@ -157,15 +164,43 @@ def _perform(held: list[Held]) -> Iterator[list[Outcome]]:
     yield _settle(done)
 
 
-def _attempt(held: Held) -> Outcome | None:
+Load = Callable[[], Any]  # returns what a kind's `load` returned, or raises what it raised
+
+
+def _load_together(held: list[Held]) -> Iterable[tuple[Held, Load]]:
+    """Load the rows of a batch in one transaction; where that fails, each when its turn comes."""
+    if len(held) > 1:
+        try:
+            loaded = _patiently(held[0], lambda session: [_load(session, item) for item in held])
+        except Exception as error:  # raised again, by the row that it belongs to
+            log.info("batch loads apart", extra={"reason": type(error).__name__})
+        else:
+            return [(item, partial(_identity, value)) for item, value in zip(held, loaded, strict=True)]
+    return [(item, partial(_load_alone, item)) for item in held]
+
+
+def _identity(value: Any) -> Any:
+    return value
+
+
+def _load_alone(held: Held) -> Any:
+    return _patiently(held, lambda session: _load(session, held))
+
+
+def _load(session: Session, held: Held) -> Any:
+    row = session.get(held.model, held.id)
+    if row is None or row.fence != held.fence:
+        raise Lost(held.key)
+    return _kind_of(held).load(session, row)
+
+
+def _attempt(held: Held, load: Load) -> Outcome | None:
     """Load and work on one row; None when it was lost meanwhile."""
     leases.working_on(held)
     held.begin()
     with bound_to(held.claim.status_meta, work=held.name):
         try:
-            kind = _kind_of(held)
-            loaded = _patiently(held, lambda session: _load(session, held, kind))
-            value = kind.work(loaded)
+            value = _kind_of(held).work(load())
         except Lost:
             return None
         except Exception as error:  # the row tells it, and `answer` raises it as one line
@@ -173,13 +208,6 @@ def _attempt(held: Held) -> Outcome | None:
         finally:
             leases.working_on(None)
     return _success(held, value)
-
-
-def _load(session: Session, held: Held, kind: Kind[Any, Any, Any]) -> Any:
-    row = session.get(held.model, held.id)
-    if row is None or row.fence != held.fence:
-        raise Lost(held.key)
-    return kind.load(session, row)
 
 
 def _success(held: Held, value: Any) -> Outcome | None:
@@ -244,21 +272,28 @@ def _settle_apart(outcomes: list[Outcome], error: Exception) -> list[Outcome]:
 
 
 def _write(session: Session, outcomes: list[Outcome]) -> set[str]:
-    """Write effects and statuses of rows still held; raises Lost when a lone row is not."""
-    ready: set[str] = set()
-    by_key = {outcome.held.key: outcome for outcome in outcomes}
-    for model, keys in rows.batches((o.held.model, o.held.id, o.held.fence) for o in outcomes):
-        locked = rows.lock_held(session, model, keys)
-        if not locked and len(outcomes) == 1 and not _settled_before(session, outcomes[0]):
-            raise Lost(outcomes[0].held.key)
-        mine = [(row, by_key[(model.__tablename__, row.id, row.fence)]) for row in locked.values()]
-        for row, outcome in mine:
-            if outcome.value is not None or outcome.status is RunStatus.COMPLETED:
-                _kind_of(outcome.held).save(session, row, outcome.value)
-        for status, message in {(outcome.status, outcome.message) for _, outcome in mine}:
-            same = [row for row, outcome in mine if (outcome.status, outcome.message) == (status, message)]
-            ready |= rows.settle(session, same, status, message=message)
-    return ready
+    """Write statuses and effects of rows still held; raises Lost when a lone row is not."""
+    alike = groupby(sorted(outcomes, key=_sort_key), key=_sort_key)
+    return {queue for _, group in alike for queue in _write_alike(session, list(group))}
+
+
+def _sort_key(outcome: Outcome) -> tuple[str, str, str, int]:
+    return outcome.held.key[0], outcome.status, outcome.message or "", outcome.held.claim.retry
+
+
+def _write_alike(session: Session, outcomes: list[Outcome]) -> set[str]:
+    """Write the outcomes of one table that end in one way."""
+    held, status, _, message = outcomes[0]
+    by_id = {outcome.held.id: outcome for outcome in outcomes}
+    keys = [(outcome.held.id, outcome.held.fence) for outcome in outcomes]
+    settled = rows.settle(session, held.model, keys, status, message=message, attempt=held.claim.retry + 1)
+    if not settled and len(outcomes) == 1 and not _settled_before(session, outcomes[0]):
+        raise Lost(held.key)
+    for row in settled:
+        outcome = by_id[row.id]
+        if outcome.value is not None or status is RunStatus.COMPLETED:
+            _kind_of(outcome.held).save(session, row, outcome.value)
+    return rows.follow(session, settled)
 
 
 def _settled_before(session: Session, outcome: Outcome) -> bool:

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.contextvars import bound_contextvars, get_contextvars
@@ -63,9 +63,14 @@ def _formatter() -> logging.Formatter:
 
 def configure_logging(level: str = "INFO") -> None:
     """Send every logger of this process through one JSON handler on standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    logging.basicConfig(handlers=[json_handler(sys.stderr)], level=level.upper(), force=True)
+
+
+def json_handler(stream: TextIO) -> logging.Handler:
+    """Make a handler that writes one redacted JSON line per event."""
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter())
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    return handler
 
 
 def correlation() -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     chat_api_key: SecretStr | None = None
     chat_model: str = "smollm2-135m-instruct"
     chat_timeout: float = 300.0
-    chat_context_tokens: int = 4096  # the chat model's window: prompt and reply
+    chat_context_tokens: int = 1200  # prompt and reply; small for the demo model's sake: raise it with a real one
     chat_max_tokens: int = 400
     chat_history: int = 20  # earlier messages that a prompt may hold
     recall_limit: int = 6  # passages that a prompt may hold

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, create_engine, text
 from deploy.local import servers
 from shared import db
 from shared.settings import get_settings
+from tests.processes import until
 
 ROOT = Path(__file__).parents[1]
 PASSWORD = "test"
@@ -54,16 +54,15 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def wait_for_broker(url: str) -> None:
     """Return once the broker answers."""
-    deadline = time.monotonic() + 10
     with redis.Redis.from_url(url) as client:
-        while True:
-            try:
-                client.ping()
-                return
-            except redis.RedisError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+        until(lambda: _answers(client), 10)
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
 
 
 def url_of(port: int, database: str) -> str:

@@ -36,6 +36,11 @@ def eventually(read: Callable[[], Value], wanted: Callable[[Value], bool], secon
         time.sleep(0.05)
 
 
+def until(condition: Callable[[], Value], seconds: float = 30.0) -> Value:
+    """Return the condition's first true value; fail when there is none within `seconds`."""
+    return eventually(condition, bool, seconds)
+
+
 class Server:
     """A Postgres or a broker on a fixed port, which a test may kill and start again."""
 

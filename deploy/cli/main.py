@@ -3,6 +3,7 @@
 import typer
 
 from deploy.cli import database, keys, stack
+from deploy.cli.demo import demo
 
 app = typer.Typer(
     name="personae",
@@ -14,6 +15,7 @@ app = typer.Typer(
 app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.status)
+app.command()(demo)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 

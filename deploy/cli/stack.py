@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from deploy.cli.terminal import err, fail, out
 from deploy.local import control, credentials, state
-from deploy.local.control import Supervised
+from deploy.local.control import SUPERVISOR, Supervised
 from deploy.local.environment import folder_of
 from deploy.local.folder import Folder
 from deploy.local.processes import uptime
@@ -24,9 +24,13 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready, and leave it running.")] = False,
 ) -> None:
     """Start the stack: what the settings do not already point at, with its data in PERSONAE_DATA_DIR."""
-    folder = folder_of(get_settings())
+    bring_up(folder_of(get_settings()), detach=detach)
+
+
+def bring_up(folder: Folder, *, detach: bool, supervisor: str = SUPERVISOR) -> None:
+    """Start a stack and show it; in the foreground, stay until it ends."""
     try:
-        supervised = Supervised(folder, attached=not detach)
+        supervised = Supervised(folder, attached=not detach, module=supervisor)
     except OSError as error:
         fail(f"{folder.root} cannot be used: {error}")
     for signal_number in (signal.SIGINT, signal.SIGTERM):
@@ -35,9 +39,12 @@ def up(
     if not _show_start(events):
         raise typer.Exit(supervised.wait() or 1)
     _summarise(folder, detach=detach)
-    if not detach:
-        _show(events)
-        raise typer.Exit(supervised.wait())
+    if detach:
+        supervised.detach()
+        return
+    for event in events:
+        _print(event)
+    raise typer.Exit(supervised.wait())
 
 
 def _show_start(events: Iterable[dict[str, Any]]) -> bool:
@@ -53,11 +60,6 @@ def _show_start(events: Iterable[dict[str, Any]]) -> bool:
             spinner.update(f"Starting {', '.join(sorted(waiting))}")
             _print(event)
     return False
-
-
-def _show(events: Iterable[dict[str, Any]]) -> None:
-    for event in events:
-        _print(event)
 
 
 def _print(event: dict[str, Any]) -> None:
@@ -77,15 +79,16 @@ def _summarise(folder: Folder, *, detach: bool) -> None:
     status = state.describe(folder)
     if status is None:
         fail(f"the stack ended right after its start: see {folder.logs}")
-    table = Table.grid(padding=(0, 2))
-    table.add_row("Gateway", status["gateway"]["url"])
-    table.add_row("API docs", f"{status['gateway']['url']}/docs")
-    table.add_row(
-        "Flower", f"{status['flower']['url']} (user {status['flower']['user']}, password in {folder.secrets})"
-    )
-    table.add_row("API key", f"api_key in {folder.secrets}")
-    table.add_row("Logs", str(folder.logs))
-    out.print(table)
+    flower = status["flower"]
+    lines = {
+        "Gateway": status["gateway"]["url"],
+        "API docs": f"{status['gateway']['url']}/docs",
+        "Flower": f"{flower['url']} (user {flower['user']}, password: flower_password in {folder.secrets})",
+        "API key": f"api_key in {folder.secrets}",
+        "Logs": str(folder.logs),
+    }
+    for name, value in lines.items():
+        out.print(f"{name:<10}{value}", markup=False)
     out.print("Stop it with `personae down`." if detach else "Stop it with Ctrl-C.")
 
 
@@ -111,7 +114,7 @@ def status(
 
 
 def _table(running: state.State) -> Table:
-    table = Table("process", "state", "pid", "uptime", "restarts", "address or queues")
+    table = Table("process", "state", "pid", "uptime", "restarts", Column("address or queues", overflow="fold"))
     for child in running.children:
         alive = child.pid is not None and child.identity is not None
         table.add_row(

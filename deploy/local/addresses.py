@@ -34,8 +34,8 @@ def driverless(url: str) -> str:
 
 
 def names_model(settings: Settings) -> bool:
-    """Say whether the operator chose a model server; its default is only where ours would be."""
-    return "model_url" in settings.model_fields_set
+    """Say whether the operator chose model servers; the default is only where ours would be."""
+    return "model_url" in settings.model_fields_set or bool(settings.embedding_url and settings.chat_url)
 
 
 def wanted_ports(settings: Settings, remembered: Mapping[str, int], *, has_model: bool) -> dict[str, list[int]]:

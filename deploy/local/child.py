@@ -120,9 +120,14 @@ class Child:
         self.failures = failures
         self.due = time.monotonic() + restart_delay(failures)
         if failures >= HOPELESS:
-            for path in self.process.disposable:
-                with suppress(FileNotFoundError):
-                    path.unlink()
+            self.discard_files()
+
+    def discard_files(self) -> bool:
+        """Remove the files it can do without, which a kill may have torn, and return whether there were any."""
+        torn = [file for path in self.process.disposable for file in path.parent.glob(f"{path.name}*")]
+        for path in torn:
+            path.unlink()
+        return bool(torn)
 
     def check_readiness(self) -> bool:
         """Ask the probe again when it has answered, and return whether the child has ever been ready in this life."""

@@ -15,19 +15,20 @@ from deploy.local.folder import Folder
 from deploy.local.processes import family, send, table
 
 ROOT = Path(__file__).parents[2]
+SUPERVISOR = "deploy.local.run"
 PATIENCE = 9.2  # seconds for an orderly stop, of the ten that a stop may take
 
 
 class Supervised:
     """A supervisor that this process started, and what it reports."""
 
-    def __init__(self, folder: Folder, *, attached: bool, module: str = "deploy.local.run") -> None:
+    def __init__(self, folder: Folder, *, attached: bool, module: str = SUPERVISOR) -> None:
         folder.make()
         reader, writer = os.pipe()
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         with folder.open_log("supervisor") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, str(writer), *(["--attached"] if attached else [])],
+                [sys.executable, "-m", module, str(writer), *([str(os.getpid())] if attached else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

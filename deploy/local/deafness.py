@@ -4,12 +4,17 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.local.child import Child
-from deploy.local.plan import exists
-from shared.db import get_session
+from deploy.local.plan import Process, exists
+from shared.db import Session, get_session
+from shared.domain.lifecycle import RunStatus
+from shared.models.base import Work
 
 INTERVAL = 10.0
 ONCE_PER = 60.0
@@ -17,24 +22,41 @@ ONCE_PER = 60.0
 Ask = Callable[[], set[str]]
 
 
-def ask_database() -> set[str]:
-    """Return the queues with runnable rows that nobody claims; none while the database is down."""
-    work = importlib.import_module("shared.queries.work")
+def deaf_workers(workers: Iterable[Process]) -> set[str]:
+    """Return the names of workers with a free slot whose rows nobody claims; none while the database is down."""
     try:
         with get_session() as session:
-            deaf: set[str] = work.deaf_queues(session)
-            return deaf
+            return {worker.name for worker in workers if _is_deaf(session, worker)}
     except (SQLAlchemyError, OSError):
         return set()
+
+
+def _is_deaf(session: Session, worker: Process) -> bool:
+    work: Any = importlib.import_module("shared.queries.work")
+    unheard: set[str] = work.deaf_queues(session, dict.fromkeys(worker.queues, worker.slots))
+    return not unheard.isdisjoint(worker.queues) and _count_running(session, work.models(), worker) < worker.slots
+
+
+def _count_running(session: Session, models: Iterable[type[Work]], worker: Process) -> int:
+    """Count over all its queues: one queue's long rows may fill every slot, and the others then wait rightly."""
+    return sum(
+        session.scalar(
+            select(func.count())
+            .select_from(model)
+            .where(model.status == RunStatus.RUNNING, model.queue.in_(worker.queues))
+        )
+        or 0
+        for model in models
+    )
 
 
 class DeafnessWatch:
     """Asks every 10 s, in a thread: the database may be down, or frozen, and the supervisor must go on."""
 
-    def __init__(self, ask: Ask = ask_database, interval: float = INTERVAL) -> None:
+    def __init__(self, ask: Ask, interval: float = INTERVAL) -> None:
         self._ask = ask
         self._interval = interval
-        self._queues: set[str] = set()
+        self._found: set[str] = set()
         self._restarted: dict[str, float] = {}
 
     def start(self) -> None:
@@ -47,23 +69,24 @@ class DeafnessWatch:
             self.ask_once()
 
     def ask_once(self) -> None:
-        """Learn which queues nobody claims from."""
-        self._queues = self._ask()
+        """Learn which workers are deaf."""
+        self._found = self._ask()
 
     def deaf(self, children: Iterable[Child], now: float | None = None) -> list[Child]:
-        """Return the ready workers to restart: those of a deaf queue, each at most once a minute."""
+        """Return the deaf workers to restart, each at most once a minute, and not while one is starting."""
         now = time.monotonic() if now is None else now
-        queues, self._queues = self._queues, set()
-        found = [child for child in children if child.is_ready and queues.intersection(child.process.queues)]
-        due = [child for child in found if now - self._restarted.get(child.process.name, -ONCE_PER) >= ONCE_PER]
+        names, self._found = self._found, set()
+        deaf = [child for child in children if child.is_ready and child.process.name in names]
+        due = [child for child in deaf if now - self._restarted.get(child.process.name, -ONCE_PER) >= ONCE_PER]
         self._restarted |= {child.process.name: now for child in due}
         return due
 
 
-def watch_for_deafness() -> DeafnessWatch | None:
-    """Return a running watch, or None where there are no rows of work to ask about."""
-    if not exists("shared.queries.work"):
+def watch_for_deafness(plan: Iterable[Process]) -> DeafnessWatch | None:
+    """Return a running watch over the plan's workers, or None where there are no rows of work to ask about."""
+    workers = [process for process in plan if process.queues]
+    if not workers or not exists("shared.queries.work"):
         return None
-    watch = DeafnessWatch()
+    watch = DeafnessWatch(partial(deaf_workers, workers))
     watch.start()
     return watch

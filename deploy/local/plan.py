@@ -44,7 +44,8 @@ class Process:
     stop_signal: signal.Signals = signal.SIGTERM
     before: Callable[[], object] = lambda: None
     queues: tuple[str, ...] = ()
-    disposable: tuple[Path, ...] = ()  # its own files, which it can do without when it cannot start with them
+    slots: int = 0  # rows of those queues that it can work on at once
+    disposable: tuple[Path, ...] = ()  # files, with any suffix, that it can do without when it cannot start with them
 
 
 def exists(module: str) -> bool:
@@ -144,6 +145,7 @@ def _worker(settings: Settings, addresses: Addresses, pool: Pool, queues: Sequen
         probes.celery_node(addresses.broker, name),
         environment={"CELERY_CUSTOM_WORKER_POOL": WAKING_POOL},
         queues=tuple(queues),
+        slots=concurrency,
     )
 
 

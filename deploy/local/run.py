@@ -1,4 +1,4 @@
-"""The supervisor's process: `python -m deploy.local.run REPORT_FD [--attached]`. Settings say which data directory."""
+"""The supervisor's process: `python -m deploy.local.run REPORT_FD [PARENT]`. Settings say which data directory."""
 
 import logging
 import os
@@ -88,7 +88,7 @@ def serve(settings: Settings, folder: Folder, report: Report, lock: IO[bytes], m
         Guard(lock),
         grace=settings.stop_grace_seconds + MARGIN,
         changed=_Writer(folder, where, environment),
-        deafness=watch_for_deafness(),
+        deafness=watch_for_deafness(processes),
     )
     try:
         return supervisor.run()
@@ -110,11 +110,13 @@ class _Writer:
         state.write(self._folder, replace(self._state, is_up=is_up, children=statuses))
 
 
-def main(descriptor: int, *, attached: bool, make_plan: MakePlan = plan.plan) -> int:
-    """Serve the settings' data directory; attached, stop when the process that started this one ends."""
+def main(descriptor: int, parent: int | None = None, *, make_plan: MakePlan = plan.plan) -> int:
+    """Serve the settings' data directory until it is told to stop, or until the parent ends where one is given."""
     os.umask(0o077)
-    if attached:
+    if parent is not None:
         dies_with_parent(signal.SIGTERM)()
+        if os.getppid() != parent:
+            return 1
     report = Report(descriptor)
     settings = get_settings()
     folder = Folder(settings.data_dir)
@@ -130,4 +132,4 @@ def main(descriptor: int, *, attached: bool, make_plan: MakePlan = plan.plan) ->
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    sys.exit(main(int(sys.argv[1]), attached="--attached" in sys.argv))
+    sys.exit(main(*map(int, sys.argv[1:])))

@@ -109,10 +109,13 @@ class Supervisor:
 
     def _conclude(self, child: Child) -> None:
         code = child.bury()
-        if code or not child.process.once:
+        if child.process.once and code == 0:
+            child.is_ready = True
+            self._report("ready", child.process.name)
+        elif child.discard_files():
+            self._begin(child)
+        else:
             raise StartFailed(self._explain(child, f"ended with exit code {code}"))
-        child.is_ready = True
-        self._report("ready", child.process.name)
 
     def _explain(self, child: Child, what: str) -> str:
         name = child.process.name
@@ -161,7 +164,7 @@ class Supervisor:
         if self._deafness is None:
             return
         for child in self._deafness.deaf(self.children):
-            self._report("restarting", child.process.name, reason="its queues are full and it takes nothing")
+            self._report("restarting", child.process.name, reason="its rows wait and it takes none")
             child.ask_to_stop(self._grace)
 
     def _note(self) -> None:

@@ -87,6 +87,10 @@ def _parameters(parameters: Any, weights: Path, prompt_threads: int) -> Any:
     parameters.cpuparams.n_threads = 1
     parameters.cpuparams_batch.n_threads = prompt_threads
     parameters.cache_ram_mib = 0
+    # Its own 0.8 makes it invent even with the fact before it; greedy, it quotes, and DRY ends its loops.
+    parameters.sampling.temp = 0.0
+    parameters.sampling.dry_multiplier = 0.8
+    parameters.sampling.dry_allowed_length = 4
     parameters.verbosity = -1
     # Its own HTTP listener cannot be turned off: a key that nobody knows closes it.
     parameters.api_keys = [secrets.token_urlsafe(32)]

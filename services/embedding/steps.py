@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.providers.blobs import Blobs
 from sqlalchemy.orm import Session
 
 from services import leases
@@ -13,6 +12,7 @@ from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType
 from shared.errors import NotFound
 from shared.models import DocumentURI
+from shared.providers.blobs import Blobs
 from shared.providers.embedding import Embedding, Vector
 from shared.queries import embeddings, passages
 from shared.queries.scope import Scope

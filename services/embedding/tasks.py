@@ -2,7 +2,6 @@
 
 from functools import cache
 
-from shared.providers.blobs import open_blobs
 from sqlalchemy.orm import Session
 
 from services.embedding import steps
@@ -10,6 +9,7 @@ from services.embedding.steps import Result, Tools
 from services.work import performs
 from shared.domain.workflow import WorkflowStepType
 from shared.models import RunStep
+from shared.providers.blobs import open_blobs
 from shared.providers.embedding import connect_embedding
 from shared.queries import workflows
 from shared.settings import get_settings

@@ -2,8 +2,6 @@
 
 from functools import cache
 
-from shared.providers.blobs import open_blobs
-from shared.providers.parser import KreuzbergParser
 from sqlalchemy.orm import Session
 
 from services.ingestion import steps
@@ -11,6 +9,8 @@ from services.ingestion.steps import Tools
 from services.work import performs
 from shared.domain.workflow import WorkflowStepType
 from shared.models import RunStep
+from shared.providers.blobs import open_blobs
+from shared.providers.parser import KreuzbergParser
 from shared.queries import workflows
 from shared.queries.workflows import StepContext
 from shared.settings import get_settings

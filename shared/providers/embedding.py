@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import httpx
 
@@ -53,6 +53,12 @@ class HttpEmbedding:
         self._says_input_type = says_input_type
         self._server = faults.name_server("embedding", url)
         self._client = client or httpx.Client(timeout=httpx.Timeout(timeout, connect=3.0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
         """Embed in requests of `batch` texts each."""

@@ -48,10 +48,12 @@ def _quote(said: str, secret: str | None) -> str:
 
 @contextmanager
 def translated(server: str) -> Iterator[None]:
-    """Turn httpx's own errors into Transient or Unavailable."""
+    """Turn httpx's own errors into Transient, Unavailable or, for a bad certificate, Rejected."""
     try:
         yield
     except httpx.ConnectError as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise Rejected(f"{server} shows a TLS certificate that is not to be trusted") from error
         raise Unavailable(f"{server} cannot be reached: is it running?") from error
     except httpx.TimeoutException as error:
         raise Transient(f"{server} did not answer in time") from error

@@ -43,6 +43,17 @@ class HttpChat:
         self._verify = ssl.create_default_context() if url.startswith("https") else False
         self._idle: list[Lane] = []
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            self._idle.pop().client.close()
+
     def stream(self, messages: Sequence[ChatMessage], controls: ChatControls = DEFAULTS) -> "HttpChatStream":
         """Prepare a reply."""
         return HttpChatStream(self, chat_request(messages, controls, self.model))

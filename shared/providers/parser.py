@@ -15,7 +15,8 @@ PAGED = {PDF, PPTX}
 AS_IT_IS = {PLAIN, MARKDOWN, JSONL}
 PDF_END_WITHIN = 2048
 TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-HEAD_BYTES = 65536
+HEAD = re.compile(r"<head[\s>].*?</head\s*>", re.IGNORECASE | re.DOTALL)  # would come out as a heading
+HEAD_WITHIN = 65536
 
 
 class Page(NamedTuple):
@@ -65,17 +66,17 @@ class KreuzbergParser:
     def _extract(self, data: bytes, mime_type: str) -> Parsed:
         if mime_type == PDF and b"%%EOF" not in data[-PDF_END_WITHIN:]:
             raise Invalid("the PDF is cut off: its end is missing")
-        if mime_type.startswith("text/"):
-            data = decode_text(data).encode()
+        text = decode_text(data) if mime_type.startswith("text/") else None
+        title = _html_title(text) if text and mime_type == HTML else None
         kreuzberg: Any = importlib.import_module("kreuzberg")
         try:
-            result = kreuzberg.extract_bytes_sync(data, mime_type, _configuration(kreuzberg))
+            source = data if text is None else _without_head(text, mime_type).encode()
+            result = kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
         except kreuzberg.KreuzbergError as error:
             raise Invalid(_reason(str(error), mime_type)) from error
         parsed = _paged(result.pages or ()) if mime_type in PAGED else Parsed(result.content)
         authors = result.metadata.get("authors") or [None]
-        title = _html_title(data) if mime_type == HTML else result.metadata.get("title")
-        return parsed._replace(title=title or None, author=authors[0] or None)
+        return parsed._replace(title=title or result.metadata.get("title") or None, author=authors[0] or None)
 
 
 def _configuration(kreuzberg: Any) -> Any:
@@ -84,7 +85,6 @@ def _configuration(kreuzberg: Any) -> Any:
         output_format="markdown",
         disable_ocr=True,
         pages=kreuzberg.PageConfig(extract_pages=True),
-        html_options={"strip_tags": ["head"]},  # its front matter would read as a heading
     )
 
 
@@ -96,8 +96,12 @@ def _reason(said: str, mime_type: str) -> str:
     return f"the file is damaged: it cannot be read as {mime_type}"
 
 
-def _html_title(data: bytes) -> str | None:
-    found = TITLE.search(data[:HEAD_BYTES].decode(errors="replace"))
+def _without_head(text: str, mime_type: str) -> str:
+    return HEAD.sub("", text, count=1) if mime_type == HTML else text
+
+
+def _html_title(text: str) -> str | None:
+    found = TITLE.search(text[:HEAD_WITHIN])
     return " ".join(html.unescape(found[1]).split()) if found else None
 
 

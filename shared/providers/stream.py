@@ -8,7 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -89,6 +89,12 @@ class RedisTurnStream:
         self._lock = threading.Lock()
         self._breaker = Breaker("the broker, for turn events,", breaker_seconds)
         self._breaker_seconds = breaker_seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def append(self, turn_id: object, fence: int, events: Sequence[Event]) -> bool:
         """Add in one round trip."""
@@ -242,6 +248,10 @@ class CancelBell:
             retry=Retry(NoBackoff(), 1),
         )
         self._breaker = Breaker("the broker, for cancels,", breaker_seconds)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
     def announce(self, table: str, row_id: int, fence: int) -> None:
         """Announce; never raises: the worker's next renewal sees a cancel that nobody heard."""

@@ -140,7 +140,7 @@ class ThinkSplitter:
     """Takes a leading `<think>…</think>` out of the text, however it is cut into pieces."""
 
     def __init__(self) -> None:
-        self._state: Literal["start", "thinking", "gap", "text"] = "start"
+        self._state: Literal["start", "opened", "thinking", "gap", "text"] = "start"
         self._held = ""
 
     def feed(self, piece: str) -> Iterator[Text | Thinking]:
@@ -148,11 +148,12 @@ class ThinkSplitter:
         self._held += piece
         if self._state == "start":
             self._leave_start()
+        if self._state == "opened":
+            self._skip_space(then="thinking")
         if self._state == "thinking":
             yield from self._think()
         if self._state == "gap":
-            self._held = self._held.lstrip()
-            self._state = "text" if self._held else "gap"
+            self._skip_space(then="text")
         if self._state == "text" and self._held:
             yield Text(self._take(len(self._held)))
 
@@ -165,9 +166,14 @@ class ThinkSplitter:
     def _leave_start(self) -> None:
         said = self._held.lstrip()
         if said.startswith(OPEN):
-            self._held, self._state = said[len(OPEN) :].lstrip(), "thinking"
+            self._held, self._state = said[len(OPEN) :], "opened"
         elif not OPEN.startswith(said):
             self._state = "text"
+
+    def _skip_space(self, *, then: Literal["thinking", "text"]) -> None:
+        self._held = self._held.lstrip()
+        if self._held:
+            self._state = then
 
     def _think(self) -> Iterator[Thinking]:
         thought, closing, rest = self._held.partition(CLOSE)

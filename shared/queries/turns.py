@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import TERMINAL
@@ -91,12 +91,6 @@ def load(session: Session, turn: Turn, *, history: int) -> TurnContext:
     """Read a turn's conversation, persona, question and up to `history` earlier messages, oldest first."""
     conversation = session.get_one(Conversation, turn.conversation_id)
     question = session.get_one(Message, turn.user_message_id)
-    earlier = session.scalars(
-        select(Message)
-        .where(Message.conversation_id == conversation.id, Message.position < question.position)
-        .order_by(Message.position.desc())
-        .limit(history)
-    ).all()
     return TurnContext(
         turn_id=turn.id,
         fence=turn.fence,
@@ -104,10 +98,28 @@ def load(session: Session, turn: Turn, *, history: int) -> TurnContext:
         conversation_id=conversation.id,
         persona=session.get_one(Persona, conversation.persona_id),
         question=question.content,
-        history=tuple((message.role.value, message.content) for message in reversed(earlier)),
+        history=tuple((said.role.value, said.content) for said in _said_before(session, question, limit=history)),
         provider_config=conversation.provider_config or {},
         options=turn.options,
     )
+
+
+def _said_before(session: Session, question: Message, *, limit: int) -> list[Message]:
+    """Return up to `limit` messages before a question, oldest first, each reply right behind what it answers.
+
+    A question that was asked during a reply has the lower position, and yet the reply is part of its history.
+    """
+    answered = aliased(Message)
+    place = func.coalesce(answered.position, Message.position)
+    earlier = session.scalars(
+        select(Message)
+        .outerjoin(Turn, Turn.assistant_message_id == Message.id)
+        .outerjoin(answered, answered.id == Turn.user_message_id)
+        .where(Message.conversation_id == question.conversation_id, place < question.position)
+        .order_by(place.desc(), Message.position.desc())
+        .limit(limit)
+    )
+    return list(reversed(earlier.all()))
 
 
 def save_reply(session: Session, turn: Turn, message: Message, trace: dict[str, Any]) -> None:

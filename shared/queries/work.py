@@ -4,12 +4,12 @@ All times are the database's. Statements name their table through `{t}`, always 
 """
 
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from shared.domain.lifecycle import POISON, POISON_CRASHES, TERMINAL, RunStatus, backoff
 from shared.models.base import Work
@@ -37,11 +37,12 @@ RENEW = f"""
 NEWS = f"""
     SELECT held.id, held.fence, work.id IS NULL AS lost, work.cancel_requested_at IS NOT NULL AS cancelled
     FROM {HELD} LEFT JOIN {{t}} work ON work.id = held.id AND work.fence = held.fence AND work.status = 'RUNNING'"""
-END = """
-    UPDATE {t} SET status = :status, status_date = clock_timestamp(), status_message = :message, lease_until = NULL,
+# The fence is the lock: a row that changed hands is not among those returned.
+END = f"""
+    UPDATE {{t}} SET status = :status, status_date = clock_timestamp(), status_message = :message, lease_until = NULL,
         retry = retry + :failures, completed_date = CASE WHEN :ended THEN clock_timestamp() END,
         ready_at = CASE WHEN :ended THEN ready_at ELSE clock_timestamp() + make_interval(secs => :delay) END
-    WHERE id = ANY(:ids)"""
+    FROM {HELD} WHERE {{t}}.id = held.id AND {{t}}.fence = held.fence AND {{t}}.status = 'RUNNING' RETURNING {{t}}.*"""
 EXPIRE = f"""
     UPDATE {{t}} SET fence = fence + 1, crashes = crashes + 1, lease_until = NULL, worker_id = NULL,
         ready_at = clock_timestamp(), status_date = clock_timestamp(),
@@ -195,36 +196,36 @@ def check_in(session: Session, worker: str, *, queues: str, claimed: bool) -> No
     session.execute(text(CHECK_IN), {"worker": worker, "queues": queues, "claimed": claimed})
 
 
-def lock_held(session: Session, model: type[WorkRow], keys: Collection[tuple[int, int]]) -> dict[int, WorkRow]:
-    """Lock the rows that are still held under these (id, fence) keys; rows that changed hands are left out."""
-    held = set(keys)
-    statement = select(model).where(model.id.in_([id for id, _ in keys])).order_by(model.id).with_for_update()
-    rows = session.scalars(statement, execution_options={"populate_existing": True})
-    return {row.id: row for row in rows if (row.id, row.fence) in held and row.status is RunStatus.RUNNING}
+def settle(
+    session: Session,
+    model: type[WorkRow],
+    keys: Sequence[tuple[int, int]],
+    status: RunStatus,
+    *,
+    message: str | None = None,
+    attempt: int = 1,
+) -> list[WorkRow]:
+    """Write the status of rows held under these (id, fence) keys, and return those that were still held.
 
-
-def settle(session: Session, rows: Sequence[Work], status: RunStatus, *, message: str | None = None) -> set[str]:
-    """Write the status of locked rows of one table, and what follows; return the queues where rows became ready."""
-    ended = status in TERMINAL
-    delay = 0.0 if ended else backoff(rows[0].retry + 1, random.random())
+    `attempt`, from 1, is the one that failed, where `status` is ERROR: the next is due after its backoff.
+    """
     given = {
-        "ids": [row.id for row in rows],
+        "ids": [id for id, _ in keys],
+        "fences": [fence for _, fence in keys],
         "status": status.value,
         "message": message,
         "failures": int(status in (RunStatus.ERROR, RunStatus.FAILED)),
-        "ended": ended,
-        "delay": delay,
+        "ended": status in TERMINAL,
+        "delay": backoff(attempt, random.random()),
     }
+    statement = select(model).from_statement(_for(END, model))
+    return list(session.scalars(statement, given, execution_options={"populate_existing": True}))
+
+
+def follow(session: Session, rows: Iterable[Work]) -> set[str]:
+    """Do what follows the end of rows; return the queues on which rows became ready."""
     session.flush()
-    session.execute(_for(END, type(rows[0])), given)
-    for row in rows:
-        set_committed_value(row, "status", status)
-        set_committed_value(row, "status_message", message)
-    return _follow(session, rows) if ended else set()
-
-
-def _follow(session: Session, rows: Iterable[Work]) -> set[str]:
-    return {queue for row in rows for queue in _on_end.get(type(row), _nothing)(session, row)}
+    return {queue for row in rows if row.status in TERMINAL for queue in _on_end.get(type(row), _nothing)(session, row)}
 
 
 def _nothing(session: Session, row: Work) -> Iterable[str]:
@@ -284,7 +285,7 @@ def hand_back(session: Session, model: type[Work], worker: str) -> int:
 
 def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> set[str]:
     ended = [row.id for row in rows if RunStatus(row.status) in TERMINAL]
-    return _follow(session, reload(session, model, ended))
+    return follow(session, reload(session, model, ended))
 
 
 def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[WorkRow]:
@@ -330,13 +331,6 @@ def database_seconds(session: Session) -> float:
     return float(session.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0)
 
 
-def _for(statement: str, model: type[Work]) -> Any:
+@cache
+def _for(statement: str, model: type[Work]) -> TextClause:
     return text(statement.format(t=model.__tablename__))
-
-
-def batches(keys: Iterable[tuple[type[Work], int, int]]) -> Iterator[tuple[type[Work], list[tuple[int, int]]]]:
-    """Group (model, id, fence) keys by table."""
-    grouped: dict[type[Work], list[tuple[int, int]]] = {}
-    for model, id, fence in keys:
-        grouped.setdefault(model, []).append((id, fence))
-    yield from grouped.items()

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
 from functools import partial
 from typing import Any, Self
@@ -18,6 +18,17 @@ from shared.providers.embedding import FakeEmbedding
 from tests.fakes.script import Reply, Rule
 
 HANG_POLL_SECONDS = 0.01
+
+
+@contextmanager
+def serving(server: JsonServer) -> Iterator[None]:
+    """Serve in a thread until the end of the block."""
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class FakeOpenAI:
@@ -32,6 +43,7 @@ class FakeOpenAI:
         self.left_streams = 0
         self.embedding = FakeEmbedding("multilingual-e5-small")
         self._lock = threading.Lock()
+        self._serving = ExitStack()
         self._server = JsonServer(("127.0.0.1", port), partial(_Handler, self))
 
     @property
@@ -45,12 +57,11 @@ class FakeOpenAI:
         return f"{self.root}/v1"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._serving.enter_context(serving(self._server))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._serving.close()
 
     def serve_forever(self) -> None:
         """Serve in this thread."""

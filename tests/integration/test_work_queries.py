@@ -26,8 +26,7 @@ def take(session: Session, limit: int = 1, *, suspects: bool = True) -> list[wor
 
 
 def finish(session: Session, claim: work.Claim, status: RunStatus, message: str | None = None) -> set[str]:
-    rows = work.lock_held(session, Turn, [(claim.id, claim.fence)])
-    return work.settle(session, list(rows.values()), status, message=message)
+    return work.follow(session, work.settle(session, Turn, [(claim.id, claim.fence)], status, message=message))
 
 
 @pytest.mark.capability("C125")
@@ -44,7 +43,7 @@ def test_a_row_that_was_settled_is_not_held_any_more(session: Session, conversat
     turns.add(session, MINE, conversation.id, "One?")
     (claim,) = take(session)
     finish(session, claim, RunStatus.COMPLETED)
-    assert work.lock_held(session, Turn, [(claim.id, claim.fence)]) == {}
+    assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
 
 
 def test_an_older_fence_holds_nothing(session: Session, conversation: Conversation) -> None:
@@ -54,7 +53,7 @@ def test_an_older_fence_holds_nothing(session: Session, conversation: Conversati
     work.expire(session, Turn)
     (again,) = take(session)
     assert again.fence == claim.fence + 2
-    assert work.lock_held(session, Turn, [(claim.id, claim.fence)]) == {}
+    assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
 
 
 def test_a_suspect_is_not_taken_beside_others(session: Session, conversation: Conversation) -> None:
@@ -127,5 +126,5 @@ def test_deleting_a_conversation_leaves_its_running_turn_nothing_to_settle(
     (claim,) = take(session)
     session.delete(conversation)
     session.flush()
-    assert work.lock_held(session, Turn, [(claim.id, claim.fence)]) == {}
+    assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
     assert session.scalar(func.count(Message.id).select()) is not None

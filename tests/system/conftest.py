@@ -1,13 +1,20 @@
-"""One embedded stack for the session, started through the command line."""
+"""One embedded stack for the session, started through the command line, with a scripted model."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from tests.fakes.openai_server import FakeOpenAI
+from tests.processes import SHORT
+from tests.system.client import Client
 from tests.system.stacks import Stack
+
+PROVIDER_KEY = "pk-kept-from-everyone-0123456789"
+SMALL = {"PERSONAE_WORKER_THREADS": "8", "PERSONAE_GATEWAY_THREADS": "32"}
 
 
 @dataclass(frozen=True)
@@ -17,24 +24,67 @@ class RunningStack:
     commands: Stack
     status: dict[str, Any]
 
+    def client(self, url: str | None = None) -> Client:
+        """Return a client with the administrator's key, of this stack's gateway or of one beside it."""
+        return Client(url or self.status["gateway"]["url"], self.status["api_key"])
+
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """A whole stack with a data directory of its own; tests that break it on purpose make their own."""
-    commands = Stack(tmp_path_factory.mktemp("stack") / "data")
+def session_model() -> Iterator[FakeOpenAI]:
+    """The model server of the session's stack."""
+    with FakeOpenAI() as fake:
+        yield fake
+
+
+@pytest.fixture
+def model(session_model: FakeOpenAI) -> Iterator[FakeOpenAI]:
+    """The stack's model server, echoing until the test scripts it."""
+    session_model.requests.clear()
+    yield session_model
+    session_model.script()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, session_model: FakeOpenAI) -> Iterator[RunningStack]:
+    """A whole stack with a data directory of its own; what a test breaks, its supervisor mends."""
+    model = {"PERSONAE_MODEL_URL": session_model.url, "PERSONAE_CHAT_API_KEY": PROVIDER_KEY}
+    commands = Stack(tmp_path_factory.mktemp("stack") / "data", SHORT | SMALL | model)
     try:
         yield RunningStack(commands, commands.start())
     finally:
         commands.run("down")
 
 
+@pytest.fixture(scope="session")
+def client(stack: RunningStack) -> Iterator[Client]:
+    """The administrator at the stack's gateway."""
+    client = stack.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def persona(client: Client) -> dict[str, Any]:
+    """A persona to talk to."""
+    body = {"name": f"Ada {uuid4().hex[:6]}", "template": "You are Ada Lovelace."}
+    added: dict[str, Any] = client.post("personas", body)
+    return added
+
+
+@pytest.fixture
+def conversation(client: Client, persona: dict[str, Any]) -> str:
+    """The path of a new conversation's messages."""
+    added = client.post("conversations", {"persona_id": persona["id"]})
+    return f"conversations/{added['id']}/messages"
+
+
 @pytest.fixture
 def new_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
-    """Make stacks that a test may break; none of their processes outlives the test."""
+    """Make stacks of the stores alone, that a test may break; none of their processes outlives the test."""
     made: list[Stack] = []
 
     def make(name: str = "data", **values: Any) -> Stack:
-        made.append(Stack(values.pop("folder", tmp_path / name), **values))
+        made.append(Stack(tmp_path / name, **{"program": "tests.system.dummy_commands", **values}))
         return made[-1]
 
     yield make

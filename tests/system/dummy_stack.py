@@ -1,21 +1,24 @@
-"""A supervisor over real stores and dummy children: `python -m tests.system.dummy_stack REPORT_FD [--attached]`.
+"""A supervisor over real stores and dummy children: `python -m tests.system.dummy_stack REPORT_FD [PARENT]`.
 
 DUMMY_CHILDREN names them: `plain` has a child in its session, `stubborn` ignores every polite signal, `broken` ends at
-once, `mute` is never ready.
+once, `mute` is never ready, `spoiled` cannot start while its file is there.
 """
 
 import os
 import sys
+from pathlib import Path
 
 from deploy.local import plan, run
 from deploy.local.plan import Process, Stage
 
-SLEEP = "import time, os, signal\n"
+DATA = Path(os.environ["PERSONAE_DATA_DIR"])
+SLEEP = "import time, os, signal, sys\n"
 PROGRAMS = {
     "plain": SLEEP + "os.fork()\ntime.sleep(1000)",
     "stubborn": SLEEP + "[signal.signal(s, signal.SIG_IGN) for s in (1, 2, 15)]\nos.fork()\ntime.sleep(1000)",
     "broken": "raise SystemExit('the dog ate it')",
     "mute": SLEEP + "time.sleep(1000)",
+    "spoiled": SLEEP + "sys.exit(1) if os.path.exists(sys.argv[1]) else time.sleep(1000)",
 }
 
 
@@ -23,16 +26,17 @@ def dummy(name: str) -> Process:
     return Process(
         name,
         Stage.EDGE,
-        [sys.executable, "-c", PROGRAMS[name]],
-        is_ready=lambda: name not in ("mute", "broken"),
+        [sys.executable, "-c", PROGRAMS[name], str(DATA / name)],
+        is_ready=lambda: name in ("plain", "stubborn") or (name == "spoiled" and not (DATA / name).exists()),
         deadline=1.0 if name == "mute" else 30.0,
+        disposable=(DATA / name,),
     )
 
 
 def make_plan(*values) -> list[Process]:
     stores = [process for process in plan.plan(*values) if process.stage is Stage.STORE]
-    return [*stores, *map(dummy, filter(None, os.environ["DUMMY_CHILDREN"].split(",")))]
+    return [*stores, *map(dummy, filter(None, os.environ.get("DUMMY_CHILDREN", "").split(",")))]
 
 
 if __name__ == "__main__":
-    sys.exit(run.main(int(sys.argv[1]), attached="--attached" in sys.argv, make_plan=make_plan))
+    sys.exit(run.main(*map(int, sys.argv[1:]), make_plan=make_plan))

@@ -2,27 +2,21 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psycopg2
 
 from deploy.local.processes import table
 
 ROOT = Path(__file__).parents[2]
 START_DEADLINE = 240.0
-
-
-def eventually(condition: Callable[[], Any], seconds: float) -> Any:
-    """Return the condition's first true value; fails when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not so within {seconds} s: {condition}"
-        time.sleep(0.05)
-    return value
 
 
 @dataclass(frozen=True)
@@ -31,6 +25,7 @@ class Stack:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    program: str = "deploy.cli.main"
     prefix: tuple[str, ...] = ()  # words before the command that change who runs it
 
     @property
@@ -41,7 +36,7 @@ class Stack:
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Start a `personae` command."""
         return subprocess.Popen(
-            [*self.prefix, sys.executable, "-m", "deploy.cli.main", *words], text=True, cwd="/", env=self.variables,
+            [*self.prefix, sys.executable, "-m", self.program, *words], text=True, cwd="/", env=self.variables,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -66,8 +61,40 @@ class Stack:
 
     def supervisor(self) -> int:
         """Return the supervisor's pid."""
-        pid: int = json.loads((self.folder / "state.json").read_text())["supervisor"][0]
+        pid: int = self.state()["supervisor"][0]
         return pid
+
+    def state(self) -> dict[str, Any]:
+        """Return what the supervisor says of itself, more than `status` prints."""
+        state: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        return state
+
+    def pid_of(self, name: str) -> int | None:
+        """Return a child's pid of now; None while it is not running."""
+        child = next(child for child in self.state()["children"] if child["name"] == name)
+        return child["identity"][0] if child["identity"] else None
+
+    def kill(self, name: str) -> int:
+        """End a child and its whole group as a power cut would; return the pid that it had."""
+        pid = self.pid_of(name)
+        assert pid is not None, f"{name} is not running"
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        return pid
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Keep a child dead, its supervisor asleep; afterwards the supervisor starts it again."""
+        os.kill(self.supervisor(), signal.SIGSTOP)
+        try:
+            self.kill(name)
+            yield
+        finally:
+            os.kill(self.supervisor(), signal.SIGCONT)
+
+    def log(self, name: str) -> str:
+        """Return what a child has logged."""
+        return (self.folder / "logs" / f"{name}.log").read_text(errors="replace")
 
     def processes(self) -> dict[int, str]:
         """Return every living process of this stack with its command line, whoever its parent is now."""
@@ -80,6 +107,16 @@ class Stack:
     def is_gone(self) -> bool:
         """Say whether none of its processes is left."""
         return not self.processes()
+
+
+def ask(url: str, statement: str, *values: Any, database: str | None = None) -> list[tuple[Any, ...]]:
+    """Run one SQL statement on a connection of its own, to the URL's database or to another on its server."""
+    elsewhere = {"dbname": database} if database else {}
+    with closing(psycopg2.connect(url, connect_timeout=3, **elsewhere)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
 
 
 def _read(pid: int, name: str) -> bytes:

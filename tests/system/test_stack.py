@@ -12,26 +12,22 @@ import redis
 
 from deploy.local.processes import find
 from deploy.local.servers import IN_NAMESPACE
-from tests.system.stacks import Stack, eventually
+from tests.processes import until
+from tests.system import stacks
+from tests.system.stacks import Stack
 
 pytestmark = pytest.mark.capability("C160")
 NOBODY = 65534
 
 
-def ask(url: str, statement: str) -> list[tuple]:
-    connection = psycopg2.connect(url, connect_timeout=3)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
+def ask(url: str, statement: str, database: str = "postgres") -> list[tuple]:
+    """Run a statement in a database that every server has; ours is made by the whole stack only."""
+    return stacks.ask(url, statement, database=database)
 
 
-def database_answers(url: str) -> bool:
+def database_answers(url: str, database: str = "postgres") -> bool:
     try:
-        return ask(url, "SELECT 1") == [(1,)]
+        return ask(url, "SELECT 1", database) == [(1,)]
     except psycopg2.OperationalError:
         return False
 
@@ -52,7 +48,7 @@ def pids(status: dict) -> list[int]:
 def test_a_started_stack_answers_where_its_status_says(stack):
     status = stack.status
     assert list(status) == ["gateway", "postgres", "broker", "flower", "model", "beat", "workers", "api_key"]
-    assert database_answers(status["postgres"]["url"])
+    assert database_answers(status["postgres"]["url"], "personae")
     assert broker_answers(status["broker"]["url"])
     assert all(find(pid) for pid in pids(status))
 
@@ -101,14 +97,14 @@ def test_killed_stores_come_back_with_their_data(new_stack):
     for _ in range(2):
         for name in ("postgres", "broker"):
             os.kill(current(new_stack(), name), signal.SIGKILL)
-        eventually(lambda: database_answers(url) and broker_answers(broker), 15)
+        until(lambda: database_answers(url) and broker_answers(broker), 15)
     assert ask(url, "SELECT answer FROM kept") == [(42,)]
     with redis.Redis.from_url(broker) as client:
         assert client.get("kept") == b"yes"
 
 
 def current(stack: Stack, name: str) -> int:
-    return eventually(lambda: stack.status()[name]["pid"], 10)
+    return until(lambda: stack.status()[name]["pid"], 10)
 
 
 def test_after_a_killed_supervisor_the_next_start_finds_the_same_data_and_ports(new_stack):
@@ -150,7 +146,7 @@ def test_two_stacks_run_side_by_side_and_stop_alone(new_stack):
 def test_the_stack_ends_with_the_command_in_the_foreground(new_stack):
     stack = new_stack()
     with stack.begin("up") as process:
-        eventually(lambda: "Ctrl-C" in process.stdout.readline(), 240)
+        until(lambda: "Ctrl-C" in process.stdout.readline(), 240)
         process.send_signal(signal.SIGINT)
         process.communicate()
     assert process.returncode == 0
@@ -160,9 +156,9 @@ def test_the_stack_ends_with_the_command_in_the_foreground(new_stack):
 def test_the_stack_ends_even_when_that_command_is_killed(new_stack):
     stack = new_stack()
     with stack.begin("up") as process:
-        eventually(lambda: "Ctrl-C" in process.stdout.readline(), 240)
+        until(lambda: "Ctrl-C" in process.stdout.readline(), 240)
         process.kill()
-    eventually(stack.is_gone, 10)
+    until(stack.is_gone, 10)
 
 
 def test_down_leaves_nothing_and_may_be_repeated(new_stack):
@@ -178,7 +174,7 @@ def test_down_leaves_nothing_and_may_be_repeated(new_stack):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is what every other test shows then")
 def test_a_user_without_rights_can_run_a_stack(new_stack):
-    stack = new_stack(prefix=IN_NAMESPACE)
+    stack = new_stack(prefix=IN_NAMESPACE, program="deploy.cli.main")
     status = stack.start()
     assert database_answers(status["postgres"]["url"])
     assert stack.run("down").returncode == 0
@@ -196,4 +192,4 @@ def test_root_without_user_namespaces_runs_postgres_as_nobody(new_stack):
     assert database_answers(status["postgres"]["url"])
     assert os.stat(f"/proc/{status['postgres']['pid']}").st_uid == NOBODY
     os.kill(stack.supervisor(), signal.SIGKILL)
-    eventually(stack.is_gone, 10)
+    until(stack.is_gone, 10)

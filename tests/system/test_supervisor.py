@@ -10,7 +10,8 @@ import pytest
 from deploy.local import state
 from deploy.local.control import Supervised, stop
 from deploy.local.folder import Folder
-from tests.system.stacks import Stack, eventually
+from tests.processes import until
+from tests.system.stacks import Stack
 
 pytestmark = pytest.mark.capability("C160")
 
@@ -41,7 +42,7 @@ def dummies(tmp_path: Path):
     stack = DummyStack(tmp_path / "data")
     yield stack
     stop(Folder(stack.folder))
-    eventually(stack.is_gone, 2)
+    until(stack.is_gone, 2)
 
 
 def test_a_killed_child_is_started_again_and_its_own_children_are_ended(dummies, monkeypatch):
@@ -49,8 +50,8 @@ def test_a_killed_child_is_started_again_and_its_own_children_are_ended(dummies,
     first = dummies.pid("plain")
     before = set(dummies.processes())
     os.kill(first, signal.SIGKILL)
-    second = eventually(lambda: (pid := dummies.pid("plain")) != first and pid, 5)
-    eventually(lambda: len(dummies.processes()) >= len(before), 5)
+    second = until(lambda: (pid := dummies.pid("plain")) != first and pid, 5)
+    until(lambda: len(dummies.processes()) >= len(before), 5)
     assert second is not None
     assert len(dummies.processes()) == len(before)
 
@@ -60,23 +61,23 @@ def test_a_frozen_child_is_left_alone(dummies, monkeypatch):
     first = dummies.pid("plain")
     os.kill(first, signal.SIGSTOP)
     os.kill(dummies.pid("broker"), signal.SIGKILL)
-    eventually(lambda: dummies.pid("broker"), 5)
+    until(lambda: dummies.pid("broker"), 5)
     assert dummies.pid("plain") == first
 
 
 def test_no_process_outlives_a_killed_supervisor_by_ten_seconds(dummies, monkeypatch):
     dummies.begin_children(monkeypatch, "plain", "stubborn")
     os.kill(dummies.supervisor(), signal.SIGKILL)
-    eventually(dummies.is_gone, 10)
+    until(dummies.is_gone, 10)
 
 
 def test_a_killed_guardian_is_replaced_by_one_that_knows_as_much(dummies, monkeypatch):
     dummies.begin_children(monkeypatch, "stubborn")
     first = guardian(dummies)
     os.kill(first, signal.SIGKILL)
-    eventually(lambda: guardian(dummies) not in (None, first), 5)
+    until(lambda: guardian(dummies) not in (None, first), 5)
     os.kill(dummies.supervisor(), signal.SIGKILL)
-    eventually(dummies.is_gone, 10)
+    until(dummies.is_gone, 10)
 
 
 def test_children_that_listen_end_even_when_the_guardian_is_killed_too(dummies, monkeypatch):
@@ -85,7 +86,7 @@ def test_children_that_listen_end_even_when_the_guardian_is_killed_too(dummies, 
     os.kill(supervisor, signal.SIGSTOP)  # so that it cannot replace the guardian meanwhile
     os.kill(watcher, signal.SIGKILL)
     os.kill(supervisor, signal.SIGKILL)
-    eventually(dummies.is_gone, 10)
+    until(dummies.is_gone, 10)
 
 
 def test_a_stack_stops_within_ten_seconds_of_being_asked_even_with_a_child_that_does_not_listen(dummies, monkeypatch):
@@ -117,7 +118,15 @@ def test_a_child_that_does_not_come_up_stops_the_rest_and_is_named(dummies, monk
     message = next(event["name"] for event in events if event["event"] == "failed")
     assert reason in message
     assert name != "broken" or "the dog ate it" in message
-    eventually(dummies.is_gone, 2)
+    until(dummies.is_gone, 2)
+
+
+def test_a_child_that_cannot_start_with_its_torn_files_starts_without_them(dummies, monkeypatch):
+    dummies.folder.mkdir()
+    (dummies.folder / "spoiled").touch()
+    events = dummies.begin_children(monkeypatch, "spoiled")
+    assert events[-1]["event"] == "up"
+    assert not (dummies.folder / "spoiled").exists()
 
 
 def guardian(stack: Stack) -> int | None:

@@ -32,6 +32,7 @@ def processes(folder: Path, **values: object):
         pytest.param({"database_url": "postgresql://u:p@db.example/x"}, "postgres", id="a database"),
         pytest.param({"redis_url": "redis://redis.example/0"}, "broker", id="a broker"),
         pytest.param({"model_url": "https://models.example/v1"}, "model", id="a model server"),
+        pytest.param({"embedding_url": "http://e.example", "chat_url": "http://c.example"}, "model", id="two of them"),
     ],
 )
 def test_what_the_settings_name_is_not_started(tmp_path, values, absent):

@@ -1,6 +1,6 @@
 """The gateway in process, on a session that is rolled back, and clients that hold keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from apiflask import APIFlask
@@ -11,7 +11,7 @@ from shared.db import Session
 from shared.domain.access import Permission
 from shared.queries import keys
 from shared.queries.scope import Scope
-from shared.settings import Settings
+from shared.settings import Settings, get_settings
 
 ClientOf = Callable[..., FlaskClient]
 
@@ -19,6 +19,15 @@ ClientOf = Callable[..., FlaskClient]
 def settings_for_tests(**values: object) -> Settings:
     """Settings that take nothing from the machine."""
     return Settings(_env_file=None, **values)
+
+
+@pytest.fixture(autouse=True)
+def stopped_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Name a broker that nobody runs: routes write rows, and a bell that is not heard is no failure."""
+    monkeypatch.setenv("PERSONAE_REDIS_URL", "redis://127.0.0.1:1/0")
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from gateway import create_app
 from tests.integration.gateway.conftest import settings_for_tests
 
 DOCUMENT: dict[str, Any] = create_app(settings_for_tests()).spec
-NO_ID = "00000000-0000-4000-8000-000000000000"
+NO_ID = {"uuid": "00000000-0000-4000-8000-000000000000", "integer": "0"}  # by format or type
 
 
 class Operation(NamedTuple):
@@ -34,8 +34,13 @@ class Operation(NamedTuple):
     def parameters(self) -> list[str]:
         return re.findall(r"{(\w+)}", self.path)
 
+    @property
+    def streams(self) -> bool:
+        return "text/event-stream" in self.spec["responses"].get("200", {}).get("content", {})
+
     def url(self, ids: dict[str, str]) -> str:
-        return self.path.format_map({name: ids.get(name, NO_ID) for name in self.parameters})
+        schemas = {parameter["name"]: parameter["schema"] for parameter in self.spec["parameters"]}
+        return self.path.format_map({name: ids.get(name) or no_id(schemas[name]) for name in self.parameters})
 
     def body(self) -> Any:
         """Return the documented example; without one a route cannot be tested, nor understood."""
@@ -54,6 +59,11 @@ OPERATIONS = {
     for path, methods in DOCUMENT["paths"].items()
     for method, spec in methods.items()
 }
+
+
+def no_id(schema: dict[str, Any]) -> str:
+    """Return an id of the right form that nothing has."""
+    return NO_ID.get(schema.get("format") or schema["type"], "none")
 
 
 @dataclass
@@ -90,7 +100,7 @@ class Tenant:
             self.ids[name] = make(self)
 
 
-MARKED = {"title", "content", "description", "name", "first_message"}
+MARKED = {"title", "content", "description", "first_message"}
 Sender = Callable[[FlaskClient, str], Any]
 # Routes that take no JSON: how to call each, given a client and the URL.
 SENDERS: dict[str, Sender] = {}
@@ -113,7 +123,9 @@ MAKERS: dict[str, Callable[[Tenant], str]] = {
     "user_id": made_by("create_user"),
     "persona_id": made_by("create_persona"),
     "conversation_id": made_by("create_conversation"),
+    "turn_id": made_by("send_message"),
     "message_id": made_by("list_messages"),
+    "module_id": made_by("create_module"),
     "chunk_id": made_by("upsert_chunks"),
     "key_id": made_by("create_key"),
 }

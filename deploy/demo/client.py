@@ -1,0 +1,92 @@
+"""Personae's REST API as the demo uses it: nothing but HTTP from outside."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+
+
+class DemoFailed(Exception):
+    """Something that the demo promises did not happen."""
+
+
+class Event(NamedTuple):
+    """One server-sent event."""
+
+    kind: str
+    data: dict[str, Any]
+
+
+class Client:
+    """A client with a key; every answer but 2xx raises DemoFailed with what the server said."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+
+    def find_or_add_persona(self, persona: dict[str, Any]) -> dict[str, Any]:
+        """Return the persona with this slug, made now or by an earlier run."""
+        listed = self._call("GET", "/api/v1/personas", params={"limit": 500})["items"]
+        known = next((item for item in listed if item["slug"] == persona["slug"]), None)
+        return known or self._call("POST", "/api/v1/personas", json=persona)
+
+    def upload(self, persona_id: str, collection: str, path: Path) -> None:
+        """Give a persona a file; one that is skipped fails the demo."""
+        url = f"/api/v1/personas/{persona_id}/upload/{collection}"
+        with path.open("rb") as file:
+            answer = self._call("POST", url, files={"files": (path.name, file)})
+        if answer["skipped"]:
+            raise DemoFailed(f"{path.name} was skipped: {answer['skipped'][0]['reason']}")
+
+    def ingest(self, persona_id: str) -> None:
+        """Have the persona read its files."""
+        self._call("POST", f"/api/v1/personas/{persona_id}/ingest", json={})
+
+    def ingestion(self, persona_id: str) -> dict[str, Any]:
+        """Return how far the reading has come."""
+        return self._call("GET", f"/api/v1/personas/{persona_id}/ingestion/status")
+
+    def search(self, persona_id: str, query: str) -> list[dict[str, Any]]:
+        """Return the best passages."""
+        body = {"query": query, "persona_id": persona_id, "limit": 3}
+        found: list[dict[str, Any]] = self._call("POST", "/api/v1/search", json=body)["items"]
+        return found
+
+    def begin(self, persona_id: str) -> str:
+        """Begin a conversation."""
+        return str(self._call("POST", "/api/v1/conversations", json={"persona_id": persona_id, "title": "Demo"})["id"])
+
+    def say(self, conversation_id: str, content: str, **controls: Any) -> Iterator[Event]:
+        """Say something, and yield the events of the reply."""
+        url = f"/api/v1/conversations/{conversation_id}/messages"
+        headers = {"Accept": "text/event-stream"}
+        with self._http.stream("POST", url, json={"content": content, **controls}, headers=headers) as response:
+            if response.status_code != 200:
+                response.read()
+                raise DemoFailed(f"{url} answered {response.status_code}: {response.text}")
+            yield from _events(response.iter_lines())
+
+    def _call(self, method: str, url: str, **arguments: Any) -> dict[str, Any]:
+        response = self._http.request(method, url, **arguments)
+        if not response.is_success:
+            raise DemoFailed(f"{method} {url} answered {response.status_code}: {response.text}")
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+def _events(lines: Iterator[str]) -> Iterator[Event]:
+    kind = ""
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "event":
+            kind = value
+        elif name == "data":
+            yield Event(kind, json.loads(value))
+
+
+def flower_workers(flower: dict[str, Any]) -> list[str]:
+    """Return the workers that Flower sees."""
+    login = httpx.BasicAuth(flower["user"], flower["password"])
+    response = httpx.get(f"{flower['url']}/api/workers", params={"refresh": 1}, auth=login, timeout=30)
+    return sorted(response.raise_for_status().json())

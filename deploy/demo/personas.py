@@ -1,0 +1,50 @@
+"""The demo's two personas, who never lived, and what they have to read."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MATERIAL = Path(__file__).parent / "material"
+
+
+class Cast(NamedTuple):
+    """A persona, its files by collection, and a question with the words that its best passage must hold."""
+
+    persona: dict[str, Any]
+    files: dict[str, tuple[str, ...]]
+    question: str
+    answer_holds: str
+
+
+ELENA = Cast(
+    persona={
+        "slug": "elena-marsh",
+        "name": "Elena Marsh",
+        "description": "Keeper of the lighthouse on Gull Rock, 1871 to 1902",
+        "template": "You are Elena Marsh, keeper of the lighthouse on Gull Rock. You answer in one short sentence.",
+        "color": "#2F6F8F",
+    },
+    files={
+        "profile": ("elena-profile.md",),
+        "works": ("gull-rock-log.pdf",),
+        "quotes": ("elena-quotes.jsonl",),
+    },
+    question="What did the sea take in the storm of 1883?",
+    answer_holds="the goat and eleven barrels",
+)
+MATEI = Cast(
+    persona={
+        "slug": "matei-ceasornicaru",
+        "name": "Matei Ceasornicaru",
+        "description": "Ceasornicar pe strada Teiului, 1889-1931",
+        "template": "Ești Matei Ceasornicaru, ceasornicar pe strada Teiului. Răspunzi în română, rar și cu blândețe.",
+        "color": "#8F6F2F",
+    },
+    files={
+        "profile": ("matei-profil.md",),
+        "works": ("ceasornicarul.docx",),
+        "quotes": ("matei-citate.jsonl",),
+    },
+    question="Ce a găsit Matei în mecanismul orologiului din turn?",
+    answer_holds="cuib de rândunici",
+)
+CAST = (ELENA, MATEI)

@@ -1,0 +1,106 @@
+"""The main job, shown: files in, read by the workers, found again, and a streamed answer that cites them."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from deploy.demo.client import Client, DemoFailed, flower_workers
+from deploy.demo.personas import CAST, ELENA, MATERIAL, Cast
+
+PATIENCE = 180.0
+DEMO_MODEL = "demo model: SmolLM2-135M, small enough for any machine, and no judge of facts"
+
+
+def run(status: dict[str, Any], console: Console) -> None:
+    """Show the main job on a running stack; raises DemoFailed when something it promises does not happen."""
+    client = Client(status["gateway"]["url"], status["api_key"])
+    started = time.monotonic()
+    ids = {cast.persona["slug"]: str(client.find_or_add_persona(cast.persona)["id"]) for cast in CAST}
+    for cast in CAST:
+        _ingest(client, ids[cast.persona["slug"]], cast, console)
+    for cast in CAST:
+        _search(client, ids[cast.persona["slug"]], cast, console)
+    message = _answer(client, ids[ELENA.persona["slug"]], ELENA, console)
+    workers = flower_workers(status["flower"])
+    if len(workers) < len(status["workers"]):
+        raise DemoFailed(f"Flower shows {len(workers)} workers of {len(status['workers'])}")
+    _summarise(status, message, workers, time.monotonic() - started, console)
+
+
+def _ingest(client: Client, persona_id: str, cast: Cast, console: Console) -> None:
+    for collection, names in cast.files.items():
+        for name in names:
+            client.upload(persona_id, collection, MATERIAL / name)
+    client.ingest(persona_id)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task(f"{cast.persona['name']} reads {sum(map(len, cast.files.values()))} files", total=100)
+        _watch(client, persona_id, lambda percent: progress.update(bar, completed=percent))
+
+
+def _watch(client: Client, persona_id: str, show: Any) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        state = client.ingestion(persona_id)
+        show(state["overall_progress"])
+        if state["any_failed"]:
+            failed = [job["error_message"] for job in state["jobs"] if job["error_message"]]
+            raise DemoFailed(f"the ingestion failed: {'; '.join(failed)}")
+        if state["all_completed"]:
+            return
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"the ingestion did not end within {PATIENCE:g} s")
+        time.sleep(0.2)
+
+
+def _search(client: Client, persona_id: str, cast: Cast, console: Console) -> None:
+    found = client.search(persona_id, cast.question)
+    table = Table("", "passage", "from", title=f"[bold]{cast.question}[/]", title_justify="left", show_lines=True)
+    for number, passage in enumerate(found, 1):
+        table.add_row(str(number), " ".join(passage["content"].split())[:160], passage["label"])
+    console.print(table)
+    if not found or cast.answer_holds not in " ".join(found[0]["content"].split()):
+        raise DemoFailed(f"the best passage for {cast.question!r} does not hold {cast.answer_holds!r}")
+
+
+def _answer(client: Client, persona_id: str, cast: Cast, console: Console) -> dict[str, Any]:
+    console.print(f"\n[bold]{cast.persona['name']}[/] [dim]({DEMO_MODEL})[/]")
+    conversation = client.begin(persona_id)
+    message: dict[str, Any] = {}
+    for event in client.say(conversation, cast.question, max_tokens=80):
+        match event.kind:
+            case "token":
+                console.print(event.data["text"], end="", markup=False, highlight=False)
+            case "restart":
+                console.print("\n[dim](starting again)[/]")
+            case "message":
+                message = event.data
+            case "error" | "cancelled":
+                raise DemoFailed(f"no answer: {event.data.get('error', 'cancelled')}")
+    citations = message.get("extra_data", {}).get("citations", [])
+    console.print("\n")
+    for citation in citations:
+        console.print(f"  [dim]rests on[/] [{citation['number']}] {citation['label']}", highlight=False)
+    if not citations:
+        raise DemoFailed("the answer cites nothing of what was read")
+    return message
+
+
+def _summarise(
+    status: dict[str, Any], message: dict[str, Any], workers: list[str], seconds: float, console: Console
+) -> None:
+    url = status["gateway"]["url"]
+    table = Table.grid(padding=(0, 2))
+    table.add_row("[green]✓[/] read", "PDF, DOCX, Markdown and JSONL: validated, parsed, cut, embedded once, stored")
+    table.add_row("[green]✓[/] found", "in English and Romanian, by words and vectors")
+    table.add_row("[green]✓[/] answered", f"{message['output_tokens']} tokens, streamed, with citations")
+    table.add_row("[green]✓[/] workers", f"{len(workers)} seen by Flower: {', '.join(workers)}")
+    table.add_row("", "")
+    table.add_row("docs", f"{url}/docs")
+    table.add_row(
+        "Flower", f"{status['flower']['url']} (user {status['flower']['user']}; password: personae status --json)"
+    )
+    console.print("\n", table, f"\nIn {seconds:.0f} s. `make up` keeps the stack running.", sep="")

@@ -1,0 +1,61 @@
+"""Modules of prompts."""
+
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+
+from gateway.auth import requires, scope
+from gateway.routes.answers import existed
+from gateway.schemas.modules import ModuleChange, ModuleIn, ModuleOut, ModulePage, ModuleQuery
+from gateway.schemas.paging import page_of
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.models import Module
+from shared.queries import modules
+
+bp = APIBlueprint("modules", __name__, url_prefix="/api/v1/modules")
+
+
+@bp.post("")
+@requires(Permission.WRITE)
+@bp.input(ModuleIn)
+@bp.output(ModuleOut, 201)
+def create_module(json_data: ModuleIn) -> Module:
+    with get_session() as session:
+        return modules.add(session, scope(), json_data.given())
+
+
+@bp.get("")
+@requires(Permission.READ)
+@bp.input(ModuleQuery, location="query")
+@bp.output(ModulePage)
+def list_modules(query_data: ModuleQuery) -> dict[str, Any]:
+    with get_session() as session:
+        return page_of(modules.list_(session, scope(), **query_data.arguments()), query_data)
+
+
+@bp.get("/<uuid:module_id>")
+@requires(Permission.READ)
+@bp.output(ModuleOut)
+def get_module(module_id: UUID) -> Module:
+    with get_session() as session:
+        return modules.get(session, scope(), module_id)
+
+
+@bp.patch("/<uuid:module_id>")
+@requires(Permission.WRITE)
+@bp.input(ModuleChange)
+@bp.output(ModuleOut)
+def change_module(module_id: UUID, json_data: ModuleChange) -> Module:
+    with get_session() as session:
+        return modules.update(session, scope(), module_id, json_data.given())
+
+
+@bp.delete("/<uuid:module_id>")
+@requires(Permission.WRITE)
+@bp.output({}, 204)
+def delete_module(module_id: UUID) -> str:
+    with get_session() as session:
+        existed(modules.delete_(session, scope(), module_id), "module", module_id)
+    return ""

@@ -1,0 +1,60 @@
+"""Modules of prompts (seed 001)."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from shared.models import Module
+from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
+from shared.queries.scope import Scope, owned, owner_of
+
+NAME_TAKEN = "another module has this name"
+
+
+def get(session: Session, scope: Scope, module_id: UUID) -> Module:
+    """Return the module; raises NotFound."""
+    return found(session.scalar(owned(Module, scope).where(Module.id == module_id)), "module", module_id)
+
+
+def list_(
+    session: Session,
+    scope: Scope,
+    *,
+    type: str | None = None,
+    active_only: bool = True,
+    limit: int = 100,
+    offset: int = 0,
+) -> Slice[Module]:
+    """Return modules, newest first; of one type where it is given, and active ones unless all are asked for."""
+    statement = owned(Module, scope).order_by(Module.created_at.desc(), Module.id)
+    if type is not None:
+        statement = statement.where(Module.type == type)
+    if active_only:
+        statement = statement.where(Module.is_active)
+    return page(session, statement, limit=limit, offset=offset)
+
+
+def add(session: Session, scope: Scope, values: Mapping[str, Any]) -> Module:
+    """Add a module, its script analysed; raises Conflict where the name is taken."""
+    module = Module(**owner_of(scope), **values)
+    with refusing_duplicates(session, NAME_TAKEN):
+        session.add(module)
+    return module
+
+
+def update(session: Session, scope: Scope, module_id: UUID, values: Mapping[str, Any]) -> Module:
+    """Change the given columns, a changed script analysed again; raises NotFound, Conflict."""
+    module = get(session, scope, module_id)
+    with refusing_duplicates(session, NAME_TAKEN):
+        for column, value in values.items():
+            setattr(module, column, value)
+    return module
+
+
+def delete_(session: Session, scope: Scope, module_id: UUID) -> bool:
+    """Delete a module with the states it left; say whether there was one."""
+    mine = delete(Module).where(Module.owner_id == scope.owner_id, Module.id == module_id)
+    return removed(session, mine) > 0

@@ -1,0 +1,65 @@
+"""Modules over REST."""
+
+import pytest
+
+MODULES = "/api/v1/modules"
+
+
+@pytest.fixture
+def client(client_of):
+    return client_of("write")
+
+
+@pytest.mark.capability("C47")
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("clock", 201), ("taken", 409), ("9a", 422), ("a" * 51, 422), ("a" * 50, 201), ("a b", 422), ("", 422)],
+)
+def test_a_modules_name_can_be_referred_to_and_is_its_own(client, name, status):
+    client.post(MODULES, json={"name": "taken"})
+    assert client.post(MODULES, json={"name": name}).status_code == status
+
+
+@pytest.mark.capability("C47")
+def test_a_change_into_a_taken_name_is_a_conflict(client):
+    client.post(MODULES, json={"name": "taken"})
+    module = client.post(MODULES, json={"name": "free"}).json
+    assert client.patch(f"{MODULES}/{module['id']}", json={"name": "taken"}).status_code == 409
+
+
+@pytest.mark.capability("C47")
+@pytest.mark.parametrize(
+    ("query", "names"), [("", {"on"}), ("?active_only=false", {"on", "off"}), ("?type=simple", {"on"})]
+)
+def test_inactive_modules_are_hidden_unless_asked_for(client, query, names):
+    client.post(MODULES, json={"name": "on"})
+    client.post(MODULES, json={"name": "off", "is_active": False})
+    assert {module["name"] for module in client.get(MODULES + query).json["items"]} == names
+
+
+@pytest.mark.capability("C48")
+@pytest.mark.parametrize(
+    ("script", "needs_ai"),
+    [
+        pytest.param("x = ctx.generate('hi')", True, id="a call"),
+        pytest.param("# ctx.generate('hi')\nx = 1", False, id="a comment"),
+        pytest.param("g = ctx.generate\nx = g('hi')", True, id="an alias"),
+    ],
+)
+def test_a_script_is_analysed_when_it_is_saved_and_when_it_changes(client, script, needs_ai):
+    made = client.post(MODULES, json={"name": "a", "type": "advanced", "script": script}).json
+    assert made["requires_ai_inference"] is needs_ai
+    changed = client.patch(f"{MODULES}/{made['id']}", json={"script": "x = 1"}).json
+    assert changed["requires_ai_inference"] is False
+
+
+@pytest.mark.capability("C49")
+def test_the_analysis_is_told_and_a_syntax_error_is_no_failure(client):
+    made = client.post(MODULES, json={"name": "a", "type": "advanced", "script": "for"}).json
+    assert made["script_analysis_metadata"]["analysis_success"] is False
+
+
+def test_a_module_is_deleted(client):
+    module = client.post(MODULES, json={"name": "a"}).json
+    assert client.delete(f"{MODULES}/{module['id']}").status_code == 204
+    assert client.get(f"{MODULES}/{module['id']}").status_code == 404

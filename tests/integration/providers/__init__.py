@@ -1,0 +1,1 @@
+"""The providers against real servers of the run's own."""

@@ -1,0 +1,53 @@
+"""The embedding provider against the scripted server."""
+
+import pytest
+
+from deploy.local.servers import free_port
+from shared.errors import Rejected, Transient, Unavailable
+from shared.providers.embedding import HttpEmbedding, connect_embedding
+from shared.settings import Settings
+from tests.fakes.openai_server import FakeOpenAI
+from tests.fakes.script import Rule
+
+
+def test_passages_go_in_batches_and_come_back_in_order(openai: FakeOpenAI) -> None:
+    texts = ["one fox", "two hens", "three dogs", "four cats", "five"]
+    with HttpEmbedding(openai.url, "multilingual-e5-small", batch=2) as embedding:
+        assert embedding.embed_passages(texts) == openai.embedding.embed_passages(texts)
+    assert [len(request["body"]["input"]) for request in openai.requests] == [2, 2, 1]
+    assert {request["body"]["input_type"] for request in openai.requests} == {"passage"}
+
+
+def test_nothing_to_embed_asks_nothing(openai: FakeOpenAI) -> None:
+    with HttpEmbedding(openai.url, "m") as embedding:
+        assert embedding.embed_passages([]) == []
+    assert openai.requests == []
+
+
+def test_a_query_says_that_it_is_one(openai: FakeOpenAI) -> None:
+    with HttpEmbedding(openai.url, "m") as embedding:
+        embedding.embed_query("where")
+    assert openai.requests[0]["body"]["input_type"] == "query"
+
+
+def test_servers_that_refuse_unknown_fields_are_not_sent_any(openai: FakeOpenAI) -> None:
+    with connect_embedding(Settings(embedding_url=openai.url, embedding_input_type=False)) as embedding:
+        embedding.embed_query("where")
+    assert "input_type" not in openai.requests[0]["body"]
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, Rejected), (404, Rejected), (429, Transient), (500, Unavailable)])
+def test_failures_say_whether_to_try_again(openai: FakeOpenAI, status: int, error: type[Exception]) -> None:
+    openai.script(Rule(status=status))
+    with HttpEmbedding(openai.url, "m") as embedding, pytest.raises(error):
+        embedding.embed_query("x")
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    with HttpEmbedding(f"http://127.0.0.1:{free_port()}/v1", "m") as embedding, pytest.raises(Unavailable):
+        embedding.embed_query("x")
+
+
+def test_a_server_of_another_kind_is_rejected(openai: FakeOpenAI) -> None:
+    with HttpEmbedding(openai.root, "m") as embedding, pytest.raises(Rejected):
+        embedding.embed_query("x")

@@ -1,0 +1,136 @@
+"""A message and its reply, over the real processes: as a row, as a wait, as a stream."""
+
+from itertools import pairwise
+from uuid import uuid4
+
+import pytest
+
+from tests.fakes.openai_server import FakeOpenAI
+from tests.fakes.script import Rule
+from tests.processes import eventually, until
+from tests.system.client import Client, text_of
+from tests.system.conftest import RunningStack
+
+ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+def ended(client: Client, turn: dict, seconds: float = 30.0) -> dict:
+    return eventually(lambda: client.get(f"turns/{turn['id']}"), lambda turn: turn["status"] in ENDED, seconds)
+
+
+def messages_of(client: Client, conversation: str) -> list[dict]:
+    return client.get(conversation)["items"]
+
+
+@pytest.mark.capability("C29")
+def test_a_message_is_accepted_as_a_turn_and_answered(client: Client, conversation: str) -> None:
+    turn = client.post(conversation, {"content": "Who are you?"}, 202)
+    assert turn["status"] == "PENDING"
+    turn = ended(client, turn)
+    assert turn["status"] == "COMPLETED"
+    said, reply = messages_of(client, conversation)
+    assert (said["id"], reply["id"]) == (turn["user_message_id"], turn["assistant_message_id"])
+
+
+@pytest.mark.capability("C29")
+def test_waiting_returns_the_reply_as_it_is_saved(
+    client: Client, conversation: str, stack: RunningStack, model: FakeOpenAI
+) -> None:
+    model.script(Rule(match="engine", text="It weaves algebraic patterns."))
+    reply = client.post(f"{conversation}?wait=true", {"content": "What does the engine do?"}, 200)
+    assert (reply["role"], reply["content"]) == ("assistant", "It weaves algebraic patterns.")
+    assert reply["output_tokens"] == 4
+    assert reply["input_tokens"] > 0
+    assert messages_of(client, conversation)[1] == reply
+
+
+@pytest.mark.capability("C30")
+def test_events_come_in_order_and_name_the_saved_message(client: Client, conversation: str, model: FakeOpenAI) -> None:
+    model.script(Rule(match="poetical", reasoning="Well", text="It is poetical science.", token_delay=0.05))
+    with client.streaming("POST", conversation, json={"content": "Is it poetical?"}) as events:
+        heard = list(events)
+    kinds = [event.kind for event in heard]
+    first = [kind for kind, before in zip(kinds, [None, *kinds], strict=False) if kind != before]
+    assert first == ["turn", "stage", "thinking", "token", "message", "done"]
+    said, reply = messages_of(client, conversation)
+    message = heard[-2].data
+    assert {name: reply[name] for name in message} == message
+    assert text_of(heard) == reply["content"]
+    assert client.get(f"turns/{heard[0].data['turn_id']}")["user_message_id"] == said["id"]
+
+
+def test_a_message_sent_during_a_reply_is_answered_after_it_and_with_it(
+    client: Client, conversation: str, model: FakeOpenAI
+) -> None:
+    model.script(Rule(match="first", text="the first reply takes a while", token_delay=0.1))
+    turns = [client.post(conversation, {"content": content}, 202) for content in ("first?", "second?", "third?")]
+    first, second, third = [ended(client, turn) for turn in turns]
+    assert {first["status"], second["status"], third["status"]} == {"COMPLETED"}
+    assert all(before["completed_date"] <= after["start_date"] for before, after in pairwise((first, second, third)))
+    asked = [request["body"] for request in model.requests if "messages" in request["body"]]
+    talk = [(said["role"], said["content"]) for said in asked[-1]["messages"] if said["role"] != "system"]
+    assert talk == [
+        ("user", "first?"),
+        ("assistant", "the first reply takes a while"),
+        ("user", "second?"),
+        ("assistant", "You said: second?"),
+        ("user", "third?"),
+    ]
+
+
+def test_the_same_idempotency_key_makes_one_turn(client: Client, conversation: str) -> None:
+    headers = {"Idempotency-Key": uuid4().hex}
+    first, again = [client.post(conversation, {"content": "Once"}, 202, headers=headers) for _ in range(2)]
+    assert first == again
+    ended(client, first)
+    assert [message["role"] for message in messages_of(client, conversation)] == ["user", "assistant"]
+
+
+@pytest.mark.capability("C85")
+def test_personas_are_added_changed_and_refused(client: Client) -> None:
+    name = f"Grace Hopper {uuid4().hex[:6]}"
+    added = client.post("personas", {"name": name})
+    assert added["status"] == "draft"
+    assert added["slug"] == name.lower().replace(" ", "-")
+    assert client.ask("POST", "personas", json={"name": name}).status_code == 409
+    path = f"personas/{added['id']}"
+    assert client.ask("PATCH", path, json={"description": "Admiral"}).json()["description"] == "Admiral"
+    assert client.ask("DELETE", path).status_code == 204
+    client.get(path, 404)
+
+
+@pytest.mark.capability("C44")
+@pytest.mark.parametrize(("mode", "loop"), [("autonomous", 0), ("autonomous", -1), ("reactive", 1)])
+def test_a_loop_that_cannot_be_is_refused(client: Client, mode: str, loop: float) -> None:
+    client.post("personas", {"name": uuid4().hex, "mode": mode, "loop_frequency": loop}, 422)
+
+
+@pytest.mark.capability("C36")
+def test_conversations_are_begun_renamed_archived_and_deleted(client: Client, persona: dict) -> None:
+    added = client.post("conversations", {"persona_id": persona["id"], "title": "On engines"})
+    path = f"conversations/{added['id']}"
+    changed = client.ask("PATCH", path, json={"title": "On notes", "status": "archived"}).json()
+    assert (changed["title"], changed["status"]) == ("On notes", "archived")
+    listed = {status: client.get("conversations", params={"status": status, "limit": 100})["items"]
+              for status in ("active", "archived")}  # fmt: skip
+    assert [added["id"] in {item["id"] for item in found} for found in listed.values()] == [False, True]
+    assert client.ask("DELETE", path).status_code == 204
+    client.get(path, 404)
+
+
+@pytest.mark.capability("C12")
+def test_a_correlation_id_comes_back_and_is_logged_by_gateway_and_worker(
+    client: Client, conversation: str, stack: RunningStack
+) -> None:
+    name = f"trace-{uuid4().hex}"
+    headers = {"X-Correlation-ID": name}
+    answer = client.ask("POST", f"{conversation}?wait=true", json={"content": "Trace me"}, headers=headers)
+    assert answer.headers["X-Correlation-ID"] == name
+    line = f'"correlation_id": "{name}"'
+    until(lambda: line in stack.commands.log("gateway") and line in stack.commands.log("worker-threads"), 5)
+
+
+@pytest.mark.capability("C2")
+def test_a_whole_stack_is_healthy_and_ready(client: Client) -> None:
+    assert client.get("/health")["status"] == "healthy"
+    assert client.get("/ready") == {"status": "ready", "degraded": {}}

@@ -1,0 +1,1 @@
+"""The providers without the world: pure parts and fakes."""

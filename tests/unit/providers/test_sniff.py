@@ -1,0 +1,79 @@
+"""What a file is, whatever it is called."""
+
+import pytest
+
+from shared.errors import Invalid, Refused
+from shared.providers import sniff
+from tests.fakes.documents import docx, pdf, zipped
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "expected"),
+    [
+        pytest.param(pdf(["x"]), "a.txt", sniff.PDF, id="a PDF by another name"),
+        pytest.param(docx(["x"]), "a", sniff.DOCX, id="Word"),
+        pytest.param(zipped({"ppt/presentation.xml": ""}), "a.zip", sniff.PPTX, id="slides"),
+        pytest.param(zipped({"xl/workbook.xml": ""}), "a.zip", sniff.XLSX, id="a sheet"),
+        pytest.param(zipped({"mimetype": "application/epub+zip"}), "a", sniff.EPUB, id="a book"),
+        pytest.param(b"<!DOCTYPE html><p>x", "a.txt", sniff.HTML, id="HTML by its doctype"),
+        pytest.param(b"<!-- x -->\n<html>", "a", sniff.HTML, id="HTML after a comment"),
+        pytest.param(b"<p>fragment</p>", "a.html", sniff.HTML, id="an HTML fragment"),
+        pytest.param(b"a < b", "a.txt", sniff.PLAIN, id="text with a less-than"),
+        pytest.param(b"# Title", "a.md", sniff.MARKDOWN, id="Markdown"),
+        pytest.param(b"a,b\n1,2", "a.csv", sniff.CSV, id="CSV"),
+        pytest.param(b'{"a": 1}\n\n{"a": 2}\n', "a.jsonl", sniff.JSONL, id="JSON lines"),
+        pytest.param(b'{"a": 1}', "a.json", sniff.JSON, id="JSON"),
+        pytest.param("țară".encode(), "a.pdf", sniff.PLAIN, id="text called a PDF"),
+        pytest.param("ţară".encode("cp1250"), "a.txt", sniff.PLAIN, id="cp1250"),
+        pytest.param("țară".encode("utf-16"), "a.txt", sniff.PLAIN, id="UTF-16"),
+    ],
+)
+def test_the_content_decides(data: bytes, name: str, expected: str) -> None:
+    assert sniff.sniff(data, name) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "said"),
+    [
+        pytest.param(b"MZ\x90\0" + b"\0" * 60, "book.pdf", "Windows program", id="a program called a PDF"),
+        pytest.param(b"\x7fELF\x02", "a.txt", "Linux program", id="an ELF"),
+        pytest.param(b"\xcf\xfa\xed\xfe", "a", "macOS program", id="Mach-O"),
+        pytest.param(b"#!/bin/sh\nrm -rf", "a.txt", "script", id="a script"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", "a.pdf", "image", id="an image"),
+        pytest.param(b"\xd0\xcf\x11\xe0\xa1\xb1", "a.docx", "encrypted Office", id="an encrypted or old Office file"),
+        pytest.param(zipped({"a.txt": "x"}), "a.docx", "archive", id="a zip"),
+        pytest.param(bytes(range(256)), "a.txt", "binary", id="noise"),
+        pytest.param(b"text\0text", "a.txt", "binary", id="a NUL in text"),
+    ],
+)
+def test_what_is_no_document_is_refused_with_a_reason(data: bytes, name: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        sniff.sniff(data, name)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "said"),
+    [
+        pytest.param(b"", "a.pdf", "empty", id="empty"),
+        pytest.param(b" \n\t", "a.txt", "no text", id="blank"),
+        pytest.param(docx(["x"])[:200], "a.docx", "damaged", id="half a zip"),
+        pytest.param(b'{"a": 1}\nnonsense', "a.jsonl", "line 2", id="a line that is no JSON"),
+        pytest.param(b"{", "a.json", "not JSON", id="broken JSON"),
+    ],
+)
+def test_a_broken_file_is_invalid_with_a_reason(data: bytes, name: str, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        sniff.sniff(data, name)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        pytest.param("ș\r\nț\r".encode(), "ș\nț\n", id="line ends"),
+        pytest.param("\ufeffx".encode(), "x", id="a byte order mark"),
+        pytest.param("Ştefan".encode("cp1250"), "Ştefan", id="cp1250"),
+        pytest.param("țară".encode()[:-1] + b"", "țar", id="cut inside the last character"),
+    ],
+)
+def test_text_is_decoded(data: bytes, text: str) -> None:
+    assert sniff.decode_text(data) == text

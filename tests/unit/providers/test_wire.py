@@ -1,0 +1,98 @@
+"""OpenAI's chat wire, without a wire."""
+
+import pytest
+
+from shared.errors import Transient
+from shared.providers.wire import (
+    MAX_EVENT_BYTES,
+    ChatControls,
+    ChatMessage,
+    End,
+    ReplyReader,
+    Text,
+    Thinking,
+    ThinkSplitter,
+    chat_request,
+    read_events,
+)
+
+PROMPT = [ChatMessage("user", "hello")]
+
+
+def split(*pieces: str) -> tuple[str, str]:
+    splitter = ThinkSplitter()
+    events = [event for piece in pieces for event in splitter.feed(piece)]
+    events += splitter.flush()
+    text = "".join(event.text for event in events if isinstance(event, Text))
+    return "".join(event.text for event in events if isinstance(event, Thinking)), text
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        pytest.param("just text", ("", "just text"), id="no tag"),
+        pytest.param("<think>why</think>\n\nbecause", ("why", "because"), id="a leading tag"),
+        pytest.param("  <think>\nwhy</think>x", ("why", "x"), id="after white space"),
+        pytest.param("a <think>b</think>", ("", "a <think>b</think>"), id="a tag in the middle is text"),
+        pytest.param("<think>never closed", ("never closed", ""), id="without an end"),
+        pytest.param("<think>a < b </thin</think>c", ("a < b </thin", "c"), id="what resembles the end"),
+        pytest.param("<th", ("", "<th"), id="a beginning that comes to nothing"),
+        pytest.param("", ("", ""), id="nothing"),
+    ],
+)
+def test_a_leading_think_tag_is_told_from_text_however_it_is_cut(reply: str, expected: tuple[str, str]) -> None:
+    assert split(reply) == expected
+    assert split(*reply) == expected
+
+
+def test_text_is_not_held_back_once_it_cannot_be_a_tag() -> None:
+    assert list(ThinkSplitter().feed("He")) == [Text("He")]
+
+
+def test_events_survive_any_cut_of_the_bytes() -> None:
+    wire = 'data: {"a": "țară"}\r\n\r\n: comment\n\ndata:x\u2028y\n\ndata: [DONE]\n\n'.encode()
+    pieces = [wire[i : i + 1] for i in range(len(wire))]
+    assert list(read_events(pieces)) == ['{"a": "țară"}', "x\u2028y", "[DONE]"]
+
+
+def test_an_event_without_end_is_refused() -> None:
+    with pytest.raises(Transient):
+        list(read_events([b"data: "] + [b"x" * (1 << 20)] * (MAX_EVENT_BYTES // (1 << 20) + 1)))
+
+
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+def test_reasoning_fields_are_thinking(field: str) -> None:
+    chunk = {"choices": [{"delta": {field: "hm", "content": "yes"}}]}
+    assert list(ReplyReader().read(chunk)) == [Thinking("hm"), Text("yes")]
+
+
+def test_the_end_has_the_reason_and_the_usage_of_whichever_chunk_carries_them() -> None:
+    reader = ReplyReader()
+    list(reader.read({"choices": [{"delta": {}, "finish_reason": "length"}]}))
+    list(reader.read({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}))
+    assert list(reader.end()) == [End("length", 3, 5)]
+
+
+def test_a_stream_without_a_finish_reason_broke_off() -> None:
+    with pytest.raises(Transient):
+        list(ReplyReader().end())
+
+
+def test_what_is_not_set_is_left_to_the_provider() -> None:
+    request = chat_request(PROMPT, ChatControls(), "some-model")
+    assert set(request) == {"model", "messages", "stream", "stream_options"}
+
+
+def test_reasoning_models_take_length_and_effort_under_other_names() -> None:
+    request = chat_request(PROMPT, ChatControls(model="o1-mini", max_tokens=7, reasoning_effort="low"), "other")
+    assert (request["model"], request["max_completion_tokens"], request["reasoning_effort"]) == ("o1-mini", 7, "low")
+    assert "max_tokens" not in request
+
+
+def test_controls_become_options() -> None:
+    schema = {"type": "object"}
+    controls = ChatControls(temperature=0.0, max_tokens=7, stop=["x"], json_schema=schema, extra={"top_k": 4})
+    request = chat_request(PROMPT, controls, "some-model")
+    assert (request["temperature"], request["max_tokens"], request["stop"], request["top_k"]) == (0.0, 7, ["x"], 4)
+    assert request["response_format"]["json_schema"]["schema"] == schema
+    assert chat_request(PROMPT, ChatControls(json_mode=True), "m")["response_format"] == {"type": "json_object"}
