@@ -18,6 +18,7 @@ def take(session: Session, model: type[Work], queue: str) -> work.Claim | None:
 
 def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.COMPLETED, message: str | None = None):
     """Write how a claimed row ended."""
+    session.expire_all()  # a worker's session is a new one
     rows = work.settle(session, claim.model, [(claim.id, claim.fence)], status, message=message)
     assert rows, "the claim was lost"
     work.follow(session, rows)
