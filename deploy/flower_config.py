@@ -2,11 +2,15 @@
 
 import os
 
+from flower.views.monitor import Metrics
+from tornado.web import authenticated
+
 from shared.settings import get_settings
 
 if not os.environ.get("FLOWER_BASIC_AUTH"):
     raise SystemExit("set FLOWER_BASIC_AUTH to user:password: Flower shows every task and must not be open")
 
+Metrics.get = authenticated(Metrics.get)  # Flower leaves it open, and it names every worker and task
 basic_auth = [os.environ["FLOWER_BASIC_AUTH"]]
 port = get_settings().flower_port
 persistent = True
