@@ -12,14 +12,14 @@ _UNDECOMPOSED = str.maketrans(
 _WORDS = re.compile(r"\w+")
 _GRAMMAR = frozenset(
     """
-    a about after all also an and any are as at be because been before but by can could did do does for from had has
-    have he her him his how i if in into is it its just me more my no not of on one or our out over she should so some than
-    that the their them then there these they this those to too up us very was we were what when where which while who
-    whom whose why will with would you your
-    acea aceasta aceea acei acel acest acesta aceste acum ai aici al ale am ar are as asa asta atat au avea ca cand care
-    cat ce cea cei cel cele cine cu cum da daca dar de deci din doar dupa e ea ei el ele era este eu fi fie fost iar il
-    in inca intre isi la lui ma mai me mea mei mele mi mult ne nici nimic noi nostru nu o or ori pe pentru peste poate
-    prin sa sai sale sau se si sunt spre sub sus ta te ti toate tot tu un una unde unei unor unui va vor
+    a about after all also an and any are as at be because been before but by can could did do does for from
+    had has have he her him his how i if in into is it its just me more my no not of on one or our out over
+    she should so some than that the their them then there these they this those to too up us very was we were
+    what when where which while who whom whose why will with would you your acea aceasta aceea acei acel acest
+    acesta aceste acum ai aici al ale am ar are as asa asta atat au avea ca cand care cat ce cea cei cel cele
+    cine cu cum da daca dar de deci din doar dupa e ea ei el ele era este eu fi fie fost iar il in inca intre
+    isi la lui ma mai me mea mei mele mi mult ne nici nimic noi nostru nu o or ori pe pentru peste poate prin
+    sa sai sale sau se si sunt spre sub sus ta te ti toate tot tu un una unde unei unor unui va vor
     """.split()
 )
 
