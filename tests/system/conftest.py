@@ -58,9 +58,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, session_model: FakeOpenAI) -
 @pytest.fixture(scope="session")
 def client(stack: RunningStack) -> Iterator[Client]:
     """The administrator at the stack's gateway."""
-    client = stack.client()
-    yield client
-    client.close()
+    with stack.client() as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg2
 
 from deploy.local.processes import table
+from tests.processes import until
 
 ROOT = Path(__file__).parents[2]
 START_DEADLINE = 240.0
@@ -75,9 +76,9 @@ class Stack:
         return child["identity"][0] if child["identity"] else None
 
     def kill(self, name: str) -> int:
-        """End a child and its whole group as a power cut would; return the pid that it had."""
-        pid = self.pid_of(name)
-        assert pid is not None, f"{name} is not running"
+        """End a child and its whole group as a power cut would, once it runs; return the pid that it had."""
+        pid = until(lambda: self.pid_of(name), 30)
+        assert pid is not None
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         return pid

@@ -39,10 +39,9 @@ def second_client(stack: RunningStack) -> Iterator[Client]:
             env=environment | {"PERSONAE_GATEWAY_PORT": str(port), "PERSONAE_GATEWAY_WORKERS": "1"},
             cwd=stack.commands.folder, stdout=file, stderr=file,
         )  # fmt: skip
-    client = stack.client(f"http://127.0.0.1:{port}")
-    until(lambda: is_healthy(client))
-    yield client
-    client.close()
+    with stack.client(f"http://127.0.0.1:{port}") as client:
+        until(lambda: is_healthy(client))
+        yield client
     process.terminate()
     process.wait(10)
 

@@ -14,6 +14,7 @@ from shared.providers.outbound import Outbound
 from shared.providers.wire import ChatMessage, End, Text
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
+from tests.processes import until
 
 KEY = "sk-very-secret"
 PROMPT = [ChatMessage("system", "be brief"), ChatMessage("user", "hello there")]
@@ -23,13 +24,6 @@ PROMPT = [ChatMessage("system", "be brief"), ChatMessage("user", "hello there")]
 def chat(openai: FakeOpenAI) -> Iterator[HttpChat]:
     with HttpChat(openai.url, "fake-chat", api_key=KEY, timeout=5) as chat:
         yield chat
-
-
-def wait_until(is_true, seconds: float = 2.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not is_true() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return is_true()
 
 
 def test_a_reply_streams_word_by_word_and_ends_with_its_usage(openai: FakeOpenAI, chat: HttpChat) -> None:
@@ -127,13 +121,13 @@ def test_another_thread_ends_a_blocked_read_at_once(
 
         reader = threading.Thread(target=read)
         reader.start()
-        assert wait_until(lambda: len(openai.requests) > asked)
+        until(lambda: len(openai.requests) > asked)
         closed = time.monotonic()
         stream.close()
         reader.join(5)
     assert ended
     assert ended[0] - closed < 1.0
-    assert wait_until(lambda: openai.open_streams == 0)
+    until(lambda: openai.open_streams == 0)
 
 
 def test_a_stream_closed_before_it_began_sends_nothing(openai: FakeOpenAI, chat: HttpChat) -> None:
@@ -147,7 +141,7 @@ def test_leaving_a_stream_early_frees_the_provider(openai: FakeOpenAI, chat: Htt
     openai.script(Rule(text="one two", hang_after=1))
     with chat.stream(PROMPT) as stream:
         assert next(iter(stream)) == Text("one")
-    assert wait_until(lambda: openai.left_streams == 1)
+    until(lambda: openai.left_streams == 1)
 
 
 def test_twenty_threads_share_one_chat(openai: FakeOpenAI, chat: HttpChat) -> None:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from shared.providers.chat import complete
 from shared.providers.embedding import HttpEmbedding
 from shared.providers.http_chat import HttpChat
 from shared.providers.wire import ChatControls, ChatMessage, End
+from tests.processes import until
 
 ROOT = Path(__file__).parents[3]
 LOAD_SECONDS = 60
@@ -46,16 +48,16 @@ def start(*, without: str = "") -> ModelServer:
     process = subprocess.Popen(
         [sys.executable, *(command if without else ["-m", "deploy.model.server"]), "--port", str(port)], cwd=ROOT
     )
-    root, statuses = f"http://127.0.0.1:{port}", []
-    deadline = time.monotonic() + LOAD_SECONDS
-    while 200 not in statuses:
-        assert process.poll() is None, "the model server ended"
-        assert time.monotonic() < deadline, "the model server does not become healthy"
-        try:
-            statuses.append(httpx.get(f"{root}/health").status_code)
-        except httpx.TransportError:
-            time.sleep(0.02)
-    return ModelServer(process, root, statuses)
+    server = ModelServer(process, f"http://127.0.0.1:{port}", [])
+    until(lambda: is_healthy(server), LOAD_SECONDS)
+    return server
+
+
+def is_healthy(server: ModelServer) -> bool:
+    assert server.process.poll() is None, "the model server ended"
+    with suppress(httpx.TransportError):
+        server.statuses.append(httpx.get(f"{server.root}/health").status_code)
+    return 200 in server.statuses
 
 
 @pytest.fixture(scope="module")

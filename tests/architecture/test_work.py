@@ -1,0 +1,124 @@
+"""The rules about work that no linter knows."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from shared.api import Base  # imports every model
+from shared.domain.workflow import WorkflowStepType, queue_of
+from shared.models.base import Work
+from shared.tasks import QUEUES, SWEEP, TASKS, answers
+from tests.architecture.sources import ROOT, Source, sources
+
+LIFE_OF_WORK = "shared/queries/work.py"
+REGISTERED = """
+import json
+from services import work, worker
+from shared.queries import work as rows
+json.dump({
+    "tasks": sorted(name for name in worker.app.tasks if not name.startswith("celery.")),
+    "kinds": {queue: [model.__tablename__ for model in kinds] for queue, kinds in work.KINDS.items()},
+    "followed": [model.__tablename__ for model in rows._on_end],
+}, __import__("sys").stdout)
+"""
+WITHOUT_KIND = {
+    "module_executions": "no module runs yet: only stage 3, the reply, is performed",
+    "memory_windows": "no memory is compressed yet",
+    "webhook_deliveries": "no webhook is delivered yet",
+}
+WITHOUT_QUEUE = {"webhook_deliveries": "whoever delivers them will choose"}
+WITHOUT_FOLLOWER = WITHOUT_KIND  # nothing can follow what is not performed
+# Progress that is told or rolled up, on rows that no worker claims.
+OTHER_STATUSES = {
+    ("shared/queries/conversations.py", "conversation"),
+    ("shared/queries/files.py", "persona"),
+    ("shared/queries/jobs.py", "job"),
+    ("shared/queries/jobs.py", "persona"),
+    ("shared/queries/workflows.py", "item"),
+}
+
+
+@pytest.fixture(scope="module")
+def worker() -> dict[str, Any]:
+    """What a worker process registers when it starts."""
+    environment = os.environ | {"PERSONAE_REDIS_URL": "redis://nowhere.invalid/0"}
+    done = subprocess.run([sys.executable, "-c", REGISTERED], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    registered: dict[str, Any] = json.loads(done.stdout)
+    return registered
+
+
+def tables() -> dict[str, type[Work]]:
+    """Return our tables of work; a test's own are in metadata of their own."""
+    models = {mapper.class_ for mapper in Base.registry.mappers if issubclass(mapper.class_, Work)}
+    return {model.__tablename__: model for model in models if model.metadata is Base.metadata}
+
+
+def test_a_worker_registers_what_the_catalogue_names_and_nothing_else(worker: dict[str, Any]) -> None:
+    assert worker["tasks"] == sorted([SWEEP, *(answers(queue.name) for queue in QUEUES)])
+
+
+def test_every_task_of_the_catalogue_has_a_kind_on_its_queue(worker: dict[str, Any]) -> None:
+    assert {task.queue.name for task in TASKS} == {queue for queue, kinds in worker["kinds"].items() if kinds}
+
+
+def test_every_table_of_work_is_performed_or_says_why_not(worker: dict[str, Any]) -> None:
+    performed = {name for kinds in worker["kinds"].values() for name in kinds}
+    assert performed | set(WITHOUT_KIND) == set(tables())
+    assert not performed & set(WITHOUT_KIND)
+
+
+def test_every_table_of_work_has_a_follower_or_says_why_not(worker: dict[str, Any]) -> None:
+    followed = set(worker["followed"])
+    assert followed | set(WITHOUT_FOLLOWER) == set(tables())
+    assert not followed & set(WITHOUT_FOLLOWER)
+
+
+def test_the_queue_that_a_row_waits_on_is_in_the_catalogue() -> None:
+    queues = {name: default_queues(model) for name, model in tables().items()}
+    assert {name for name, found in queues.items() if not found} == set(WITHOUT_QUEUE)
+    assert set().union(*queues.values()) <= {queue.name for queue in QUEUES}
+
+
+def default_queues(model: type[Work]) -> set[str]:
+    default = model.__table__.c.queue.default
+    if default is None:
+        return set()
+    return {queue_of(step) for step in WorkflowStepType} if default.is_callable else {default.arg}
+
+
+def test_only_the_life_of_work_writes_the_status_of_a_row() -> None:
+    elsewhere = [source for source in sources("gateway", "services", "shared") if source.path != LIFE_OF_WORK]
+    assigned = {(source.path, target) for source in elsewhere for target in assigned_statuses(source)}
+    assert assigned == OTHER_STATUSES
+    written = {(source.path, model) for source in elsewhere for model in written_statuses(source)}
+    assert {model for _, model in written} & {model.__name__ for model in tables().values()} == set()
+    assert [
+        source.path for source in elsewhere if any(updates_status(node) for node in source.find(ast.Constant))
+    ] == []
+
+
+def assigned_statuses(source: Source) -> Iterator[str]:
+    """Yield what `x.status = …` names as x."""
+    for node in source.find(ast.Attribute):
+        if node.attr == "status" and isinstance(node.ctx, ast.Store):
+            yield ast.unparse(node.value)
+
+
+def written_statuses(source: Source) -> Iterator[str]:
+    """Yield the X of `update(X)….values(status=…)` and of `X(status=…)`."""
+    for call in source.find(ast.Call):
+        if any(keyword.arg == "status" for keyword in call.keywords):
+            model = re.search(r"\bupdate\((\w+)\)", ast.unparse(call.func))
+            yield model[1] if model else ast.unparse(call.func)
+
+
+def updates_status(constant: ast.Constant) -> bool:
+    return bool(re.search(r"\bUPDATE\b.*\bSET\b.*\bstatus\s*=", str(constant.value), re.DOTALL))

@@ -1,0 +1,133 @@
+"""Work goes on while its processes are killed at random; CHAOS_SEED repeats a run."""
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from tests.fakes.openai_server import FakeOpenAI
+from tests.fakes.script import Rule
+from tests.processes import SHORT, eventually, until
+from tests.system.client import Client
+from tests.system.conftest import SMALL, RunningStack
+from tests.system.stacks import Stack, ask
+
+SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(10**6))
+CONVERSATIONS, MESSAGES = 6, 10
+RECOVERY = 30.0  # seconds after the last fault until nothing is left to do
+PAUSE = (0.5, 3.0)  # seconds between two faults
+
+
+@pytest.fixture
+def slow_model() -> Iterator[FakeOpenAI]:
+    with FakeOpenAI() as fake:
+        fake.script(Rule(match="", text="a reply of a few words, one after the other", token_delay=0.05))
+        yield fake
+
+
+@pytest.fixture
+def fragile(new_stack: Callable[..., Stack], slow_model: FakeOpenAI) -> RunningStack:
+    """A stack to break, its life of work five times as fast."""
+    commands = new_stack(environment=SHORT | SMALL | {"PERSONAE_MODEL_URL": slow_model.url})
+    return RunningStack(commands, commands.start())
+
+
+@pytest.fixture
+def patient(fragile: RunningStack) -> Iterator[Client]:
+    with fragile.client() as client:
+        yield client
+
+
+def is_accepted(client: Client, path: str, body: Any, key: str) -> bool:
+    try:
+        answer = client.ask("POST", path, json=body, headers={"Idempotency-Key": key})
+    except httpx.TransportError:
+        return False
+    assert answer.is_success or answer.status_code == 503, answer.text
+    return answer.is_success
+
+
+def talk(stack: RunningStack, conversation: str) -> None:
+    """Send the messages in order, each again under its key until it is accepted."""
+    path = f"conversations/{conversation}/messages"
+    with stack.client() as client:
+        for number in range(MESSAGES):
+            body, key = {"content": f"{number}"}, f"{conversation} {number}"
+            until(lambda body=body, key=key: is_accepted(client, path, body, key), 60)
+
+
+def faults(stack: RunningStack, chance: random.Random) -> list[tuple[str, Callable[[], object]]]:
+    """Every kind of fault, some twice: a third lost worker would rightly end a row as poison."""
+
+    def wipe() -> None:
+        with redis.Redis.from_url(stack.status["broker"]["url"], socket_timeout=5) as broker:
+            until(lambda: flushed(broker), 10)
+
+    kill = stack.commands.kill
+    kinds: list[tuple[str, Callable[[], object]]] = [
+        ("broker wiped", wipe),
+        *((name, lambda name=name: kill(name)) for name in ("worker-threads", "worker-prefork", "broker", "postgres")),
+        *((name, lambda name=name: kill(name)) for name in ("gateway", "beat", "worker-upkeep")),
+    ]
+    chosen = [*kinds, *chance.sample(kinds[:5], 2)]
+    chance.shuffle(chosen)
+    return chosen
+
+
+def flushed(broker: redis.Redis) -> bool:
+    try:
+        return bool(broker.flushall())
+    except redis.RedisError:
+        return False
+
+
+def unfinished(stack: RunningStack) -> list[tuple[Any, ...]]:
+    """Return the rows of work that have not ended, by table and status; none while it is away."""
+    statement = " UNION ALL ".join(
+        f"SELECT '{table}', id, status, fence, retry, crashes, status_message FROM {table} "  # our own names
+        "WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"
+        for table in ("turns", "runstep")
+    )
+    return ask(stack.status["postgres"]["url"], statement)
+
+
+def sql(stack: RunningStack, statement: str) -> list[tuple[Any, ...]]:
+    return ask(stack.status["postgres"]["url"], statement)
+
+
+@pytest.mark.capability("C167")
+def test_under_random_kills_nothing_is_lost_and_nothing_is_done_twice(fragile: RunningStack, patient: Client) -> None:
+    print(f"CHAOS_SEED={SEED}")  # noqa: T201 - the one thing to know when this fails
+    chance = random.Random(SEED)
+    persona = patient.post("personas", {"name": "Job", "template": "You are patient."})
+    conversations = [patient.post("conversations", {"persona_id": persona["id"]})["id"] for _ in range(CONVERSATIONS)]
+    talkers = [threading.Thread(target=talk, args=(fragile, conversation)) for conversation in conversations]
+    for talker in talkers:
+        talker.start()
+    for name, strike in faults(fragile, chance):
+        threading.Event().wait(chance.uniform(*PAUSE))
+        print(name)  # noqa: T201
+        strike()
+    over = time.monotonic()
+    for talker in talkers:
+        talker.join(60)
+    eventually(lambda: unfinished(fragile), lambda rows: not rows, RECOVERY - (time.monotonic() - over))
+    assert sql(fragile, "SELECT status, count(*) FROM turns GROUP BY status") == [
+        ("COMPLETED", CONVERSATIONS * MESSAGES)
+    ]
+    roles = Counter(dict(sql(fragile, "SELECT role, count(*) FROM messages GROUP BY role")))
+    assert roles == {"user": CONVERSATIONS * MESSAGES, "assistant": CONVERSATIONS * MESSAGES}
+    for conversation in conversations:
+        assert_answered_in_order(patient.get(f"conversations/{conversation}/messages", params={"limit": 100})["items"])
+
+
+def assert_answered_in_order(messages: list[dict[str, Any]]) -> None:
+    said = [message["content"] for message in messages if message["role"] == "user"]
+    assert said == [f"{number}" for number in range(MESSAGES)]
