@@ -1,4 +1,4 @@
-"""How long a token takes through everything: gateway, rows, broker, worker, stream; over the same fake model asked raw."""
+"""How long a token takes through gateway, rows, broker, worker and stream; over the same fake model asked raw."""
 
 import json
 import os
@@ -26,7 +26,7 @@ QUESTION = "What did you write?"
 
 @contextmanager
 def raw_model() -> Iterator[str]:
-    """The scripted model in a process of its own: 60 ms, then 20 tokens × 20 ms; yields its URL."""
+    """The scripted model in a process of its own: 60 ms, then 20 tokens 20 ms apart; yields its URL."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "tests.fakes.openai_server", "--port", str(port)], cwd=ROOT)
     url = f"http://127.0.0.1:{port}/v1"
