@@ -33,14 +33,17 @@ def bring_up(folder: Folder, *, detach: bool, supervisor: str = SUPERVISOR) -> N
         supervised = Supervised(folder, attached=not detach, module=supervisor)
     except OSError as error:
         fail(f"{folder.root} cannot be used: {error}")
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_number, lambda *_: supervised.ask_to_stop())
+    handlers = {
+        number: signal.signal(number, lambda *_: supervised.ask_to_stop()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     events = supervised.events()
     if not _show_start(events):
         raise typer.Exit(supervised.wait() or 1)
     _summarise(folder, detach=detach)
     if detach:
         supervised.detach()
+        for number, handler in handlers.items():  # from here on they are for whoever called us
+            signal.signal(number, handler)
         return
     for event in events:
         _print(event)

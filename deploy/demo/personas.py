@@ -28,8 +28,8 @@ ELENA = Cast(
         "works": ("gull-rock-log.pdf",),
         "quotes": ("elena-quotes.jsonl",),
     },
-    question="What did the sea take in the storm of 1883?",
-    answer_holds="the goat and eleven barrels",
+    question="What replaced the bell in 1890?",
+    answer_holds="a horn driven by compressed air",
 )
 MATEI = Cast(
     persona={

@@ -52,13 +52,20 @@ def chunk(step: StepContext, with_: Tools) -> Facts:
     if step.mime_type == JSONL:
         passages = list(_quotes(parsed.text))
     else:
-        passages = cut(parsed.text, step.config["chunk_size"], step.config["chunk_overlap"])
+        passages = list(_cut(parsed, step.config["chunk_size"], step.config["chunk_overlap"]))
     if not passages:
         raise Invalid("the file holds no passage")
     rows = [_row(passage, parsed.page_at(passage.start)) for passage in passages]
     root = step.roots[ArtifactType.CHUNKS]
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.CHUNKS, root, json.dumps(rows).encode())
     return {"passages": len(rows)}
+
+
+def _cut(parsed: Parsed, size: int, overlap: int) -> Iterator[Chunk]:
+    """Yield passages in reading order; none crosses a page, so that a citation names the page it is on."""
+    for page in parsed.pages or (Page(1, 0, len(parsed.text)),):
+        for text, start, end in cut(parsed.text[page.start : page.end], size, overlap):
+            yield Chunk(text, page.start + start, page.start + end)
 
 
 def _read_parsed(step: StepContext, blobs: Blobs) -> Parsed:

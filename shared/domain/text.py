@@ -9,6 +9,20 @@ _UNDECOMPOSED = str.maketrans(
     {"đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "ł": "l", "ø": "o", "œ": "oe", "æ": "ae", "þ": "th"}
 )
 
+_WORDS = re.compile(r"\w+")
+_GRAMMAR = frozenset(
+    """
+    a about after all also an and any are as at be because been before but by can could did do does for from
+    had has have he her him his how i if in into is it its just me more my no not of on one or our out over
+    she should so some than that the their them then there these they this those to too up us very was we were
+    what when where which while who whom whose why will with would you your acea aceasta aceea acei acel acest
+    acesta aceste acum ai aici al ale am ar are as asa asta atat au avea ca cand care cat ce cea cei cel cele
+    cine cu cum da daca dar de deci din doar dupa e ea ei el ele era este eu fi fie fost iar il in inca intre
+    isi la lui ma mai me mea mei mele mi mult ne nici nimic noi nostru nu o or ori pe pentru peste poate prin
+    sa sai sale sau se si sunt spre sub sus ta te ti toate tot tu un una unde unei unor unui va vor
+    """.split()
+)
+
 
 def fold(text: str) -> str:
     """Return text without letter case and diacritics, so that `Poeţi`, `poeți` and `poeti` are found as one.
@@ -17,6 +31,16 @@ def fold(text: str) -> str:
     """
     bare = _MARKS.sub("", unicodedata.normalize("NFKD", text))
     return unicodedata.normalize("NFKC", bare).casefold().translate(_UNDECOMPOSED)
+
+
+def keywords(text: str) -> list[str]:
+    """Return the folded words of a question that are worth looking for, each once; all of them where none is.
+
+    The words of grammar are left out in English and Romanian: Postgres has no Romanian list, and ranks by how often a
+    word occurs, not by how rare it is.
+    """
+    words = list(dict.fromkeys(_WORDS.findall(fold(text))))
+    return [word for word in words if word not in _GRAMMAR] or words
 
 
 def content_hash(text: str) -> str:

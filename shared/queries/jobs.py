@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import RunStatus
@@ -95,7 +96,7 @@ def latest(session: Session, persona: Persona) -> list[IngestionJob]:
     jobs = session.scalars(
         select(IngestionJob)
         .where(IngestionJob.persona_id == persona.id)
-        .distinct(IngestionJob.collection_type)
+        .ext(distinct_on(IngestionJob.collection_type))
         .order_by(IngestionJob.collection_type, IngestionJob.created_at.desc(), IngestionJob.id)
     )
     return list(jobs)

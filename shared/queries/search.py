@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Select, cast, func, select
-from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
+from sqlalchemy.dialects.postgresql import REGCONFIG
 from sqlalchemy.orm import Session
 
 from shared.domain.persona import CollectionType
 from shared.domain.prompt import Passage
 from shared.domain.retrieval import fused
-from shared.domain.text import fold
+from shared.domain.text import keywords
 from shared.models import Embedding, KnowledgeChunk
 from shared.models.knowledge import DEFAULT_LANGUAGE
 from shared.queries.scope import Scope
 
 DEPTH = 50  # rows of each ranking that are fused
+BY_LENGTH = 1  # ts_rank divides by 1 + log(words), so that a long passage is not better for being long
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,14 @@ def _by_vector(session: Session, scope: Scope, question: Question, where: Filter
 
 def _by_words(session: Session, scope: Scope, question: Question, where: Filter) -> list[str]:
     """Rank by full text; a passage need not have all the words of a question."""
-    words = func.plainto_tsquery(cast(DEFAULT_LANGUAGE, REGCONFIG), fold(question.text))
-    any_word = cast(func.replace(cast(words, KnowledgeChunk.content.type), "&", "|"), TSQUERY)
+    words = " | ".join(keywords(question.text))
+    any_word = func.to_tsquery(cast(DEFAULT_LANGUAGE, REGCONFIG), words)
     statement = (
         _among(scope, where)
         .where(KnowledgeChunk.tsv.op("@@")(any_word))
-        .order_by(func.ts_rank_cd(KnowledgeChunk.tsv, any_word).desc(), KnowledgeChunk.id)
+        .order_by(func.ts_rank(KnowledgeChunk.tsv, any_word, BY_LENGTH).desc(), KnowledgeChunk.id)
     )
-    return [str(id) for id in session.scalars(statement.limit(DEPTH))]
+    return [str(id) for id in session.scalars(statement.limit(DEPTH))] if words else []
 
 
 def _among(scope: Scope, where: Filter) -> Select[UUID]:

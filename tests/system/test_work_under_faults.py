@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from shared import db
@@ -20,7 +18,7 @@ from tests import processes
 from tests.conftest import url_of, wait_for_broker
 from tests.fakes import probe
 from tests.fakes.probe import Effect, Probe
-from tests.processes import SHORT, Workers, eventually
+from tests.processes import SHORT, Workers, eventually, migrate
 from tests.system.site import Site
 
 RECOVERY = 30.0  # seconds from the end of a fault until every row is claimable: the promise of C127 and C168
@@ -191,12 +189,6 @@ def test_a_killed_postgres_loses_nothing_and_expires_nothing(
         assert site.done_once(ids)
         db.close_engine()
     get_settings.cache_clear()
-
-
-def migrate() -> None:
-    configuration = Config(processes.ROOT / "alembic.ini")
-    configuration.set_main_option("script_location", str(processes.ROOT / "migrations"))
-    command.upgrade(configuration, "head")
 
 
 @pytest.mark.parametrize("pool", ["threads", "prefork"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.text import content_hash, fold
+from shared.domain.text import content_hash, fold, keywords
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,17 @@ def test_the_same_text_in_other_spacing_has_the_same_hash():
 
 def test_diacritics_make_another_text():
     assert content_hash("peste") != content_hash("pește")
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        pytest.param("What replaced the bell in 1890?", ["replaced", "bell", "1890"], id="English"),
+        pytest.param("Ce a găsit Matei în mecanism?", ["gasit", "matei", "mecanism"], id="Romanian"),
+        pytest.param("Who are you?", ["who", "are", "you"], id="nothing but grammar"),
+        pytest.param("bell, Bell & BELL", ["bell"], id="each once"),
+        pytest.param("?!", [], id="no words"),
+    ],
+)
+def test_keywords(question: str, found: list[str]) -> None:
+    assert keywords(question) == found

@@ -1,6 +1,7 @@
 """The gateway in process, on a session that is rolled back, and clients that hold keys."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
@@ -31,8 +32,8 @@ def stopped_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def app() -> APIFlask:
-    return create_app(settings_for_tests())
+def app(tmp_path: Path) -> APIFlask:
+    return create_app(settings_for_tests(data_dir=tmp_path))
 
 
 def client_with(app: APIFlask, key: str) -> FlaskClient:

@@ -1,5 +1,6 @@
 """The routes as the OpenAPI document describes them, and how a tenant makes one of everything."""
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from gateway import create_app
 from tests.integration.gateway.conftest import settings_for_tests
 
 DOCUMENT: dict[str, Any] = create_app(settings_for_tests()).spec
+CHOICES = {"collection": "works", "kind": "steps"}  # what a path names without being an id
 NO_ID = {"uuid": "00000000-0000-4000-8000-000000000000", "integer": "0"}  # by format or type
 
 
@@ -32,7 +34,7 @@ class Operation(NamedTuple):
 
     @property
     def parameters(self) -> list[str]:
-        return re.findall(r"{(\w+)}", self.path)
+        return [name for name in re.findall(r"{(\w+)}", self.path) if name not in CHOICES]
 
     @property
     def streams(self) -> bool:
@@ -40,12 +42,13 @@ class Operation(NamedTuple):
 
     def url(self, ids: dict[str, str]) -> str:
         schemas = {parameter["name"]: parameter["schema"] for parameter in self.spec["parameters"]}
-        return self.path.format_map({name: ids.get(name) or no_id(schemas[name]) for name in self.parameters})
+        known = {name: ids.get(name) or no_id(schemas[name]) for name in self.parameters}
+        return self.path.format_map(known | CHOICES)
 
     def body(self) -> Any:
         """Return the documented example; without one a route cannot be tested, nor understood."""
         content = self.spec.get("requestBody", {}).get("content")
-        if content is None:
+        if content is None or self.name in SENDERS:
             return None
         assert "application/json" in content, f"{self.name} takes no JSON: give it a sender in SENDERS"
         schema = content["application/json"]["schema"]
@@ -103,7 +106,13 @@ class Tenant:
 MARKED = {"title", "content", "description", "first_message"}
 Sender = Callable[[FlaskClient, str], Any]
 # Routes that take no JSON: how to call each, given a client and the URL.
-SENDERS: dict[str, Sender] = {}
+SENDERS: dict[str, Sender] = {
+    "upload_files": lambda client, url: client.post(url, data={"files": [(io.BytesIO(b"Some words."), "words.txt")]}),
+    "ingest_document": lambda client, url: client.post(
+        url,
+        data={"file": (io.BytesIO(b"Other words."), "other.txt"), "source_uri": "/other.txt", "source": "disk"},
+    ),
+}
 
 
 def made_by(operation: str) -> Callable[[Tenant], str]:
@@ -118,6 +127,18 @@ def made_by(operation: str) -> Callable[[Tenant], str]:
     return make
 
 
+def found_in(operation: str, *place: str | int) -> Callable[[Tenant], str]:
+    """Make by an operation that answers with the id further in."""
+
+    def make(tenant: Tenant) -> str:
+        value = tenant.send(operation).json
+        for step in place:
+            value = value[step]
+        return str(value)
+
+    return make
+
+
 # Every id that occurs in a path: how a tenant comes by one.
 MAKERS: dict[str, Callable[[Tenant], str]] = {
     "user_id": made_by("create_user"),
@@ -126,6 +147,10 @@ MAKERS: dict[str, Callable[[Tenant], str]] = {
     "turn_id": made_by("send_message"),
     "message_id": made_by("list_messages"),
     "module_id": made_by("create_module"),
+    "file_id": found_in("upload_files", "uploaded", 0, "id"),
+    "run_group_id": found_in("ingest_persona", "jobs", 1, "run_group_id"),
+    "run_id": found_in("get_run_group", "runs", 0, "id"),
+    "work_id": found_in("get_run", "steps", 0, "id"),
     "chunk_id": made_by("upsert_chunks"),
     "key_id": made_by("create_key"),
 }

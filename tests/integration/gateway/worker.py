@@ -1,0 +1,43 @@
+"""A worker's part, played by the statements that workers use."""
+
+from shared.db import Session
+from shared.domain.lifecycle import RunStatus
+from shared.models import RunStep, Turn, Work
+from shared.queries import turns, work, workflows
+
+NAME = "w:1:"
+
+
+def take(session: Session, model: type[Work], queue: str) -> work.Claim | None:
+    """Claim the best row of the queue, and begin its step."""
+    claims = work.claim(session, [model], queue, worker=NAME, lease=20, limit=1, suspects=True)
+    if claims and model is RunStep:
+        workflows.context(session, session.get_one(RunStep, claims[0].id))
+    return claims[0] if claims else None
+
+
+def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.COMPLETED, message: str | None = None):
+    """Write how a claimed row ended."""
+    session.expire_all()  # a worker's session is a new one
+    rows = work.settle(session, claim.model, [(claim.id, claim.fence)], status, message=message)
+    assert rows, "the claim was lost"
+    work.follow(session, rows)
+
+
+def run_steps(session: Session, count: int) -> int:
+    """Complete up to `count` ready steps, on either queue; return how many."""
+    for done in range(count):
+        claim = take(session, RunStep, "ingestion") or take(session, RunStep, "embedding")
+        if claim is None:
+            return done
+        settle(session, claim)
+    return count
+
+
+def reply(session: Session, claim: work.Claim, text: str) -> dict:
+    """Save a turn's reply and settle it; return the message as listeners get it."""
+    turn = session.get_one(Turn, claim.id)
+    message = turns.Message(conversation_id=turn.conversation_id, role="assistant", content=text)
+    turns.save_reply(session, turn, message, {"seconds": {}})
+    settle(session, claim)
+    return turns.as_event(message)
