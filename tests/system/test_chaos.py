@@ -35,7 +35,7 @@ def slow_model() -> Iterator[FakeOpenAI]:
 @pytest.fixture
 def fragile(new_stack: Callable[..., Stack], slow_model: FakeOpenAI) -> RunningStack:
     """A stack to break, its life of work five times as fast."""
-    commands = new_stack(environment=SHORT | SMALL | {"PERSONAE_MODEL_URL": slow_model.url})
+    commands = new_stack(environment=SHORT | SMALL | {"PERSONAE_MODEL_URL": slow_model.url}, program="deploy.cli.main")
     return RunningStack(commands, commands.start())
 
 
