@@ -86,32 +86,48 @@ def register(
 ) -> tuple[DocumentURI, bool]:
     """Say that these bytes are now what is found at a URI; return it, and whether that is news.
 
-    The same bytes at many URIs are one document. Other bytes at a known URI are its next version, and go into the
+    The same bytes at many URIs are one document, of which all know the same; `meta`, and the kind that the bytes are
+    taken for, are the URI's. Other bytes at a known URI are its next version, and go into the
     batch that brought them (seed 004 left them in their old one).
     """
-    values = {"hash": stored.doc_hash, "mime_type": stored.mime_type, "file_size": stored.size, "doc_meta": meta or {}}
-    session.execute(insert(Document).values(values).on_conflict_do_nothing())
+    _add_document(session, stored)
     location = owned(DocumentURI, scope).where(DocumentURI.uri == uri, DocumentURI.source == source)
     known = session.scalar(location.with_for_update())
     if known is None:
-        return _first_version(session, scope, stored, uri=uri, source=source, batch_id=batch_id)
+        return _first_version(session, scope, stored, uri=uri, source=source, batch_id=batch_id, meta=meta)
     changed = known.doc_hash != stored.doc_hash
     if changed:
         known.doc_hash = stored.doc_hash
         known.version += 1
         _add_history(session, known, "updated", batch_id)
+    known.mime_type, known.doc_meta = stored.mime_type, meta or known.doc_meta
     known.batch_id = batch_id or known.batch_id
     session.flush()
     return known, changed
 
 
+def _add_document(session: Session, stored: Bytes) -> None:
+    """Add the document unless it is there, and keep it until the commit from whoever deletes its last URI."""
+    values = {"hash": stored.doc_hash, "mime_type": stored.mime_type, "file_size": stored.size}
+    added = insert(Document).values(values)
+    session.execute(added.on_conflict_do_update(index_elements=["hash"], set_={"hash": added.excluded.hash}))
+
+
 def _first_version(
-    session: Session, scope: Scope, stored: Bytes, *, uri: str, source: str, batch_id: int | None
+    session: Session,
+    scope: Scope,
+    stored: Bytes,
+    *,
+    uri: str,
+    source: str,
+    batch_id: int | None,
+    meta: dict[str, Any] | None,
 ) -> tuple[DocumentURI, bool]:
-    values = {"doc_hash": stored.doc_hash, "uri": uri, "source": source, "batch_id": batch_id} | owner_of(scope)
+    about = {"doc_hash": stored.doc_hash, "mime_type": stored.mime_type, "doc_meta": meta or {}, "batch_id": batch_id}
+    values = {"uri": uri, "source": source, **about, **owner_of(scope)}
     added = session.scalar(insert(DocumentURI).values(values).on_conflict_do_nothing().returning(DocumentURI))
     if added is None:  # somebody else was first, a moment ago
-        return register(session, scope, stored, uri=uri, source=source, batch_id=batch_id)
+        return register(session, scope, stored, uri=uri, source=source, batch_id=batch_id, meta=meta)
     _add_history(session, added, "created", batch_id)
     session.flush()
     return added, True

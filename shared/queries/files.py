@@ -77,9 +77,9 @@ def ingest(
     started = [_add_job(session, persona, *each) for each in zip(collections, groups, strict=True)]
     for collection, group in zip(collections, groups, strict=True):
         files = _documents(session, persona, collection)
-        configs = step_configs(persona, collection, embedding_model)
         for location in files:
             params = _params(location, persona, collection)
+            configs = step_configs(location, persona, collection, embedding_model)
             workflows.add_run(session, group, location.doc_hash, configs, params=params, meta=meta)
         if not files:
             workflows.end_empty(session, group)
@@ -103,7 +103,7 @@ def ingest_one(
         session,
         group,
         location.doc_hash,
-        step_configs(persona, collection or CollectionType.WORKS, embedding_model),
+        step_configs(location, persona, collection or CollectionType.WORKS, embedding_model),
         params=_params(location, persona, collection),
         priority=priority,
         meta=meta,
@@ -129,10 +129,13 @@ def _add_job(session: Session, persona: Persona, collection: CollectionType, gro
     return job
 
 
-def step_configs(persona: Persona | None, collection: CollectionType, embedding_model: str) -> workflows.StepConfigs:
+def step_configs(
+    location: DocumentURI, persona: Persona | None, collection: CollectionType, embedding_model: str
+) -> workflows.StepConfigs:
     """Return what really applies to each step of a collection's documents."""
     cut = effective(asked_for(persona, collection))
     return {
+        WorkflowStepType.VALIDATE: {"mime_type": location.mime_type},
         WorkflowStepType.CHUNK: {
             "chunk_size": cut.chunk_size,
             "chunk_overlap": cut.chunk_overlap,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL, UNFINISHED, RunStatus
 from shared.domain.workflow import ArtifactType, LifeCycleEvent, WorkflowStepType, artifacts_of
-from shared.models import Document, LifecycleHistory, RunGroup, RunStep, StepConfig, WorkflowRun
+from shared.models import Document, DocumentURI, LifecycleHistory, RunGroup, RunStep, StepConfig, WorkflowRun
 from shared.queries import jobs, runs, work
 from shared.queries.scope import Scope, owner_of
 
@@ -126,14 +126,15 @@ def context(session: Session, step: RunStep) -> StepContext:
     run = session.get_one(WorkflowRun, step.workflow_run_id)
     group = session.get_one(RunGroup, run.run_group_id)
     document = session.get_one(Document, run.doc_id)
+    location = session.get(DocumentURI, run.run_params.get("uri_id", 0))
     config = session.get_one(StepConfig, step.step_config_id)
     _begin(session, group, run, step)
     return StepContext(
         step_id=step.id,
         step_type=step.step_type,
         doc_hash=document.hash,
-        mime_type=document.mime_type,
-        doc_meta=document.doc_meta,
+        mime_type=(location and location.mime_type) or document.mime_type,
+        doc_meta=document.doc_meta | (location.doc_meta if location else {}),
         config=config.config_json or {},
         roots=_roots(session, run.id),
         params=run.run_params,

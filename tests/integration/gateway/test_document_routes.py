@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway import create_app
-from shared.models import DataSource, Document, DocumentBatch, RunGroup, RunStep, WorkflowRun
+from shared.models import DataSource, Document, DocumentBatch, DocumentURI, RunGroup, RunStep, WorkflowRun
 from tests.fakes.documents import pdf
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 
@@ -216,7 +216,7 @@ def test_for_a_persona_it_becomes_a_file_of_hers_with_a_run_of_its_own(writer, s
     assert run.run_params == {"uri_id": answer.json["uri_id"], "persona_id": persona, "collection": "works"}
     assert {step.priority for step in session.scalars(select(RunStep))} == {3}
     assert session.scalars(select(DataSource.file_name)).all() == ["coil.txt"]
-    assert session.get_one(Document, answer.json["document_hash"]).doc_meta == {"title": "The coil"}
+    assert session.get_one(DocumentURI, answer.json["uri_id"]).doc_meta == {"title": "The coil"}
 
 
 def test_a_collection_refuses_what_it_does_not_take(app, writer):
