@@ -12,7 +12,6 @@ from shared.domain.workflow import ArtifactType
 from tests.fakes.documents import pdf
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import SHORT
 from tests.system import library
 from tests.system.client import Client
 from tests.system.conftest import RunningStack
@@ -160,16 +159,3 @@ def test_a_document_outside_the_allowed_folders_or_with_bad_meta_is_refused(clie
     client.post("document/ingest-document", data=data, status=403)
     bad = {"source_uri": "/a", "source": "shelf", "doc_meta": "{not json"}
     client.post("document/ingest-document", data=bad, files={"file": ("a.txt", b"words")}, status=400)
-
-
-def test_the_bundled_models_read_and_reply(new_stack: Any) -> None:
-    commands = new_stack(environment=SHORT, program="deploy.cli.main")
-    with RunningStack(commands, commands.start()).client() as client:
-        persona = library.add_persona(client)
-        library.upload(client, persona, {"notes.pdf": NOTES})
-        assert library.ingest(client, persona, 60)["overall_status"] == "active"
-        conversation = client.post("conversations", {"persona_id": persona.rpartition("/")[2]})["id"]
-        body = {"content": "What does the Jacquard loom weave?", "max_tokens": 20}
-        reply = client.post(f"conversations/{conversation}/messages?wait=true", body, 200)
-    assert reply["content"]
-    assert reply["extra_data"]["chunk_ids"]
