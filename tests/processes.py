@@ -111,7 +111,7 @@ class Workers:
 
     def __init__(self, folder: Path, environment: dict[str, str], app: str) -> None:
         self._folder = folder
-        self._environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
+        self._environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT), "PROBE_WORKER": "1"}
         self._app = app
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 

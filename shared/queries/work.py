@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import POISON, POISON_CRASHES, TERMINAL, RunStatus, backoff
-from shared.models.base import Work
+from shared.models.base import Base, Work
 
 WorkRow = TypeVar("WorkRow", bound=Work)
 OnEnd = Callable[[Session, Any], Iterable[str]]
@@ -141,7 +141,8 @@ def on_end(model: type[Work]) -> Callable[[OnEnd], OnEnd]:
 
 def models() -> list[type[Work]]:
     """Return every table of work, in a fixed order."""
-    found = (mapper.class_ for mapper in Work.registry.mappers if issubclass(mapper.class_, Work))
+    ours = (mapper.class_ for mapper in Work.registry.mappers if mapper.class_.metadata is Base.metadata)
+    found = (model for model in ours if issubclass(model, Work))
     return sorted(found, key=lambda model: model.__tablename__)
 
 

@@ -47,7 +47,7 @@ def pids(status: dict) -> list[int]:
 
 
 def test_a_started_stack_answers_where_its_status_says(stack):
-    status = stack.status
+    status = stack.commands.status()
     assert list(status) == ["gateway", "postgres", "broker", "flower", "model", "beat", "workers", "api_key"]
     assert database_answers(status["postgres"]["url"], "personae")
     assert broker_answers(status["broker"]["url"])

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, delete, text
 from shared import db
 from shared.db import get_session
 from shared.domain.lifecycle import POISON, RunStatus
+from shared.models import Conversation, Persona, Turn
 from shared.queries import work
 from shared.settings import get_settings
 from shared.tasks import BELL, celery_app
@@ -316,7 +317,11 @@ def test_every_worker_checks_in_with_its_queues(own_site: Site) -> None:
 
 
 def test_rows_that_nobody_claims_make_their_queue_deaf(own_site: Site) -> None:
-    own_site.add(1, ring=False, ready_at=text("clock_timestamp() - interval '31 s'"))
+    with get_session() as session:
+        talk = Conversation(persona=Persona(name="Ada", template="You are Ada."))
+        session.add(talk)
+        session.flush()
+        session.add(Turn(conversation_id=talk.id, ready_at=text("clock_timestamp() - interval '31 s'")))
     with get_session() as session:
         assert work.deaf_queues(session) == {"dialogue"}
 
