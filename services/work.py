@@ -201,6 +201,7 @@ def _attempt(held: Held, load: Load) -> Outcome | None:
     with bound_to(held.claim.status_meta, work=held.name):
         try:
             value = _kind_of(held).work(load())
+            log.info("worked", extra={"fence": held.fence})
         except Lost:
             return None
         except Exception as error:  # the row tells it, and `answer` raises it as one line

@@ -1,7 +1,7 @@
 """The life of work with real processes, a real broker and a real Postgres, under kills."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -36,9 +36,9 @@ class Ground(NamedTuple):
 
 
 @contextmanager
-def ground(folder: Path, database_url: str) -> Iterator[Ground]:
+def ground(folder: Path, database_url: str, life: Mapping[str, str] = SHORT) -> Iterator[Ground]:
     with processes.broker(folder / "broker") as (server, redis_url):
-        yield Ground(server, {"PERSONAE_DATABASE_URL": database_url, "PERSONAE_REDIS_URL": redis_url, **SHORT})
+        yield Ground(server, {"PERSONAE_DATABASE_URL": database_url, "PERSONAE_REDIS_URL": redis_url, **life})
 
 
 @contextmanager
@@ -64,18 +64,18 @@ def forget() -> None:
 
 
 @pytest.fixture
-def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Site]]:
+def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
     with ExitStack() as opened:
 
-        def make(database_url: str) -> Site:
-            own = opened.enter_context(ground(tmp_path, database_url))
+        def make(database_url: str, life: Mapping[str, str] = SHORT) -> Site:
+            own = opened.enter_context(ground(tmp_path, database_url, life))
             return opened.enter_context(standing_on(own, tmp_path, monkeypatch))
 
         yield make
 
 
 @pytest.fixture
-def own_site(make_site: Callable[[str], Site], database_url: str) -> Site:
+def own_site(make_site: Callable[..., Site], database_url: str) -> Site:
     """A site whose broker a test may break, and which nobody tends."""
     return make_site(database_url)
 
@@ -166,6 +166,24 @@ def test_a_killed_worker_loses_its_row_to_another_within_thirty_seconds(site: Si
 
 
 @pytest.mark.capability("C127")
+@pytest.mark.capability("C168")
+def test_with_the_default_settings_too_a_killed_workers_row_is_taken_within_thirty_seconds(
+    make_site: Callable[..., Site], database_url: str
+) -> None:
+    site = make_site(database_url, life={})
+    site.workers.start_upkeep()
+    site.workers.start("one", "dialogue", concurrency=1)
+    site.workers.start("two", "dialogue", concurrency=1)
+    (id,) = site.add(act="sleep 1")
+    held = site.until_running(id)
+    assert held.worker_id is not None
+    site.workers.signal_group(held.worker_id.partition("@")[0], signal.SIGKILL)
+    site.until(id, lambda row: row.fence > held.fence + 1, RECOVERY)
+    site.until_ended([id])
+    assert site.done_once([id])
+
+
+@pytest.mark.capability("C127")
 def test_a_frozen_worker_finds_its_late_settlement_refused(site: Site) -> None:
     site.workers.start("one", "dialogue", concurrency=1)
     (id,) = site.add(act="deaf 2")
@@ -213,7 +231,7 @@ def test_a_wiped_broker_loses_nothing(own_site: Site) -> None:
 
 
 def test_a_killed_postgres_loses_nothing_and_expires_nothing(
-    make_site: Callable[[str], Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with processes.postgres(tmp_path / "postgres") as (server, port):
         url = url_of(port, "postgres")
@@ -292,7 +310,7 @@ def cancel(id: int, *, announce: bool) -> None:
 
 
 def test_work_that_outlasts_its_kind_is_stopped_and_retried(
-    make_site: Callable[[str], Site], database_url: str, monkeypatch: pytest.MonkeyPatch
+    make_site: Callable[..., Site], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROBE_MAX_RUNTIME", "1")
     site = make_site(database_url)
