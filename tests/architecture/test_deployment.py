@@ -65,7 +65,7 @@ def test_all_processes_of_the_design_are_there() -> None:
 
 def test_our_services_run_one_image_of_this_version() -> None:
     assert set(OURS) == set(SERVICES) - STORES
-    assert {service["image"] for service in OURS.values()} == {"${PERSONAE_IMAGE:-personae:%s}" % VERSION}
+    assert {service["image"] for service in OURS.values()} == {f"${{PERSONAE_IMAGE:-personae:{VERSION}}}"}
     assert f"ARG VERSION={VERSION}\n" in (ROOT / "deploy" / "Dockerfile").read_text()
 
 

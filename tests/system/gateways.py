@@ -12,6 +12,8 @@ from tests.processes import until
 from tests.system.client import Client
 from tests.system.conftest import RunningStack
 
+OVERRIDES = {"PERSONAE_GATEWAY_WORKERS": "1", "PERSONAE_STOP_GRACE_SECONDS": "5"}
+
 
 class Gateway:
     """A gunicorn on a fixed port, which a test may stop and start again."""
@@ -29,7 +31,7 @@ class Gateway:
         with self._log.open("ab") as file:
             self.process = subprocess.Popen(
                 [sys.executable, *commands.gateway().words[1:]],
-                env=environment | {"PERSONAE_GATEWAY_PORT": str(self._port), "PERSONAE_GATEWAY_WORKERS": "1"},
+                env=environment | OVERRIDES | {"PERSONAE_GATEWAY_PORT": str(self._port)},
                 cwd=commands_.folder, stdout=file, stderr=file,
             )  # fmt: skip
         with self.client() as client:

@@ -1,6 +1,5 @@
 """Several gateways, and one that is stopped: clients notice neither."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,8 +17,6 @@ from tests.system.conftest import RunningStack
 from tests.system.gateways import Gateway
 from tests.system.test_talking import ended
 from tests.system.test_talking_under_faults import REPLY, SLOWLY, until_token
-
-GRACE = 5.0  # seconds; gunicorn cuts what is open after it
 
 
 @pytest.fixture
@@ -63,11 +60,10 @@ def test_a_gateway_with_quiet_streams_ends_by_itself_before_its_grace_is_over(
             for talk in talks
         ]
         heard = [next(events) for events in streams]
-        started = time.monotonic()
         gateway.process.terminate()
         last = [list(events)[-1] for events in streams]
         assert gateway.process.wait(20) == 0
-        assert time.monotonic() - started < GRACE
+    assert "Worker exiting" in gateway.log()  # one that is killed for being late does not say so
     assert {event.kind for event in heard} == {"turn"}
     assert [event.kind for event in last] == ["reconnect"] * 5
 
