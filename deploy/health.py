@@ -16,7 +16,7 @@ from pathlib import Path
 
 PATIENCE = 4.0  # seconds for an answer over HTTP
 LATE = 3  # missed sweeps
-INIT = 1  # the container's first process, which passes signals on
+MAIN = "PERSONAE_MAIN_PID"  # the process that passes signals on to the container's own; the image sets it
 
 
 class Unwell(Exception):
@@ -90,8 +90,8 @@ def check_worker(*queues: str) -> None:
             condition = condition_of(session, queues, name)
     except SQLAlchemyError as error:
         raise Unwell(f"no answer from the database: {type(error).__name__}") from error
-    if condition is Condition.DEAF:
-        os.kill(INIT, signal.SIGTERM)  # Docker restarts what has ended, and leaves alone what is unhealthy
+    if condition is Condition.DEAF and MAIN in os.environ:
+        os.kill(int(os.environ[MAIN]), signal.SIGTERM)  # Docker restarts what has ended, not what is unhealthy
     if condition is not Condition.WELL:
         raise Unwell(f"{name} {condition}")
 

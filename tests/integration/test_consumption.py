@@ -1,14 +1,20 @@
 """A worker is well while it takes work, not while it lives."""
 
+import signal
+import socket
+import subprocess
+
 import pytest
 from sqlalchemy import func, text
 
+from deploy import health
 from deploy.consumption import NEW, QUIET, UPKEEP, Condition, condition_of
 from shared import tasks
-from shared.db import Session
+from shared.db import Session, close_engine, get_session
 from shared.models import Conversation, Persona, WorkerCheckin
 from shared.queries import turns
 from shared.queries.scope import Scope
+from shared.settings import get_settings
 
 pytestmark = pytest.mark.capability("C19")
 NODE = "worker-dialogue@host:"
@@ -101,3 +107,21 @@ def test_upkeep_is_well_while_it_sweeps(session: Session, claimed: float | None,
     assert tasks.UPKEEP.name == UPKEEP
     check_in(session, UPKEEP, claimed=claimed)
     assert condition_of(session, [UPKEEP], NODE) is expected
+
+
+def test_the_check_of_a_deaf_worker_ends_its_container(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with get_session() as session:
+        check_in(session, node=f"worker-dialogue@{socket.gethostname()}:")
+        let_wait(session, 600)
+    with subprocess.Popen(["sleep", "60"]) as container:
+        monkeypatch.setenv(health.MAIN, str(container.pid))
+        assert health.main(["worker", "dialogue"]) == 1
+        assert container.wait(10) == -signal.SIGTERM
+
+
+def test_a_check_without_its_database_says_so(monkeypatch: pytest.MonkeyPatch, database_url: str, capsys) -> None:
+    monkeypatch.setenv("PERSONAE_DATABASE_URL", "postgresql://u:secret@127.0.0.1:1/x")
+    get_settings.cache_clear()
+    close_engine()
+    assert health.main(["worker", "dialogue"]) == 1
+    assert capsys.readouterr().out == "no answer from the database: OperationalError\n"
