@@ -39,6 +39,12 @@ for _queue in QUEUES:
 def sweep_all() -> None:
     """Mend what faults left behind."""
     sweep()
+    leases.keeper().took_work()
+
+
+@signals.after_task_publish.connect(sender=SWEEP)
+def _mark_sweep_rung(**_: Any) -> None:
+    get_settings().beat_mark.touch()
 
 
 @signals.setup_logging.connect

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
             )
         return self
 
+    @property
+    def beat_mark(self) -> Path:
+        """The file that the beat touches when the broker has taken a sweep's bell."""
+        return self.data_dir / "beat-mark"
+
     def require_database_url(self) -> str:
         """Return the database's URL with its password, or say which variable to set."""
         if self.database_url is None:

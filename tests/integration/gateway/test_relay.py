@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway import relay
-from gateway.relay import TurnState, written_out
+from gateway.relay import RECONNECT, Leaving, TurnState, written_out
 from shared.domain.lifecycle import RunStatus
 from shared.providers.stream import Event, FakeTurnStream
 
@@ -134,3 +134,33 @@ def test_an_event_is_written_with_its_id_and_one_from_the_rows_without() -> None
 
 def test_a_client_hears_at_once_how_soon_to_come_back(stream: FakeTurnStream) -> None:
     assert next(relay.server_sent(relay.relay(stream, running))) == "retry: 1000\n\n"
+
+
+def test_a_leaving_process_sends_its_clients_on_after_an_event_that_is_not_the_last(stream: FakeTurnStream) -> None:
+    events, leaving = written(stream, attempt(1)), Leaving()
+    lines = relay.server_sent(relay.relay(stream, running), leaving)
+    heard = [next(lines) for _ in range(4)]
+    leaving.set()
+    heard += lines
+    assert heard[1:] == [*map(written_out, events[:3]), RECONNECT]
+
+
+def test_a_client_that_is_sent_on_goes_on_behind_what_it_heard(stream: FakeTurnStream) -> None:
+    events, leaving = written(stream, attempt(1)), Leaving()
+    leaving.set()
+    first = list(relay.server_sent(relay.relay(stream, running), leaving))
+    rest = list(relay.server_sent(relay.relay(stream, running, events[0].id), Leaving()))
+    assert first[1:-1] + rest[1:] == [*map(written_out, events)]
+
+
+def test_a_quiet_stream_of_a_leaving_process_ends_at_its_next_tick() -> None:
+    leaving = Leaving()
+    leaving.set()
+    assert list(relay.server_sent(iter([None, None]), leaving))[1:] == [RECONNECT]
+
+
+def test_a_reply_that_has_ended_is_told_whole_by_a_leaving_process() -> None:
+    leaving = Leaving()
+    leaving.set()
+    done = Event(1, 9, "done", {})
+    assert list(relay.server_sent(iter([done]), leaving))[1:] == [written_out(done)]
