@@ -2,6 +2,7 @@
 
 from gateway.routes import (
     audit,
+    batches,
     conversations,
     documents,
     files,
@@ -33,6 +34,7 @@ BLUEPRINTS = (
     knowledge.bp,
     search.bp,
     documents.bp,
+    batches.bp,
     workflow.bp,
     work.bp,
     users.bp,

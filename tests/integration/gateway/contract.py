@@ -141,6 +141,15 @@ def found_in(operation: str, *place: str | int) -> Callable[[Tenant], str]:
     return make
 
 
+def batch_with_a_document(tenant: Tenant) -> str:
+    """Open a batch and bring a document in."""
+    batch_id = str(tenant.send("open_batch").json["id"])
+    document = {"file": (io.BytesIO(b"A letter."), "letter.txt"), "source_uri": "/letter.txt", "source": "disk"}
+    sent = tenant.client.post("/api/v1/document/ingest-document", data=document | {"batch_id": batch_id})
+    assert sent.status_code == 201, sent.text
+    return batch_id
+
+
 def remembered(tenant: Tenant) -> str:
     """Say enough for a window, and compress it as a worker does."""
     messages = [{"role": "user", "content": f"Message {number}"} for number in range(40)]
@@ -161,6 +170,7 @@ MAKERS: dict[str, Callable[[Tenant], str]] = {
     "memory_id": remembered,
     "module_id": made_by("create_module"),
     "file_id": found_in("upload_files", "uploaded", 0, "id"),
+    "batch_id": batch_with_a_document,
     "run_group_id": found_in("ingest_persona", "jobs", 1, "run_group_id"),
     "run_id": found_in("get_run_group", "runs", 0, "id"),
     "work_id": found_in("get_run", "steps", 0, "id"),
