@@ -186,9 +186,9 @@ def test_deleting_personas_while_workers_read_for_them_disturbs_neither(database
     app = create_app(settings_for_tests(data_dir=tmp_path))
     with get_session() as session:
         client = client_with(app, keys.add(session, DEFAULT_SCOPE, name="test", scopes=["write"]).key)
-    personas = [
-        "/api/v1/personas/" + client.post("/api/v1/personas", json={"name": f"T{n}"}).json["id"] for n in range(8)
-    ]
+    bodies = [{"name": f"T{number}"} for number in range(8)]
+    added = [client.post("/api/v1/personas", json=body).json["id"] for body in bodies]
+    personas = [f"/api/v1/personas/{persona_id}" for persona_id in added]
     for number, path in enumerate(personas):
         upload(client, path, "works", ("x.txt", TEXT), ("y.txt", f"Words {number}".encode()))
         assert client.post(f"{path}/ingest").status_code == 202
@@ -222,11 +222,10 @@ def read_one(ingester):
     if claim is None:
         return False
     with get_session() as session:
-        if session.get(RunStep, claim.id) is None:
-            return True
-        settle_ = ingester.perform(session, claim)
-        session.rollback()
-        settle_()
+        if session.get(RunStep, claim.id, with_for_update={"key_share": True}) is not None:
+            settle_late = ingester.perform(session, claim)
+            session.commit()
+            settle_late()
     return True
 
 
