@@ -15,6 +15,9 @@ def _named(name: str, *seed_names: str) -> AliasChoices:
     return AliasChoices(f"PERSONAE_{name}", *seed_names)
 
 
+DEMO_CHAT_MODEL = "smollm2-135m-instruct"
+
+
 class Settings(BaseSettings):
     """What an operator decides; see deploy/env.example for the same list in words."""
 
@@ -64,12 +67,18 @@ class Settings(BaseSettings):
     embedding_timeout: float = 120.0
     chat_url: str | None = None  # defaults to model_url
     chat_api_key: SecretStr | None = None
-    chat_model: str = "smollm2-135m-instruct"
+    chat_model: str = DEMO_CHAT_MODEL
     chat_timeout: float = 300.0
     chat_context_tokens: int = 1200  # prompt and reply; small for the demo model's sake: raise it with a real one
     chat_max_tokens: int = 400
     chat_history: int = 20  # earlier messages that a prompt may hold
     recall_limit: int = 6  # passages that a prompt may hold
+
+    memory_start: int = Field(default=25, ge=1)  # the first message of the first window
+    memory_size: int = Field(default=11, ge=1)  # messages of a window
+    memory_head: bool = True  # also compress what is before the first window
+    memory_max_tokens: int = Field(default=250, ge=20)  # of one memory
+    memory_prompt_tokens: int = Field(default=400, ge=0)  # of all memories that a prompt may hold
 
     lease_seconds: float = 20.0
     renew_seconds: float = 5.0
@@ -85,6 +94,7 @@ class Settings(BaseSettings):
 
     keep_idempotency_hours: int = 24
     keep_worker_checkins_hours: int = 24
+    keep_unreferenced_blobs_hours: int = Field(default=24, ge=1)
 
     @field_validator("database_url", mode="after")
     @classmethod

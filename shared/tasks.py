@@ -60,7 +60,8 @@ class Task(NamedTuple):
 REPLY = Task("dialogue.reply", DIALOGUE)
 PREPARE_DOCUMENT = Task("ingestion.step", INGESTION)
 EMBED_DOCUMENT = Task("embedding.step", EMBEDDING)
-TASKS = (REPLY, PREPARE_DOCUMENT, EMBED_DOCUMENT)
+COMPRESS_MEMORY = Task("memory.compress", MEMORY)
+TASKS = (REPLY, COMPRESS_MEMORY, PREPARE_DOCUMENT, EMBED_DOCUMENT)
 
 
 def answers(queue: str) -> str:

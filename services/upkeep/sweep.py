@@ -1,13 +1,16 @@
 """The sweep: what faults left behind is mended here, within 30 s of their end."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from services.upkeep import retention
 from shared.db import get_session
 from shared.errors import PersonaeError
+from shared.providers.blobs import open_blobs
 from shared.queries import work
 from shared.settings import Settings, get_settings
 from shared.tasks import BELL, QUEUES
@@ -28,7 +31,8 @@ class Watch:
 
 
 WATCH = Watch()
-Mend = Callable[[Session], Iterable[str] | None]
+BLOBS = retention.BlobRounds()
+Mend = Callable[[Session], object]
 
 
 def sweep() -> None:
@@ -42,6 +46,7 @@ def sweep() -> None:
     watched = WATCH.watched(now, gap=3 * settings.sweep_seconds)
     failures = [error for mend in _repairs(settings, expire=watched >= settings.watch_seconds) if (error := _try(mend))]
     _ring_for_what_waits(settings)
+    BLOBS.remove_some(open_blobs(settings), now, older_than=timedelta(hours=settings.keep_unreferenced_blobs_hours))
     if failures:
         raise failures[0]
 
@@ -52,6 +57,7 @@ def _repairs(settings: Settings, *, expire: bool) -> Iterator[Mend]:
             yield partial(work.expire, model=model)
         yield partial(work.settle_unheard, model=model, honour=settings.cancel_honour_seconds)
         yield partial(work.promote_due, model=model)
+    yield from retention.prunings(settings)
 
 
 def _try(mend: Mend) -> SQLAlchemyError | PersonaeError | None:

@@ -1,9 +1,10 @@
 """Documents and the URIs that lead to them (seed 004)."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -90,6 +91,7 @@ def register(
     taken for, are the URI's. Other bytes at a known URI are its next version, and go into the
     batch that brought them (seed 004 left them in their old one).
     """
+    _lock_bytes(session, stored.doc_hash)
     _add_document(session, stored)
     location = owned(DocumentURI, scope).where(DocumentURI.uri == uri, DocumentURI.source == source)
     known = session.scalar(location.with_for_update())
@@ -133,6 +135,20 @@ def _first_version(
     return added, True
 
 
+def _lock_bytes(session: Session, doc_hash: str) -> None:
+    """Let nobody register a document while its bytes are removed, nor the other way round, until the commit."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(doc_hash, 0))))
+
+
+def purge(session: Session, doc_hash: str, remove: Callable[[str], object]) -> bool:
+    """Have `remove` take away the bytes of a document that no row knows; say whether it did."""
+    _lock_bytes(session, doc_hash)
+    if session.scalar(select(exists().where(Document.hash == doc_hash))):
+        return False
+    remove(doc_hash)
+    return True
+
+
 def _add_history(session: Session, location: DocumentURI, action: str, batch_id: int | None) -> None:
     session.add(
         DocumentURIHistory(
@@ -157,6 +173,7 @@ def delete_by_uri(session: Session, scope: Scope, uri: str, source: str) -> dict
     With an owner's last URI of a document go the owner's runs and knowledge of it; with the last of all, the document
     and its artifacts.
     """
+    lock_runs(session, scope, [get_uri(session, scope, uri, source).doc_hash])
     location = _lock(session, scope, uri, source)
     history = removed(session, delete(DocumentURIHistory).where(DocumentURIHistory.doc_uri_id == location.id))
     uris = removed(session, delete(DocumentURI).where(DocumentURI.id == location.id))
@@ -172,6 +189,12 @@ def delete_by_uri(session: Session, scope: Scope, uri: str, source: str) -> dict
         "deleted_lifecycle_history": made.lifecycle_history,
     }
     return counters | {"total_deleted": sum(counters.values())}
+
+
+def lock_runs(session: Session, scope: Scope, doc_hashes: Collection[str]) -> None:
+    """Wait for the settlements of the scope's work on documents, and let none begin."""
+    mine = select(WorkflowRun.id).join(RunGroup, RunGroup.id == WorkflowRun.run_group_id)
+    runs.lock_steps(session, mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.doc_id.in_(doc_hashes)))
 
 
 def _lock(session: Session, scope: Scope, uri: str, source: str) -> DocumentURI:

@@ -12,7 +12,7 @@ from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import TERMINAL
 from shared.errors import Invalid, NotFound
 from shared.models import Conversation, Message, Persona, Turn, TurnTrace
-from shared.queries import work
+from shared.queries import conversations, memory, work
 from shared.queries.scope import Scope
 
 
@@ -29,7 +29,7 @@ def add(
 
     Raises NotFound for a conversation of somebody else, Invalid for one without a persona.
     """
-    conversation = _lock_conversation(session, conversation_id, scope)
+    conversation = conversations.lock(session, conversation_id, scope)
     if conversation.persona_id is None:
         raise Invalid("the conversation has no persona that could answer: set persona_id first")
     message = Message(conversation_id=conversation.id, role=MessageRole.USER, content=content)
@@ -83,6 +83,7 @@ class TurnContext:
     persona: Persona
     question: str
     history: tuple[tuple[str, str], ...]
+    provider_type: str | None
     provider_config: dict[str, Any]
     options: dict[str, Any]
 
@@ -99,6 +100,7 @@ def load(session: Session, turn: Turn, *, history: int) -> TurnContext:
         persona=session.get_one(Persona, conversation.persona_id),
         question=question.content,
         history=tuple((said.role.value, said.content) for said in _said_before(session, question, limit=history)),
+        provider_type=conversation.provider_type,
         provider_config=conversation.provider_config or {},
         options=turn.options,
     )
@@ -144,21 +146,13 @@ def as_event(message: Message) -> dict[str, Any]:
 
 @work.on_end(Turn)
 def ready_next(session: Session, turn: Turn) -> Iterable[str]:
-    """Make the conversation's next turn ready: turns never overlap, and a failed one holds up nobody."""
-    _lock_conversation(session, turn.conversation_id)
+    """Make the conversation's next turn ready: turns never overlap, and a failed one holds up nobody.
+
+    What the turn added to the conversation may have made windows due.
+    """
+    conversations.lock(session, turn.conversation_id)
     following = session.scalars(_unfinished_query(turn.conversation_id).order_by(Turn.id).limit(1)).all()
-    return work.make_ready(session, following)
-
-
-def _lock_conversation(session: Session, conversation_id: UUID, scope: Scope | None = None) -> Conversation:
-    statement = select(Conversation).where(Conversation.id == conversation_id)
-    if scope is not None:
-        statement = statement.where(Conversation.owner_id == scope.owner_id)
-    # Not FOR UPDATE: every message that names the conversation holds its key share already.
-    conversation = session.scalar(statement.with_for_update(key_share=True))
-    if conversation is None:
-        raise NotFound(f"conversation {conversation_id} not found")
-    return conversation
+    return work.make_ready(session, following) | memory.add_due_windows(session, turn.conversation_id)
 
 
 def _unfinished_query(conversation_id: UUID) -> Select[Turn]:
@@ -171,7 +165,7 @@ def _unfinished(session: Session, conversation_id: UUID) -> bool:
 
 def others_unfinished(session: Session, turn: Turn) -> bool:
     """Say whether another turn of the conversation, which stays locked, is still to come or under way."""
-    _lock_conversation(session, turn.conversation_id)
+    conversations.lock(session, turn.conversation_id)
     others = _unfinished_query(turn.conversation_id).where(Turn.id != turn.id)
     return session.scalar(select(others.exists())) or False
 

@@ -30,7 +30,6 @@ json.dump({
 """
 WITHOUT_KIND = {
     "module_executions": "no module runs yet: only stage 3, the reply, is performed",
-    "memory_windows": "no memory is compressed yet",
     "webhook_deliveries": "no webhook is delivered yet",
 }
 WITHOUT_QUEUE = {"webhook_deliveries": "whoever delivers them will choose"}
