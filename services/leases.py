@@ -13,9 +13,9 @@ from typing import Any, Literal
 from uuid import uuid4
 
 import redis
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
-from shared.db import get_session
+from shared.db import get_session, reserved_engine
 from shared.models.base import Work
 from shared.queries import work
 from shared.settings import get_settings
@@ -146,8 +146,8 @@ class Keeper:
         while True:
             try:
                 self.renew()
-            except DBAPIError as error:
-                log.warning("renewal failed", extra={"reason": str(error.orig).splitlines()[0]})
+            except SQLAlchemyError as error:  # this thread must outlive whatever becomes of the database
+                log.warning("renewal failed", extra={"reason": str(getattr(error, "orig", error)).partition("\n")[0]})
             time.sleep(get_settings().renew_seconds)
 
     def renew(self) -> None:
@@ -160,8 +160,8 @@ class Keeper:
         # Work that ignores its timeout is no longer renewed: it loses its lease instead of hanging for ever.
         renewed = [held.key for held in mine if not held.overdue(lease)]
         by_model = {held.key[0]: held.model for held in mine}
-        claimed, self._claimed = self._claimed or bool(mine), False
-        with get_session() as session:
+        claimed, self._claimed = self._claimed, False
+        with get_session(reserved_engine()) as session:
             work.check_in(session, self.worker, queues=json.dumps(IDENTITY.queues), claimed=claimed)
             for table, model in by_model.items():
                 keys = [(id, fence) for name, id, fence in renewed if name == table]

@@ -4,7 +4,7 @@ A kind of work is declared with `performs`; `answer` is what a bell on its queue
 """
 
 import logging
-import multiprocessing
+import mmap
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +14,12 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services import leases
 from services.leases import Held, Stopped
-from shared.db import get_session
+from shared.db import get_session, will_pass
 from shared.domain.lifecycle import RunStatus, after_failure
 from shared.errors import PersonaeError, Transient
 from shared.logs import bound_to
@@ -34,7 +34,24 @@ Row = TypeVar("Row", bound=Work)
 Loaded = TypeVar("Loaded")
 Result = TypeVar("Result")
 SETTLE_EVERY = 0.25  # seconds: cheap rows of a batch settle together, costly ones as they end
-STOPPING = multiprocessing.Event()  # seen by prefork children too
+
+
+class Flag:
+    """Something said once in the main process and seen by the children it forked; no lock that a kill could keep."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 1)
+
+    def set(self) -> None:
+        """Say it."""
+        self._shared[0] = 1
+
+    def is_set(self) -> bool:
+        """Say whether it was said."""
+        return self._shared[0] == 1
+
+
+STOPPING = Flag()
 
 
 class Failed(Exception):
@@ -99,7 +116,7 @@ def answer(queue: Queue) -> None:
     try:
         while not STOPPING.is_set() and _turn(queue, rings=first) and time.monotonic() < until:
             first = False
-    except DBAPIError as error:  # the database is away: the sweep rings again when it is back
+    except SQLAlchemyError as error:  # the database is away: the sweep rings again when it is back
         log.warning("bell dropped", extra={"queue": queue.name, "reason": _first_line(error)})
 
 
@@ -232,7 +249,7 @@ def _failure(held: Held, error: Exception) -> Outcome | None:
     if held.why == "timeout":
         error = Transient(f"took longer than {held.max_runtime:g} s")
     claim = held.claim
-    transient = isinstance(error, Transient) or _passing(error)
+    transient = isinstance(error, Transient) or will_pass(error)
     status = after_failure(claim.retry + 1, claim.retries, transient=transient)
     return Outcome(held, status, message=_told(error))
 
@@ -267,7 +284,7 @@ def _settle(outcomes: list[Outcome]) -> list[Outcome]:
 def _settle_apart(outcomes: list[Outcome], error: Exception) -> list[Outcome]:
     if len(outcomes) > 1:
         return [settled for outcome in outcomes for settled in _settle([outcome])]
-    if outcomes[0].status in (RunStatus.ERROR, RunStatus.FAILED):
+    if outcomes[0].value is None:  # there is nothing left to leave out of it
         raise error
     failure = _failure(outcomes[0].held, error)
     return _settle([failure]) if failure else []
@@ -314,15 +331,10 @@ def _patiently(held: Held, act: Callable[[Session], Result]) -> Result:
         try:
             with get_session() as session:
                 return act(session)
-        except DBAPIError as error:
-            if not _passing(error) or held.overdue(get_settings().lease_seconds) or held.why == "lost":
+        except SQLAlchemyError as error:
+            if not will_pass(error) or held.overdue(get_settings().lease_seconds) or held.why == "lost":
                 raise
             time.sleep(0.2 + random.random())
-
-
-def _passing(error: Exception) -> bool:
-    """Say whether the database may answer differently soon: a lost connection, a deadlock, a lock timeout."""
-    return isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 def _red(outcome: Outcome) -> str | None:
@@ -332,5 +344,14 @@ def _red(outcome: Outcome) -> str | None:
     return f"{outcome.held.name}: {outcome.status}: {str(outcome.message)[:200]}"
 
 
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).partition("\n")[0]
+def _first_line(error: SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", error)).partition("\n")[0]
+
+
+def tried(act: Callable[[], object]) -> Exception | None:
+    """Run one of several acts of which none may hold up the others; return what it raised."""
+    try:
+        act()
+    except Exception as error:  # its caller raises it when all were tried
+        return error
+    return None

@@ -4,10 +4,11 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from celery import signals
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from services import leases
 from services.dialogue import tasks as dialogue
@@ -87,10 +88,24 @@ def _hand_back(**_: Any) -> None:
 def _hand_back_later() -> None:
     grace = get_settings().stop_grace_seconds
     time.sleep(grace)
+    until = time.monotonic() + grace
+    given = 0
     try:
-        with get_session() as session:
-            held = sum(work.hand_back(session, model, leases.IDENTITY.main) for model in work.models())
-        if not held:
-            time.sleep(grace)  # Celery is about to end by itself, with a clean exit code
+        while time.monotonic() < until:
+            more, left = _hand_back_now()
+            given += more
+            if given and not left:
+                break
+            time.sleep(0.1)  # a settlement is being written, or Celery is about to end by itself
     finally:
         os.killpg(0, signal.SIGKILL)
+
+
+def _hand_back_now() -> tuple[int, int]:
+    """Hand back what can be, a table at a time; return how many rows were, and how many must wait."""
+    given = left = 0
+    for model in work.models():
+        with suppress(SQLAlchemyError), get_session() as session:
+            back, waiting = work.hand_back(session, model, leases.IDENTITY.main)
+            given, left = given + back, left + waiting
+    return given, left

@@ -10,7 +10,8 @@ from typing import Any
 import psycopg2
 from pydantic import SecretStr
 from sqlalchemy import Engine, Executable, create_engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as SqlalchemySession
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -36,20 +37,23 @@ class Session(SqlalchemySession):
 
 
 REST_SECONDS = 2.0
+PASSING_CLASSES = frozenset({"08", "40", "53", "57"})
+LOCK_NOT_AVAILABLE = "55P03"
 session_factory = sessionmaker(class_=Session, expire_on_commit=False)
 _engines: dict[int, Engine] = {}
+_reserved: dict[int, Engine] = {}
 _open_sessions: contextvars.ContextVar[int] = contextvars.ContextVar("open_sessions", default=0)
 
 
-def new_engine(url: str | None = None) -> Engine:
-    """Make an engine on the settings' database, or on the one a URL names."""
+def new_engine(url: str | None = None, *, size: int | None = None) -> Engine:
+    """Make an engine on the settings' database, or on the one a URL names; of exactly `size` connections if given."""
     settings = get_settings() if url is None else Settings(database_url=SecretStr(url))
     engine = create_engine(
         settings.require_database_url(),
         echo=settings.db_echo,
-        pool_size=settings.db_pool_size,
-        max_overflow=settings.db_max_overflow,
-        pool_pre_ping=True,
+        pool_size=size or settings.db_pool_size,
+        max_overflow=0 if size else settings.db_max_overflow,
+        pool_timeout=10,
         connect_args=CONNECT_ARGS,
     )
     event.listen(engine, "checkin", _note_checkin)
@@ -81,6 +85,14 @@ def get_engine() -> Engine:
     return _engines[pid]
 
 
+def reserved_engine() -> Engine:
+    """Return an engine of one connection beside the pool, for what must not wait behind the work."""
+    pid = os.getpid()
+    if pid not in _reserved:
+        _reserved[pid] = new_engine(size=1)
+    return _reserved[pid]
+
+
 def use_database(url: str | None = None) -> Engine:
     """Close this process's connections and open others, to the settings' database or to the one a URL names."""
     close_engine()
@@ -89,9 +101,10 @@ def use_database(url: str | None = None) -> Engine:
 
 def close_engine() -> None:
     """Close this process's connections; the next session opens new ones."""
-    engine = _engines.pop(os.getpid(), None)
-    if engine is not None:
-        engine.dispose()
+    for engines in (_engines, _reserved):
+        engine = engines.pop(os.getpid(), None)
+        if engine is not None:
+            engine.dispose()
 
 
 def in_session() -> bool:
@@ -99,10 +112,26 @@ def in_session() -> bool:
     return _open_sessions.get() > 0
 
 
+def will_pass(error: BaseException) -> bool:
+    """Say whether the database may answer differently soon, by the error's SQLSTATE class.
+
+    Passing: connection (08), transaction rollback (40), resources (53), lock not available, operator intervention (57),
+    and no free connection in our own pool.
+    """
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "pgcode", None)
+    if state is None:
+        return error.connection_invalidated or isinstance(error, OperationalError)
+    return state[:2] in PASSING_CLASSES or state == LOCK_NOT_AVAILABLE
+
+
 @contextmanager
-def get_session() -> Iterator[Session]:
+def get_session(engine: Engine | None = None) -> Iterator[Session]:
     """Commit on success, roll back on error. Nothing else in our code commits."""
-    bind = session_factory.kw.get("bind") or get_engine()
+    bind = session_factory.kw.get("bind") or engine or get_engine()
     with session_factory(bind=bind) as session:
         token = _open_sessions.set(_open_sessions.get() + 1)
         try:

@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services.upkeep import retention
+from services.work import tried
 from shared.db import get_session
-from shared.errors import PersonaeError
 from shared.providers.blobs import open_blobs
 from shared.queries import work
 from shared.settings import Settings, get_settings
@@ -36,7 +35,7 @@ Mend = Callable[[Session], object]
 
 
 def sweep() -> None:
-    """Expire, promote, settle unheard cancels, and ring for what waits.
+    """Reopen, end, promote, and ring for what waits.
 
     Each repair is a transaction of its own: one that fails is tried again at the next sweep and holds up no other.
     """
@@ -44,7 +43,8 @@ def sweep() -> None:
     with get_session() as session:
         now = work.database_seconds(session)
     watched = WATCH.watched(now, gap=3 * settings.sweep_seconds)
-    failures = [error for mend in _repairs(settings, expire=watched >= settings.watch_seconds) if (error := _try(mend))]
+    repairs = _repairs(settings, expire=watched >= settings.watch_seconds)
+    failures = [error for mend in repairs if (error := tried(partial(_mend, mend)))]
     _ring_for_what_waits(settings)
     BLOBS.remove_some(open_blobs(settings), now, older_than=timedelta(hours=settings.keep_unreferenced_blobs_hours))
     if failures:
@@ -52,22 +52,23 @@ def sweep() -> None:
 
 
 def _repairs(settings: Settings, *, expire: bool) -> Iterator[Mend]:
+    honour = settings.cancel_honour_seconds
     for model in work.models():
+        with get_session() as session:
+            lost = work.lost_for_good(session, model) if expire else []
+            unheard = work.unheard(session, model, honour=honour)
         if expire:
-            yield partial(work.expire, model=model)
-        yield partial(work.settle_unheard, model=model, honour=settings.cancel_honour_seconds)
+            yield partial(work.reopen, model=model)
+        yield from (partial(work.end_lost, model=model, row_id=row_id) for row_id in lost)
+        yield from (partial(work.end_unheard, model=model, row_id=row_id, honour=honour) for row_id in unheard)
         yield partial(work.promote_due, model=model)
     yield from retention.prunings(settings)
 
 
-def _try(mend: Mend) -> SQLAlchemyError | PersonaeError | None:
-    try:
-        with get_session() as session:
-            if work.only_sweeper(session):
-                mend(session)
-    except (SQLAlchemyError, PersonaeError) as error:
-        return error
-    return None
+def _mend(mend: Mend) -> None:
+    with get_session() as session:
+        if work.only_sweeper(session):
+            mend(session)
 
 
 def _ring_for_what_waits(settings: Settings) -> None:

@@ -29,13 +29,6 @@ def after_failure(attempt: int, attempts: int, *, transient: bool) -> RunStatus:
     return RunStatus.FAILED
 
 
-def after_crash(crashes: int, *, cancelled: bool) -> RunStatus:
-    """Say where the loss of a row's worker leaves it, `crashes` counting this one."""
-    if cancelled:
-        return RunStatus.CANCELLED
-    return RunStatus.FAILED if crashes >= POISON_CRASHES else RunStatus.PENDING
-
-
 def backoff(attempt: int, jitter: float) -> float:
     """Return the seconds to wait after failed attempt number `attempt`; `jitter` lies in 0..1."""
     return min(2.0 ** min(attempt, 16), LONGEST_BACKOFF) * (0.5 + jitter)

@@ -29,6 +29,7 @@ CLAIM = f"""
 BEST = (
     f"""(SELECT '{{t}}' AS name, priority, ready_at FROM {{t}} WHERE {RUNNABLE} ORDER BY priority DESC, id LIMIT 1)"""
 )
+BEST_CRASHES = f"SELECT crashes FROM {{t}} WHERE {RUNNABLE} ORDER BY priority DESC, id LIMIT 1"
 HELD = "unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS held(id, fence)"
 # SKIP LOCKED: our own settlement holds its row; waiting for it would let every other lease of this process run out.
 RENEW = f"""
@@ -38,28 +39,34 @@ RENEW = f"""
 NEWS = f"""
     SELECT held.id, held.fence, work.id IS NULL AS lost, work.cancel_requested_at IS NOT NULL AS cancelled
     FROM {HELD} LEFT JOIN {{t}} work ON work.id = held.id AND work.fence = held.fence AND work.status = 'RUNNING'"""
-# The fence is the lock: a row that changed hands is not among those returned.
+# The fence is the lock: a row that changed hands is not among those returned. A cancelled one is not tried again.
 END = f"""
-    UPDATE {{t}} SET status = :status, status_date = clock_timestamp(), status_message = :message, lease_until = NULL,
-        retry = retry + :failures, completed_date = CASE WHEN :ended THEN clock_timestamp() END,
-        ready_at = CASE WHEN :ended THEN ready_at ELSE clock_timestamp() + make_interval(secs => :delay) END
+    UPDATE {{t}} SET status = CASE WHEN :again AND cancel_requested_at IS NOT NULL THEN 'CANCELLED' ELSE :status END,
+        status_date = clock_timestamp(), status_message = :message, lease_until = NULL, retry = retry + :failures,
+        completed_date = CASE WHEN :again AND cancel_requested_at IS NULL THEN NULL ELSE clock_timestamp() END,
+        ready_at = CASE WHEN :again THEN clock_timestamp() + make_interval(secs => :delay) ELSE ready_at END
     FROM {HELD} WHERE {{t}}.id = held.id AND {{t}}.fence = held.fence AND {{t}}.status = 'RUNNING' RETURNING {{t}}.*"""
-EXPIRE = f"""
-    UPDATE {{t}} SET fence = fence + 1, crashes = crashes + 1, lease_until = NULL, worker_id = NULL,
-        ready_at = clock_timestamp(), status_date = clock_timestamp(),
-        status = CASE WHEN cancel_requested_at IS NOT NULL THEN 'CANCELLED'
-            WHEN crashes + 1 >= {POISON_CRASHES} THEN 'FAILED' ELSE 'PENDING' END,
-        status_message = CASE WHEN crashes + 1 >= {POISON_CRASHES} THEN '{POISON}' ELSE status_message END,
-        completed_date = CASE WHEN cancel_requested_at IS NOT NULL OR crashes + 1 >= {POISON_CRASHES}
-            THEN clock_timestamp() END
-    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE status = 'RUNNING' AND lease_until < clock_timestamp()
-        ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED))
+EXPIRED = "status = 'RUNNING' AND lease_until < clock_timestamp()"
+ENDS = f"(cancel_requested_at IS NOT NULL OR crashes + 1 >= {POISON_CRASHES})"
+LOSE = "fence = fence + 1, crashes = crashes + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp()"
+REOPEN = f"""
+    UPDATE {{t}} SET {LOSE}, status = 'PENDING', ready_at = clock_timestamp()
+    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE {EXPIRED} AND NOT {ENDS}
+        ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED))"""
+LOST_FOR_GOOD = f"SELECT id FROM {{t}} WHERE {EXPIRED} AND {ENDS} ORDER BY lease_until LIMIT 100"
+END_LOST = f"""
+    UPDATE {{t}} SET {LOSE}, completed_date = clock_timestamp(),
+        status = CASE WHEN cancel_requested_at IS NULL THEN 'FAILED' ELSE 'CANCELLED' END,
+        status_message = CASE WHEN cancel_requested_at IS NULL THEN '{POISON}' ELSE 'cancelled' END
+    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = :id AND {EXPIRED} AND {ENDS} FOR UPDATE SKIP LOCKED))
     RETURNING id, status"""
-UNHEARD = """
-    UPDATE {t} SET fence = fence + 1, status = 'CANCELLED', lease_until = NULL, status_date = clock_timestamp(),
+IS_UNHEARD = """
+    status = 'RUNNING' AND cancel_requested_at < clock_timestamp() - make_interval(secs => :honour)"""
+UNHEARD = f"SELECT id FROM {{t}} WHERE {IS_UNHEARD} ORDER BY id LIMIT 100"
+END_UNHEARD = f"""
+    UPDATE {{t}} SET fence = fence + 1, status = 'CANCELLED', lease_until = NULL, status_date = clock_timestamp(),
         completed_date = clock_timestamp(), status_message = 'cancelled; its worker did not answer'
-    WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'RUNNING'
-        AND cancel_requested_at < clock_timestamp() - make_interval(secs => :honour) FOR UPDATE SKIP LOCKED))
+    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = :id AND {IS_UNHEARD} FOR UPDATE SKIP LOCKED))
     RETURNING id, status"""
 DUE = """
     UPDATE {t} SET status = 'PENDING', status_date = clock_timestamp()
@@ -69,12 +76,15 @@ HAND_BACK = """
     UPDATE {t} SET fence = fence + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp(),
         status = CASE WHEN cancel_requested_at IS NULL THEN 'PENDING' ELSE 'CANCELLED' END,
         completed_date = CASE WHEN cancel_requested_at IS NOT NULL THEN clock_timestamp() END
-    WHERE status = 'RUNNING' AND starts_with(worker_id, :worker) RETURNING id, status"""
+    WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)
+        FOR UPDATE SKIP LOCKED)) RETURNING id, status"""
+HELD_BY = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)"
 # A running row keeps its fence: its worker must still be able to settle CANCELLED with what it has. Locked by id: a
 # settlement locks the running row and then the one after it.
 CANCEL = """
-    UPDATE {t} SET cancel_requested_at = clock_timestamp(), fence = fence + (status <> 'RUNNING')::int,
-        status_date = clock_timestamp(), status = CASE status WHEN 'RUNNING' THEN status ELSE 'CANCELLED' END,
+    UPDATE {t} SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+        status_date = clock_timestamp(), fence = fence + (status <> 'RUNNING')::int,
+        status = CASE status WHEN 'RUNNING' THEN status ELSE 'CANCELLED' END,
         completed_date = CASE status WHEN 'RUNNING' THEN NULL ELSE clock_timestamp() END
     WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE id = ANY(:ids) AND status IN ('PENDING', 'ERROR', 'RUNNING')
         ORDER BY id FOR UPDATE)) RETURNING id, status, fence"""
@@ -164,19 +174,16 @@ def claim(
 ) -> list[Claim]:
     """Take up to `limit` of the best runnable rows of one table on the queue; none when nothing waits.
 
-    A row that has lost a worker before (`crashes > 0`) is taken only with `suspects`, and alone.
+    A row that has lost a worker before (`crashes > 0`) is taken only with `suspects`, when it is the best, and alone.
     """
-    given = {"queue": queue, "worker": worker, "lease": lease, "suspects": suspects and limit == 1, "limit": limit}
+    given = {"queue": queue, "worker": worker, "lease": lease, "suspects": suspects, "limit": limit}
     for model in _best_first(session, kinds, queue, suspects):
-        claims = [Claim(model, *row) for row in session.execute(_for(CLAIM, model), given)]
-        if not claims and suspects and limit > 1:
-            claims = [Claim(model, *row) for row in session.execute(_for(CLAIM, model), given | _ONE_SUSPECT)]
-        if claims:
+        if limit > 1:
+            alone = suspects and bool(session.scalar(_for(BEST_CRASHES, model), given))
+            given |= {"suspects": alone, "limit": 1 if alone else limit}
+        if claims := [Claim(model, *row) for row in session.execute(_for(CLAIM, model), given)]:
             return claims
     return []
-
-
-_ONE_SUSPECT = {"suspects": True, "limit": 1}
 
 
 def _best_first(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Iterable[type[Work]]:
@@ -227,7 +234,7 @@ def settle(
         "status": status.value,
         "message": message,
         "failures": int(status in (RunStatus.ERROR, RunStatus.FAILED)),
-        "ended": status in TERMINAL,
+        "again": status is RunStatus.ERROR,
         "delay": backoff(attempt, random.random()),
     }
     statement = select(model).from_statement(_for(END, model))
@@ -270,14 +277,30 @@ def retry(session: Session, model: type[Work], ids: Sequence[int], *, ready: boo
     return len(session.execute(_for(RETRY, model), {"ids": list(ids), "ready": ready}).all())
 
 
-def expire(session: Session, model: type[Work]) -> set[str]:
-    """Reopen, or end as poison, the rows whose lease ran out; return the queues where rows became ready."""
-    return _follow_ended(session, model, session.execute(_for(EXPIRE, model)).all())
+def reopen(session: Session, model: type[Work]) -> None:
+    """Make rows runnable again whose lease ran out; those that end with it are `lost_for_good`."""
+    session.execute(_for(REOPEN, model))
 
 
-def settle_unheard(session: Session, model: type[Work], *, honour: float) -> set[str]:
-    """End the rows whose worker has not honoured a cancel within `honour` seconds."""
-    return _follow_ended(session, model, session.execute(_for(UNHEARD, model), {"honour": honour}).all())
+def lost_for_good(session: Session, model: type[Work]) -> list[int]:
+    """Return rows whose lease ran out for the third time, or under a cancel: each is to be ended by itself."""
+    return list(session.scalars(_for(LOST_FOR_GOOD, model)))
+
+
+def end_lost(session: Session, model: type[Work], row_id: int) -> set[str]:
+    """End a row that is lost for good; return the queues where rows became ready."""
+    return _follow_ended(session, model, session.execute(_for(END_LOST, model), {"id": row_id}).all())
+
+
+def unheard(session: Session, model: type[Work], *, honour: float) -> list[int]:
+    """Return running rows whose worker has not honoured a cancel within `honour` seconds."""
+    return list(session.scalars(_for(UNHEARD, model), {"honour": honour}))
+
+
+def end_unheard(session: Session, model: type[Work], row_id: int, *, honour: float) -> set[str]:
+    """End a row whose cancel was not heard; return the queues where rows became ready."""
+    rows = session.execute(_for(END_UNHEARD, model), {"id": row_id, "honour": honour}).all()
+    return _follow_ended(session, model, rows)
 
 
 def promote_due(session: Session, model: type[Work]) -> None:
@@ -285,14 +308,14 @@ def promote_due(session: Session, model: type[Work]) -> None:
     session.execute(_for(DUE, model))
 
 
-def hand_back(session: Session, model: type[Work], worker: str) -> int:
-    """Give back the rows of every worker process whose id starts with `worker`, and say how many.
+def hand_back(session: Session, model: type[Work], worker: str) -> tuple[int, int]:
+    """Give back the rows of every worker process whose id starts with `worker`; counts as no failure and no crash.
 
-    Counts as no failure and no crash.
+    Returns how many were given back, and how many not yet, because their settlement is being written.
     """
     rows = session.execute(_for(HAND_BACK, model), {"worker": worker}).all()
     _follow_ended(session, model, rows)
-    return len(rows)
+    return len(rows), session.scalar(_for(HELD_BY, model), {"worker": worker}) or 0
 
 
 def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> set[str]:

@@ -2,7 +2,10 @@
 
 import pytest
 from sqlalchemy import func, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shared import db
 from shared.db import Session
 from shared.domain.lifecycle import RunStatus
 from shared.models import Conversation, Message, Persona, Turn
@@ -50,7 +53,7 @@ def test_an_older_fence_holds_nothing(session: Session, conversation: Conversati
     turns.add(session, MINE, conversation.id, "One?")
     (claim,) = take(session)
     session.execute(text("UPDATE turns SET lease_until = clock_timestamp() - interval '1 s'"))
-    work.expire(session, Turn)
+    work.reopen(session, Turn)
     (again,) = take(session)
     assert again.fence == claim.fence + 2
     assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
@@ -128,3 +131,65 @@ def test_deleting_a_conversation_leaves_its_running_turn_nothing_to_settle(
     session.flush()
     assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
     assert session.scalar(func.count(Message.id).select()) is not None
+
+
+class TestWhatAReviewFound:
+    """Faults that hid between two rules, each once real."""
+
+    def test_what_is_to_be_cancelled_is_not_tried_again(self, session: Session, conversation: Conversation) -> None:
+        turn = turns.add(session, MINE, conversation.id, "One?")
+        (claim,) = take(session)
+        work.cancel(session, Turn, [turn.id])
+        finish(session, claim, RunStatus.ERROR, "the model is away")
+        session.refresh(turn)
+        assert turn.status is RunStatus.CANCELLED
+        assert turn.completed_date is not None
+
+    def test_to_cancel_again_does_not_restart_the_patience(self, session: Session, conversation: Conversation) -> None:
+        turn = turns.add(session, MINE, conversation.id, "One?")
+        take(session)
+        asked = []
+        for _ in range(2):
+            work.cancel(session, Turn, [turn.id])
+            session.refresh(turn)
+            asked.append(turn.cancel_requested_at)
+        assert asked[0] == asked[1]
+
+    def test_an_older_suspect_does_not_wait_behind_a_batch(self, session: Session, conversation: Conversation) -> None:
+        talks = [Conversation(persona_id=conversation.persona_id) for _ in range(3)]
+        session.add_all(talks)
+        session.flush()
+        first, *others = [turns.add(session, MINE, talk.id, "One?") for talk in talks]
+        first.crashes = 1
+        session.flush()
+        assert [claim.id for claim in take(session, limit=8)] == [first.id]
+        assert {claim.id for claim in take(session, limit=8)} == {turn.id for turn in others}
+
+    def test_a_row_lost_under_a_cancel_is_cancelled_and_not_called_poison(
+        self, session: Session, conversation: Conversation
+    ) -> None:
+        turn = turns.add(session, MINE, conversation.id, "One?")
+        turn.crashes = 2
+        session.flush()
+        take(session)
+        work.cancel(session, Turn, [turn.id])
+        session.execute(text("UPDATE turns SET lease_until = clock_timestamp() - interval '1 s'"))
+        assert work.lost_for_good(session, Turn) == [turn.id]
+        work.end_lost(session, Turn, turn.id)
+        session.refresh(turn)
+        assert (turn.status, turn.status_message) == (RunStatus.CANCELLED, "cancelled")
+
+    def test_what_postgres_will_never_take_is_not_tried_again(self, session: Session) -> None:
+        words = " ".join(f"w{number:07d}{'x' * 8}" for number in range(80_000))
+        statement = text("SELECT to_tsvector('simple', :words)")
+        with pytest.raises(SQLAlchemyError) as raised, session.begin_nested():
+            session.execute(statement, {"words": words})
+        assert not db.will_pass(raised.value)
+
+    def test_a_lock_that_was_not_free_is_tried_again(self, session: Session) -> None:
+        with pytest.raises(SQLAlchemyError) as raised, session.begin_nested():
+            session.execute(text("DO $$ BEGIN RAISE lock_not_available; END $$"))
+        assert db.will_pass(raised.value)
+
+    def test_a_pool_without_a_free_connection_is_tried_again(self) -> None:
+        assert db.will_pass(PoolTimeout("no connection free"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.lifecycle import LONGEST_BACKOFF, RunStatus, after_crash, after_failure, backoff
+from shared.domain.lifecycle import LONGEST_BACKOFF, RunStatus, after_failure, backoff
 
 
 @pytest.mark.parametrize(
@@ -20,20 +20,6 @@ from shared.domain.lifecycle import LONGEST_BACKOFF, RunStatus, after_crash, aft
 @pytest.mark.capability("C126")
 def test_after_failure(attempt: int, attempts: int, transient: bool, status: RunStatus) -> None:
     assert after_failure(attempt, attempts, transient=transient) is status
-
-
-@pytest.mark.parametrize(
-    ("crashes", "cancelled", "status"),
-    [
-        pytest.param(1, False, RunStatus.PENDING, id="a lost worker is no failure"),
-        pytest.param(2, False, RunStatus.PENDING, id="nor a second"),
-        pytest.param(3, False, RunStatus.FAILED, id="the third is poison"),
-        pytest.param(1, True, RunStatus.CANCELLED, id="a cancel outlives its worker"),
-    ],
-)
-@pytest.mark.capability("C178")
-def test_after_crash(crashes: int, cancelled: bool, status: RunStatus) -> None:
-    assert after_crash(crashes, cancelled=cancelled) is status
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))
