@@ -46,7 +46,7 @@ class BatchStatus(BatchOut):
 class BatchStart(Input):
     """Which batch to start the runs of."""
 
-    model_config = example(batch_id=1)
+    model_config = example(batch_id=999_999_999)
 
     batch_id: int = Field(ge=1, le=LARGEST_ID)
     priority: int = Field(default=0, ge=-100, le=100)

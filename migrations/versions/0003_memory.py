@@ -12,7 +12,7 @@ SEQUENCE = "ck_conversation_memories_sequence_positive"
 
 
 def upgrade() -> None:
-    op.add_column("memory_windows", sa.Column("message_range", sa.String(20), nullable=False))
+    op.add_column("memory_windows", sa.Column("message_range", sa.String(20), server_default="", nullable=False))
     op.create_unique_constraint(
         "uq_memory_windows_conversation_id_sequence", "memory_windows", ["conversation_id", "sequence"]
     )

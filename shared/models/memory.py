@@ -32,7 +32,7 @@ class MemoryWindow(Work):
     queue: Mapped[str] = mapped_column(String(32), default="memory", server_default="memory")
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     sequence: Mapped[int]  # from 1; the head, all before the first window, is 0
-    message_range: Mapped[str] = mapped_column(String(20))
+    message_range: Mapped[str] = mapped_column(String(20), default="", server_default="")
     first_position: Mapped[int] = mapped_column(BigInteger)
     last_position: Mapped[int] = mapped_column(BigInteger)
 

@@ -244,13 +244,20 @@ def _end_group(session: Session, group: RunGroup) -> None:
     counts = runs.count_by_status(session, group.id)
     order = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.COMPLETED)
     worst = next((status for status in order if counts.get(status)), RunStatus.CANCELLED)
-    _set(group, worst, f"{counts.get(RunStatus.COMPLETED, 0)} of {sum(counts.values())} documents completed")
+    told = f"{counts.get(RunStatus.COMPLETED, 0)} of {sum(counts.values())} documents completed"
+    _set(group, worst, told + (_first_failure(session, group.id) if worst is RunStatus.FAILED else ""))
     group.completed_date = func.clock_timestamp()
     _record(session, group.id, LifeCycleEvent.GROUP_END)
     session.flush()
     jobs.note_end(session, group)
     if group.batch_id is not None:
         _complete_batch(session, group.batch_id)
+
+
+def _first_failure(session: Session, group_id: int) -> str:
+    failed = select(WorkflowRun.status_message).where(WorkflowRun.run_group_id == group_id)
+    reason = session.scalar(failed.where(WorkflowRun.status == RunStatus.FAILED).order_by(WorkflowRun.id).limit(1))
+    return f"; {reason}" if reason else ""
 
 
 def _complete_batch(session: Session, batch_id: int) -> None:

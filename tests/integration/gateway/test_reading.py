@@ -1,6 +1,5 @@
 """What becomes of a persona's files: passages and vectors, once each, for as long as the files are there."""
 
-import io
 import json
 import threading
 
@@ -21,7 +20,6 @@ from shared.models import (
     Persona,
     RunGroup,
     RunStep,
-    WorkflowRun,
 )
 from shared.providers.blobs import open_blobs
 from shared.providers.embedding import FakeEmbedding
@@ -290,10 +288,12 @@ def test_old_romanian_encodings_are_read_as_they_were_meant(writer, persona, ses
     assert texts(session) == ["Poeţii şi ţăranii"]
 
 
+@pytest.mark.capability("C93")
 def test_a_line_that_holds_no_quote_fails_its_file_by_its_number(writer, persona, ingest):
     upload(writer, persona, "quotes", ("said.jsonl", b'{"text": "One."}\n{"author": "x"}\n'))
     job = ingest()["quotes"]
     assert (job["status"], status(writer, persona)["overall_status"]) == ("failed", "failed")
+    assert job["error_message"] == '0 of 1 documents completed; line 2 has neither "text" nor "quote"'
 
 
 def test_one_file_uploaded_by_many_at_once_is_one_file(database_url, tmp_path):
@@ -317,51 +317,3 @@ def test_one_file_uploaded_by_many_at_once_is_one_file(database_url, tmp_path):
         found = [count(session, model) for model in (DataSource, DocumentURI, Document)]
     assert (codes, found) == ([201] * 4, [2, 2, 2])
     assert len(stored(app)) == 2
-
-
-def bring_in(client, batch_id, name, **values):
-
-    document = {"file": (io.BytesIO(name.encode()), name), "source_uri": name, "source": "disk"}
-    return client.post("/api/v1/document/ingest-document", data=document | {"batch_id": batch_id} | values)
-
-
-@pytest.mark.capability("C112")
-def test_a_batch_counts_its_runs_and_is_completed_by_the_last(app, writer, session):
-    batch = writer.post("/api/v1/batch/", json={"name": "May", "source": "disk"}).json["id"]
-    for name in ("a.txt", "b.txt"):
-        assert bring_in(writer, batch, name).status_code == 201
-    started = writer.post("/api/v1/batch/start-workflows", json={"batch_id": batch})
-    assert (started.status_code, started.json["workflows"]) == (201, 2)
-    assert writer.post("/api/v1/batch/start-workflows", json={"batch_id": batch}).status_code == 409
-    path = f"/api/v1/batch/{batch}"
-    told = writer.get(path).json
-    assert (told["document_count"], told["workflow_count"], told["completed_date"]) == (2, {"PENDING": 2}, None)
-    settle(session, take(session, RunStep, "ingestion"), RunStatus.FAILED, "no space left")
-    session.expire_all()
-    assert writer.get(path).json["completed_date"] is None
-    ingester_of(app).drain(session)
-    session.expire_all()
-    told = writer.get(f"/api/v1/batch/status?batch_id={batch}").json
-    assert told["workflow_count"] == {"FAILED": 1, "COMPLETED": 1}
-    assert (told["parsed"], told["remaining"]) == (1, 1)
-    assert told["completed_date"] is not None
-    assert writer.get("/api/v1/batch/").json["items"][0]["completed_date"] == told["completed_date"]
-
-
-@pytest.mark.capability("C115")
-def test_changed_bytes_are_version_two_in_the_batch_that_brought_them(writer, session):
-    first, second = (
-        writer.post("/api/v1/batch/", json={"name": name, "source": "disk"}).json["id"] for name in ("May", "June")
-    )
-
-    for batch, content in ((first, b"Once."), (second, b"Twice.")):
-        document = {"file": (io.BytesIO(content), "a.txt"), "source_uri": "a.txt", "source": "disk", "batch_id": batch}
-        assert writer.post("/api/v1/document/ingest-document", data=document).status_code == 201
-    history = writer.get("/api/v1/document/history?uri=a.txt&source=disk").json["items"]
-    assert [(row["version"], row["action"], row["batch_id"]) for row in history] == [
-        (1, "created", first),
-        (2, "updated", second),
-    ]
-    assert writer.get(f"/api/v1/batch/{second}").json["document_count"] == 1
-    assert writer.post("/api/v1/batch/start-workflows", json={"batch_id": second}).json["workflows"] == 1
-    assert session.scalars(select(WorkflowRun.batch_id)).all() == [second]
