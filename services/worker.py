@@ -13,6 +13,7 @@ from services import leases
 from services.dialogue import tasks as dialogue
 from services.embedding import tasks as embedding
 from services.ingestion import tasks as ingestion
+from services.modules import tasks as modules
 from services.upkeep.sweep import sweep
 from services.work import STOPPING, Failed, answer
 from shared.db import get_session
@@ -22,7 +23,7 @@ from shared.settings import get_settings
 from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
 
 app = celery_app()
-DECLARED = (dialogue, ingestion, embedding)
+DECLARED = (dialogue, modules, ingestion, embedding)
 
 
 def _register(queue: Queue) -> None:

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     chat_history: int = 20  # earlier messages that a prompt may hold
     recall_limit: int = 6  # passages that a prompt may hold
 
+    script_processes: int = 16  # of the sandbox, at most, per worker process; about 12 MB each
+
     lease_seconds: float = 20.0
     renew_seconds: float = 5.0
     sweep_seconds: float = 5.0

@@ -58,9 +58,10 @@ class Task(NamedTuple):
 
 
 REPLY = Task("dialogue.reply", DIALOGUE)
+EXECUTE_MODULE = Task("modules.execute", MODULES)
 PREPARE_DOCUMENT = Task("ingestion.step", INGESTION)
 EMBED_DOCUMENT = Task("embedding.step", EMBEDDING)
-TASKS = (REPLY, PREPARE_DOCUMENT, EMBED_DOCUMENT)
+TASKS = (REPLY, EXECUTE_MODULE, PREPARE_DOCUMENT, EMBED_DOCUMENT)
 
 
 def answers(queue: str) -> str:

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from shared.db import get_session
-from shared.queries import work
+from shared.queries import turns, work
 from shared.settings import Settings, get_settings
 from shared.tasks import BELL, QUEUES
 
@@ -41,6 +41,7 @@ def sweep() -> None:
 
 
 def _mend(session: Session, settings: Settings, *, expire: bool) -> None:
+    turns.ready_overdue(session)
     for model in work.models():
         if expire:
             work.expire(session, model)

@@ -64,7 +64,7 @@ def _running(session: Session, row: Work) -> Why:
 
 
 def _ahead(session: Session, row: Work) -> int:
-    counts = [_better(model, row).with_only_columns(func.count()).scalar_subquery() for model in work.models()]
+    counts = [_better(model, row).with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery() for model in work.models()]
     return session.scalar(select(reduce(add, counts))) or 0
 
 
