@@ -6,7 +6,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import RunStatus
@@ -64,8 +64,12 @@ def _running(session: Session, row: Work) -> Why:
 
 
 def _ahead(session: Session, row: Work) -> int:
-    counts = [_better(model, row).with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery() for model in work.models()]
+    counts = [_count(_better(model, row)) for model in work.models()]
     return session.scalar(select(reduce(add, counts))) or 0
+
+
+def _count(rows: Select[Any]) -> ScalarSelect[int]:
+    return rows.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
 
 
 def _better(model: type[Work], row: Work) -> Select[Any]:
