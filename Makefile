@@ -5,7 +5,7 @@ LOCKS := requirements-dev.lock requirements-models.lock
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint fmt bench capabilities migrate locks clean
+.PHONY: help setup demo up down secrets test lint fmt bench capabilities migrate locks clean
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ up: setup  ## Start the embedded stack and leave it running
 
 down: setup  ## Stop the embedded stack
 	$(BIN)/personae down
+
+secrets:  ## The passwords that docker-compose.yml asks for, into .env; what is there stays
+	@$(PYTHON) -m deploy.passwords
 
 test: setup  ## All tests; they start their own servers
 	$(BIN)/python -m pytest -q

@@ -1,18 +1,21 @@
 """Files at the gateway's door: stored before any row says that they are there."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from flask import current_app
 from werkzeug.datastructures import FileStorage
 
+from shared.db import get_session
 from shared.domain.files import plain_name, refusal, settled_kind
 from shared.domain.persona import CollectionType
-from shared.errors import Invalid, Refused
-from shared.providers import intake
+from shared.errors import Invalid, Refused, Unavailable
+from shared.providers import blobs, intake
 from shared.providers.blobs import open_blobs
 from shared.providers.outbound import guard
+from shared.queries import documents
 from shared.queries.documents import Bytes
 from shared.settings import Settings
 
@@ -41,6 +44,10 @@ class Received(NamedTuple):
     kept: dict[str, Bytes]
     skipped: list[dict[str, str]]
 
+    def in_order(self) -> list[tuple[str, Bytes]]:
+        """Return what was stored, ordered by its hash: two who send the same files wait for each other, once."""
+        return sorted(self.kept.items(), key=lambda item: item[1].doc_hash)
+
 
 def receive_each(files: Iterable[FileStorage], collection: CollectionType) -> Received:
     """Store the files of an upload under plain names; one that is not taken does not keep the others out."""
@@ -54,6 +61,23 @@ def receive_each(files: Iterable[FileStorage], collection: CollectionType) -> Re
         except (Invalid, Refused) as error:
             received.skipped.append({"file_name": name, "reason": str(error)})
     return received
+
+
+def require_stored(stored: Bytes) -> None:
+    """Pass when the bytes are still there, inside the transaction that registers them.
+
+    Whoever deleted the last file with these bytes a moment ago may have removed them after we stored ours.
+    """
+    if not open_blobs(_settings()).exists(stored.doc_hash):
+        raise Unavailable("the same file was just being deleted: send it again")
+
+
+def forget(doc_hashes: Iterable[str]) -> None:
+    """Remove the bytes of documents that nothing leads to any more."""
+    remove = partial(blobs.forget, open_blobs(_settings()))
+    for doc_hash in doc_hashes:
+        with get_session() as session:
+            documents.purge(session, doc_hash, remove)
 
 
 def open_uri(uri: str) -> intake.Found:

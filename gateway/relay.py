@@ -19,6 +19,7 @@ TICK = 1.5  # seconds without an event until the row is asked
 GLANCE = 0.05  # the same, for a turn that has ended already
 HEARTBEAT = 15.0
 RETRY_MILLISECONDS = 1000
+RECONNECT = "event: reconnect\ndata: {}\n\n"  # no id: the client goes on behind the last event it heard
 
 
 @dataclass(frozen=True)
@@ -110,18 +111,37 @@ def from_rows(state: TurnState) -> Iterator[Event]:
             yield Event(state.fence, 0, "error", {"error": state.error or "failed"})
 
 
-def server_sent(events: Iterator[Event | None]) -> Iterator[str]:
-    """Write events as text/event-stream; the first line goes out at once, a comment every 15 s of silence."""
+class Leaving:
+    """Whether this process is about to end; a plain flag, because a signal handler sets it."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def __bool__(self) -> bool:
+        return self.is_set
+
+    def set(self) -> None:
+        """Let every stream of this process end at its next event or tick."""
+        self.is_set = True
+
+
+LEAVING = Leaving()
+
+
+def server_sent(events: Iterator[Event | None], leaving: Leaving = LEAVING) -> Iterator[str]:
+    """Write events as text/event-stream; the first line goes out at once, a comment every 15 s of silence.
+
+    A process that is leaving sends its clients on: they resume elsewhere, and no event is lost.
+    """
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
     written = time.monotonic()
     for event in events:
-        if event is not None:
-            yield written_out(event)
-        elif time.monotonic() - written < HEARTBEAT:
-            continue
-        else:
-            yield ": still here\n\n"
-        written = time.monotonic()
+        if event is not None or time.monotonic() - written > HEARTBEAT:
+            yield written_out(event) if event else ": still here\n\n"
+            written = time.monotonic()
+        if leaving and not (event and event.kind in TERMINAL_EVENTS):
+            yield RECONNECT
+            return
 
 
 def written_out(event: Event) -> str:

@@ -123,9 +123,13 @@ class Keeper:
         for loop in (self._renewing, self._listening):
             threading.Thread(target=loop, daemon=True, name=loop.__name__.strip("_")).start()
 
+    def took_work(self) -> None:
+        """Say at the next check-in that this process does not only live."""
+        self._claimed = True
+
     def take(self, held: list[Held]) -> None:
         """Keep these rows' leases until they are released."""
-        self._claimed = True
+        self.took_work()
         self._held.update({item.key: item for item in held})
 
     def release(self, held: list[Held]) -> None:

@@ -188,7 +188,8 @@ def _load_alone(held: Held) -> Any:
 
 
 def _load(session: Session, held: Held) -> Any:
-    row = session.get(held.model, held.id)
+    # Locked first, as a settlement does: what `load` writes about the row would else wait for it in another order.
+    row = session.get(held.model, held.id, with_for_update={"key_share": True})
     if row is None or row.fence != held.fence:
         raise Lost(held.key)
     return _kind_of(held).load(session, row)
@@ -201,6 +202,7 @@ def _attempt(held: Held, load: Load) -> Outcome | None:
     with bound_to(held.claim.status_meta, work=held.name):
         try:
             value = _kind_of(held).work(load())
+            log.info("worked", extra={"fence": held.fence})
         except Lost:
             return None
         except Exception as error:  # the row tells it, and `answer` raises it as one line

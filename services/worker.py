@@ -13,6 +13,7 @@ from services import leases
 from services.dialogue import tasks as dialogue
 from services.embedding import tasks as embedding
 from services.ingestion import tasks as ingestion
+from services.memory import tasks as memory
 from services.modules import tasks as modules
 from services.upkeep.sweep import sweep
 from services.work import STOPPING, Failed, answer
@@ -23,7 +24,7 @@ from shared.settings import get_settings
 from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
 
 app = celery_app()
-DECLARED = (dialogue, modules, ingestion, embedding)
+DECLARED = (dialogue, modules, memory, ingestion, embedding)
 
 
 def _register(queue: Queue) -> None:
@@ -40,6 +41,12 @@ for _queue in QUEUES:
 def sweep_all() -> None:
     """Mend what faults left behind."""
     sweep()
+    leases.keeper().took_work()
+
+
+@signals.after_task_publish.connect(sender=SWEEP)
+def _mark_sweep_rung(**_: Any) -> None:
+    get_settings().beat_mark.touch()
 
 
 @signals.setup_logging.connect

@@ -41,12 +41,21 @@ def _redact_event(logger: Any, method: str, event: Event) -> Event:
     return cleaned
 
 
+def _drop_celery_traceback(logger: Any, method: str, event: Event) -> Event:
+    """Leave out the traceback that Celery adds even to an expected failure; an unexpected one has its own."""
+    data = event.get("data")
+    if isinstance(data, dict):
+        event["data"] = {name: value for name, value in data.items() if name != "traceback"}
+    return event
+
+
 def _formatter() -> logging.Formatter:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _drop_celery_traceback,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

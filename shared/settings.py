@@ -15,6 +15,9 @@ def _named(name: str, *seed_names: str) -> AliasChoices:
     return AliasChoices(f"PERSONAE_{name}", *seed_names)
 
 
+DEMO_CHAT_MODEL = "smollm2-135m-instruct"
+
+
 class Settings(BaseSettings):
     """What an operator decides; see deploy/env.example for the same list in words."""
 
@@ -64,7 +67,7 @@ class Settings(BaseSettings):
     embedding_timeout: float = 120.0
     chat_url: str | None = None  # defaults to model_url
     chat_api_key: SecretStr | None = None
-    chat_model: str = "smollm2-135m-instruct"
+    chat_model: str = DEMO_CHAT_MODEL
     chat_timeout: float = 300.0
     chat_context_tokens: int = 1200  # prompt and reply; small for the demo model's sake: raise it with a real one
     chat_max_tokens: int = 400
@@ -72,6 +75,11 @@ class Settings(BaseSettings):
     recall_limit: int = 6  # passages that a prompt may hold
 
     script_processes: int = 16  # of the sandbox, at most, per worker process; about 12 MB each
+    memory_start: int = Field(default=25, ge=1)  # the first message of the first window
+    memory_size: int = Field(default=11, ge=1)  # messages of a window
+    memory_head: bool = True  # also compress what is before the first window
+    memory_max_tokens: int = Field(default=250, ge=20)  # of one memory
+    memory_prompt_tokens: int = Field(default=400, ge=0)  # of all memories that a prompt may hold
 
     lease_seconds: float = 20.0
     renew_seconds: float = 5.0
@@ -87,6 +95,7 @@ class Settings(BaseSettings):
 
     keep_idempotency_hours: int = 24
     keep_worker_checkins_hours: int = 24
+    keep_unreferenced_blobs_hours: int = Field(default=24, ge=1)
 
     @field_validator("database_url", mode="after")
     @classmethod
@@ -108,6 +117,11 @@ class Settings(BaseSettings):
                 f"postgresql+psycopg2://{user}:{password}@{self.db_host}:{self.db_port}/{self.db_name}"
             )
         return self
+
+    @property
+    def beat_mark(self) -> Path:
+        """The file that the beat touches when the broker has taken a sweep's bell."""
+        return self.data_dir / "beat-mark"
 
     def require_database_url(self) -> str:
         """Return the database's URL with its password, or say which variable to set."""

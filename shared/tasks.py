@@ -61,7 +61,8 @@ REPLY = Task("dialogue.reply", DIALOGUE)
 EXECUTE_MODULE = Task("modules.execute", MODULES)
 PREPARE_DOCUMENT = Task("ingestion.step", INGESTION)
 EMBED_DOCUMENT = Task("embedding.step", EMBEDDING)
-TASKS = (REPLY, EXECUTE_MODULE, PREPARE_DOCUMENT, EMBED_DOCUMENT)
+COMPRESS_MEMORY = Task("memory.compress", MEMORY)
+TASKS = (REPLY, EXECUTE_MODULE, COMPRESS_MEMORY, PREPARE_DOCUMENT, EMBED_DOCUMENT)
 
 
 def answers(queue: str) -> str:

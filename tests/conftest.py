@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -92,6 +93,13 @@ def _administrator(port: int):
 def new_database(postgres_port: int, template_database: str) -> Iterator[Callable[[], str]]:
     """Make databases with real commits, each a clone of the template; yields a function that returns a URL."""
     yield from _databases(postgres_port, template_database)
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres_port: int, template_database: str) -> Iterator[str]:
+    """One cloned database for a module's tests and the processes that they share; yields its URL."""
+    with contextmanager(_databases)(postgres_port, template_database) as clone:
+        yield clone()
 
 
 @pytest.fixture

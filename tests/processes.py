@@ -10,6 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from alembic import command
+from alembic.config import Config
+
 from deploy.local import servers
 
 Value = TypeVar("Value")
@@ -39,6 +42,13 @@ def eventually(read: Callable[[], Value], wanted: Callable[[Value], bool], secon
 def until(condition: Callable[[], Value], seconds: float = 30.0) -> Value:
     """Return the condition's first true value; fail when there is none within `seconds`."""
     return eventually(condition, bool, seconds)
+
+
+def migrate() -> None:
+    """Bring the database of the settings to the newest schema."""
+    configuration = Config(ROOT / "alembic.ini")
+    configuration.set_main_option("script_location", str(ROOT / "migrations"))
+    command.upgrade(configuration, "head")
 
 
 class Server:
@@ -101,7 +111,7 @@ class Workers:
 
     def __init__(self, folder: Path, environment: dict[str, str], app: str) -> None:
         self._folder = folder
-        self._environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
+        self._environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT), "PROBE_WORKER": "1"}
         self._app = app
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.cli import database, keys, stack
+from deploy.cli import database, keys, roles, stack
 from deploy.cli.demo import demo
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app.command()(stack.status)
 app.command()(demo)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(roles.app, name="run")
 
 if __name__ == "__main__":
     app()

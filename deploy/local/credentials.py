@@ -10,11 +10,13 @@ from deploy.local.folder import Folder, read_json, write_json
 FLOWER_USER = "personae"
 
 
-def _password() -> str:
+def password() -> str:
+    """Return a new password that needs no quoting in a URL or a shell."""
     return secrets.token_urlsafe(24)
 
 
-def _encryption_key() -> str:
+def encryption_key() -> str:
+    """Return a new key for what is encrypted at rest."""
     return base64.urlsafe_b64encode(os.urandom(32)).decode()
 
 
@@ -22,10 +24,10 @@ def _encryption_key() -> str:
 class Credentials:
     """What the embedded servers ask for, and the first API key."""
 
-    postgres_password: str = field(default_factory=_password)
-    broker_password: str = field(default_factory=_password)
-    flower_password: str = field(default_factory=_password)
-    secret_key: str = field(default_factory=_encryption_key)
+    postgres_password: str = field(default_factory=password)
+    broker_password: str = field(default_factory=password)
+    flower_password: str = field(default_factory=password)
+    secret_key: str = field(default_factory=encryption_key)
     api_key: str | None = None
     api_key_id: str | None = None
 

@@ -9,6 +9,7 @@ from enum import IntEnum
 from functools import partial
 from pathlib import Path
 
+from deploy import commands
 from deploy.local import probes, servers
 from deploy.local.addresses import Addresses
 from deploy.local.credentials import FLOWER_USER, Credentials
@@ -16,8 +17,6 @@ from deploy.local.folder import Folder
 from shared.settings import Settings
 from shared.tasks import QUEUES, Pool
 
-DEPLOY = Path(__file__).parents[1]
-WAKING_POOL = "services.pool:WakingThreads"
 WORKERS: Mapping[Pool, str] = {"threads": "worker-threads", "prefork": "worker-prefork", "solo": "worker-upkeep"}
 
 
@@ -73,10 +72,6 @@ def plan(settings: Settings, folder: Folder, credentials: Credentials, addresses
     return sorted(processes, key=lambda process: process.stage)
 
 
-def _python(module: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", module, *arguments]
-
-
 def _postgres(folder: Folder, addresses: Addresses, credentials: Credentials) -> Process:
     data = folder.postgres
 
@@ -110,18 +105,14 @@ def _broker(folder: Folder, addresses: Addresses, credentials: Credentials) -> P
 
 
 def _prepare(*, embedded: bool) -> Process:
-    command = _python("deploy.local.prepare", *(["--create"] if embedded else []))
+    command = [sys.executable, "-m", "deploy.local.prepare", *(["--create"] if embedded else [])]
     return Process("prepare", Stage.PREPARATION, command, once=True, deadline=600)
 
 
 def _model(addresses: Addresses) -> Process:
     port = addresses.ports["model"]
-    command = _python("deploy.model.server", "--port", str(port))
+    command = commands.model("127.0.0.1", port).words
     return Process("model", Stage.WORKER, command, probes.http(f"http://127.0.0.1:{port}/health"), deadline=120)
-
-
-def _celery(*arguments: str) -> list[str]:
-    return _python("celery", "-A", "services.worker", *arguments)
 
 
 def _workers(settings: Settings, addresses: Addresses) -> list[Process]:
@@ -133,45 +124,38 @@ def _workers(settings: Settings, addresses: Addresses) -> list[Process]:
 
 def _worker(settings: Settings, addresses: Addresses, pool: Pool, queues: Sequence[str]) -> Process:
     name = WORKERS[pool]
-    concurrency = {"threads": settings.worker_threads, "prefork": settings.worker_processes, "solo": 1}[pool]
-    arguments = (
-        "-Q", ",".join(queues), "-P", "custom" if pool == "threads" else pool, "-c", str(concurrency),
-        "-n", f"{name}@%h", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level,
-    )  # fmt: skip
+    command = commands.worker(settings, queues, name)
     return Process(
         name,
         Stage.WORKER,
-        _celery("worker", *arguments),
+        command.words,
         probes.celery_node(addresses.broker, name),
-        environment={"CELERY_CUSTOM_WORKER_POOL": WAKING_POOL},
+        environment=command.environment,
         queues=tuple(queues),
-        slots=concurrency,
+        slots=commands.slots_of(settings, pool),
     )
 
 
 def _beat(settings: Settings, folder: Folder, addresses: Addresses) -> Process:
     schedule = folder.root / "beat-schedule"
-    arguments = ("-s", str(schedule), "--enable-remote-control", "-n", "beat@%h", "--loglevel", settings.log_level)
     return Process(
         "beat",
         Stage.WORKER,
-        _celery("beat", *arguments),
+        commands.beat(settings, schedule).words,
         probes.celery_node(addresses.broker, "beat"),
         disposable=(schedule,),
     )
 
 
 def _gateway(addresses: Addresses) -> Process:
-    command = _python("gunicorn", "-c", str(DEPLOY / "gunicorn_config.py"), "gateway.wsgi:app")
-    return Process("gateway", Stage.EDGE, command, probes.http(f"{addresses.gateway}/health"))
+    return Process("gateway", Stage.EDGE, commands.gateway().words, probes.http(f"{addresses.gateway}/health"))
 
 
 def _flower(folder: Folder, addresses: Addresses, credentials: Credentials) -> Process:
-    arguments = (f"--conf={DEPLOY / 'flower_config.py'}", "--address=127.0.0.1", f"--port={addresses.ports['flower']}")
     return Process(
         "flower",
         Stage.EDGE,
-        _celery("flower", *arguments),
+        commands.flower("127.0.0.1", addresses.ports["flower"]).words,
         probes.http(f"{addresses.flower}/healthcheck"),
         environment={"FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{credentials.flower_password}"},
         disposable=(folder.root / "flower.db",),

@@ -73,7 +73,10 @@ def get_document_history(query_data: LocationQuery) -> dict[str, Any]:
 @bp.output(DeletedOut)
 def delete_document(query_data: LocationQuery) -> dict[str, int]:
     with get_session() as session:
-        return documents.delete_by_uri(session, scope(), query_data.uri, query_data.source)
+        doc_hash = documents.get_uri(session, scope(), query_data.uri, query_data.source).doc_hash
+        deleted = documents.delete_by_uri(session, scope(), query_data.uri, query_data.source)
+    intake.forget([doc_hash])
+    return deleted
 
 
 def receive(asked: DocumentIn) -> Bytes:
@@ -99,6 +102,7 @@ def register(session: Session, asked: DocumentIn, stored: Bytes) -> tuple[Docume
         batch_id=asked.batch_id,
         meta=asked.doc_meta,
     )
+    intake.require_stored(stored)
     if persona is not None and asked.collection is not None:
         name = plain_name(asked.source_uri)
         files.attach(session, persona, asked.collection, name, location, size=stored.size)

@@ -8,7 +8,7 @@ from flask import current_app
 
 from gateway.auth import requires, scope
 from gateway.idempotency import idempotent, once
-from gateway.schemas.files import EffectiveConfigOut, IngestionOut, JobOut, JobsOut
+from gateway.schemas.files import ClearedOut, CollectionsOut, EffectiveConfigOut, IngestionOut, JobOut, JobsOut
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.persona import CollectionType, JobStatus
@@ -16,7 +16,7 @@ from shared.domain.retrieval import effective
 from shared.logs import correlation
 from shared.models import IngestionJob
 from shared.queries import files, jobs, personas
-from shared.tasks import PREPARE_DOCUMENT
+from shared.tasks import BELL, PREPARE_DOCUMENT
 
 bp = APIBlueprint("ingestion", __name__, url_prefix="/api/v1/personas/<uuid:persona_id>")
 
@@ -52,6 +52,35 @@ def get_ingestion_status(persona_id: UUID) -> dict[str, Any]:
     }
 
 
+@bp.post("/ingestion/retry")
+@requires(Permission.WRITE)
+@bp.output(JobsOut, 202)
+def retry_ingestion(persona_id: UUID) -> dict[str, Any]:
+    with get_session() as session:
+        ready = files.retry(session, personas.get(session, scope(), persona_id))
+    BELL.ring_all(ready, f"of persona {persona_id}")
+    return get_jobs(persona_id)
+
+
+@bp.delete("/ingestion/jobs")
+@requires(Permission.WRITE)
+@bp.output(ClearedOut)
+def clear_ingestion_jobs(persona_id: UUID) -> dict[str, int]:
+    with get_session() as session:
+        return {"deleted": jobs.clear(session, personas.get(session, scope(), persona_id))}
+
+
+@bp.get("/collections")
+@requires(Permission.READ)
+@bp.output(CollectionsOut)
+def get_collections(persona_id: UUID) -> dict[str, Any]:
+    with get_session() as session:
+        persona = personas.get(session, scope(), persona_id)
+        model: str = current_app.config["SETTINGS"].embedding_model
+        stored = files.collections(session, persona, embedding_model=model)
+    return {"collections": stored, "total_vectors": sum(each.vectors for each in stored.values())}
+
+
 @bp.get("/effective-config")
 @requires(Permission.READ)
 @bp.output(EffectiveConfigOut)
@@ -73,6 +102,14 @@ def get_effective_config(persona_id: UUID) -> dict[str, Any]:
 
 
 OVERRIDES = ("chunk_size", "chunk_overlap", "top_k")
+
+
+def get_jobs(persona_id: UUID) -> dict[str, Any]:
+    """Return a persona's latest jobs as they are now."""
+    with get_session() as session:
+        latest = jobs.latest(session, personas.get(session, scope(), persona_id))
+        percentages = jobs.percentages(session, latest)
+    return {"jobs": [with_progress(job, percentages[job.id]) for job in latest]}
 
 
 def with_progress(job: IngestionJob, percentage: int) -> JobOut:

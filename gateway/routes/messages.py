@@ -6,13 +6,22 @@ from uuid import UUID
 from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
+from gateway.idempotency import idempotent, once
 from gateway.routes.answers import existed
-from gateway.schemas.conversations import MessageChange, MessageOut, MessagePage, MessageQuery
+from gateway.schemas.conversations import (
+    ImportOut,
+    MessageChange,
+    MessageOut,
+    MessagePage,
+    MessageQuery,
+    MessagesIn,
+)
 from gateway.schemas.paging import page_of
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Message
 from shared.queries import conversations, messages
+from shared.tasks import BELL
 
 bp = APIBlueprint("messages", __name__, url_prefix="/api/v1")
 
@@ -26,6 +35,20 @@ def list_messages(conversation_id: UUID, query_data: MessageQuery) -> dict[str, 
         conversation = conversations.get(session, scope(), conversation_id)
         found = messages.list_(session, scope(), conversation.id, **query_data.arguments())
         return page_of(found, query_data)
+
+
+@bp.post("/conversations/<uuid:conversation_id>/messages/import")
+@requires(Permission.CHAT)
+@idempotent
+@bp.input(MessagesIn)
+@bp.output(ImportOut, 201)
+def import_messages(conversation_id: UUID, json_data: MessagesIn) -> ImportOut:
+    with once() as once_:
+        given = [dict(message) for message in json_data.messages]
+        ready = messages.add_many(once_.session, scope(), conversation_id, given)
+        answer = once_.keep(ImportOut(imported=len(given)), 201)
+    BELL.ring_all(ready, f"of conversation {conversation_id}")
+    return answer
 
 
 @bp.get("/messages/<uuid:message_id>")
@@ -42,7 +65,7 @@ def get_message(message_id: UUID) -> Message:
 @bp.output(MessageOut)
 def change_message(message_id: UUID, json_data: MessageChange) -> Message:
     with get_session() as session:
-        return json_data.apply_to(messages.get(session, scope(), message_id))
+        return messages.update(session, scope(), message_id, json_data.given())
 
 
 @bp.delete("/messages/<uuid:message_id>")

@@ -5,15 +5,15 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 
+from gateway import intake
 from gateway.auth import requires, scope
 from gateway.idempotency import idempotent, once
-from gateway.routes.answers import existed
 from gateway.schemas.paging import page_of
-from gateway.schemas.personas import PersonaChange, PersonaIn, PersonaOut, PersonaPage, PersonaQuery
+from gateway.schemas.personas import PersonaChange, PersonaDeletion, PersonaIn, PersonaOut, PersonaPage, PersonaQuery
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Persona
-from shared.queries import personas
+from shared.queries import files, personas
 
 bp = APIBlueprint("personas", __name__, url_prefix="/api/v1/personas")
 
@@ -57,8 +57,11 @@ def change_persona(persona_id: UUID, json_data: PersonaChange) -> Persona:
 
 @bp.delete("/<uuid:persona_id>")
 @requires(Permission.WRITE)
+@bp.input(PersonaDeletion, location="query")
 @bp.output({}, 204)
-def delete_persona(persona_id: UUID) -> str:
+def delete_persona(persona_id: UUID, query_data: PersonaDeletion) -> str:
     with get_session() as session:
-        existed(personas.delete_(session, scope(), persona_id), "persona", persona_id)
+        found = files.locations(session, personas.get(session, scope(), persona_id))
+        personas.delete_(session, scope(), persona_id, keep_files=query_data.keep_files)
+    intake.forget({location.doc_hash for location in found})
     return ""

@@ -12,7 +12,7 @@ from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.prompt import Passage
 from shared.errors import Rejected, Transient
-from shared.providers.embedding import Embedding, connect_embedding
+from shared.providers.embedding import HttpEmbedding, connect_embedding
 from shared.queries import personas, search
 from shared.queries.search import Filter, Question
 from shared.settings import get_settings
@@ -22,7 +22,7 @@ QUERY_PATIENCE = 5.0  # seconds for the one query; a search by words is better t
 
 
 @cache
-def embedding() -> Embedding:
+def embedding() -> HttpEmbedding:
     """Return the process's connections to the embedding server."""
     settings = get_settings()
     return connect_embedding(settings.model_copy(update={"embedding_timeout": QUERY_PATIENCE}))

@@ -97,10 +97,13 @@ def stream_turn(turn_id: int, after: str | None = None) -> Response:
 
 
 def wait_for(turn_id: int) -> Any:
-    """Answer with the saved reply, or after two minutes with the turn; raises what the turn failed with."""
+    """Answer with the saved reply, or with the turn after two minutes or when this process is leaving.
+
+    Raises what the turn failed with.
+    """
     deadline = time.monotonic() + LONGEST_WAIT
     for _ in relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id)):
-        if time.monotonic() > deadline:
+        if relay.LEAVING or time.monotonic() > deadline:
             break
     with get_session() as session:
         turn = turns.get(session, scope(), turn_id)

@@ -20,6 +20,7 @@ class ConversationIn(Input):
     user_id: UUID | None = None
     title: str | None = Field(default=None, max_length=500)
     status: ConversationStatus = ConversationStatus.ACTIVE
+    provider_type: str | None = Field(default=None, max_length=50)
 
 
 class ConversationChange(Change):
@@ -47,6 +48,7 @@ class ConversationOut(Output):
     user_id: UUID | None
     title: str | None
     status: ConversationStatus
+    provider_type: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -74,6 +76,31 @@ class MessageChange(Change):
     output_tokens: int | None = Field(default=None, ge=0, lt=2**31)
 
 
+class ImportedMessage(Input):
+    """One message of a conversation that took place elsewhere."""
+
+    role: MessageRole
+    content: str = Field(max_length=100_000)
+    thinking: str | None = None
+    extra_data: dict[str, Any] | None = None
+
+
+class MessagesIn(Input):
+    """Messages to add as they were said, oldest first; nobody answers them."""
+
+    model_config = example(
+        messages=[{"role": "user", "content": "Good day"}, {"role": "assistant", "content": "Hello"}]
+    )
+
+    messages: list[ImportedMessage] = Field(min_length=1, max_length=1000)
+
+
+class ImportOut(Output):
+    """How many messages were added."""
+
+    imported: int
+
+
 class MessageOut(Output):
     """A message; `position` orders a conversation."""
 
@@ -92,3 +119,32 @@ class MessageOut(Output):
 
 class MessagePage(Page[MessageOut]):
     """Messages, oldest first."""
+
+
+class MemoryOut(Output):
+    """What a span of older messages was compressed to; `model` is null where a person or a script wrote it."""
+
+    id: UUID
+    conversation_id: UUID
+    memory_sequence: int
+    compressed_content: str
+    original_message_range: str
+    message_count_at_compression: int
+    first_message_id: str | None
+    message_ids: list[str]
+    model: str | None
+    is_head: bool
+    is_stale: bool
+    created_at: datetime
+
+
+class MemoryPage(Page[MemoryOut]):
+    """Memories, oldest first; the head, of what was said before the first window, is number 0."""
+
+
+class MemoryIn(Input):
+    """What a memory shall say."""
+
+    model_config = example(compressed_content="We spoke about alternating current.")
+
+    compressed_content: str = Field(min_length=1, max_length=20_000)

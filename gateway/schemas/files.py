@@ -84,6 +84,27 @@ class IngestionOut(JobsOut):
     any_failed: bool
 
 
+class ClearedOut(Output):
+    """How many ended jobs went."""
+
+    deleted: int
+
+
+class CollectionOut(Output):
+    """What a persona holds of a collection; a passage whose text another has too is embedded once for both."""
+
+    files: int
+    passages: int
+    vectors: int
+
+
+class CollectionsOut(Output):
+    """What a persona holds."""
+
+    collections: dict[CollectionType, CollectionOut]
+    total_vectors: int
+
+
 class CollectionConfig(Output):
     """Tokens per passage, tokens shared with the one before, passages recalled per question."""
 

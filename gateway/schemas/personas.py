@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, BeforeValidator, Field, PlainSerializer, model_validator
 
-from gateway.schemas.base import Change, Output, example
+from gateway.schemas.base import Change, Input, Output, example
 from gateway.schemas.paging import Page, PageQuery
 from shared.domain.persona import PersonaMode, PersonaStatus, quotes_from, slug_from
 
@@ -116,3 +116,9 @@ class PersonaOut(Output):
 
 class PersonaPage(Page[PersonaOut]):
     """Personas, newest first."""
+
+
+class PersonaDeletion(Input):
+    """Whether the documents of a persona outlive it."""
+
+    keep_files: bool = False

@@ -170,6 +170,8 @@ def _create_documents() -> None:
         sa.Column("uri", sa.String(2000), nullable=False),
         sa.Column("source", sa.String(255), nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("mime_type", sa.String(255)),
+        sa.Column("doc_meta", JSONB(), server_default=EMPTY, nullable=False),
         sa.Column("batch_id", sa.BigInteger(), sa.ForeignKey("documentbatch.id", ondelete="SET NULL"), index=True),
         _owner(),
         sa.UniqueConstraint("owner_id", "uri", "source"),

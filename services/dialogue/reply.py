@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from services import leases
 from services.dialogue.events import Events
 from services.dialogue.stages import Preparation, Prepared
-from services.dialogue.tools import Tools, tools
+from services.dialogue.tools import Tools, chat_for, tools
 from services.leases import Held
 from services.work import Outcome
 from shared.db import get_session
@@ -138,7 +138,7 @@ def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: 
 def _controls(context: TurnContext, with_: Tools) -> ChatControls:
     given: dict[str, Any] = {**context.provider_config, **context.options}
     known = ("model", "temperature", "top_p", "max_tokens", "seed", "stop", "json_mode")
-    defaults: dict[str, Any] = {"max_tokens": with_.settings.chat_max_tokens, "model": with_.settings.chat_model}
+    defaults: dict[str, Any] = {"max_tokens": with_.settings.chat_max_tokens, "model": chat_for(context).model}
     return ChatControls(**defaults | {name: given[name] for name in known if given.get(name) is not None})
 
 
@@ -146,7 +146,7 @@ def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) ->
     """Stream into the reply and to the listeners, until the end or until the work is told to stop."""
     messages = [ChatMessage(said.role, said.content) for said in reply.prompt.messages]  # type: ignore[arg-type]
     begun = time.monotonic()
-    with tools().chat.stream(messages, _controls(context, tools())) as stream:
+    with chat_for(context).stream(messages, _controls(context, tools())) as stream:
         held.closes(stream.close)
         for event in stream:
             reply.seconds.setdefault("first_token", round(time.monotonic() - begun, 4))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.dialogue.events import Events
-from services.dialogue.tools import Tools
+from services.dialogue.tools import Tools, chat_for
 from services.leases import Held
 from shared.domain import stages, template
 from shared.domain.stages import ExecutionContext, ModuleType
@@ -81,7 +81,7 @@ class Preparation:
 
     def _surroundings(self, stage: int, text: str) -> Surroundings:
         turn, settings = self.turn, self.tools.settings
-        ask = SideCall(self.tools.chat, settings.chat_model, self.held.closes)
+        ask = SideCall(chat_for(turn), self.held.closes)
         return Surroundings(
             scope=Scope(turn.owner_id),
             conversation_id=turn.conversation_id,

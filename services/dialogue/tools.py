@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 from shared.providers.chat import Chat
 from shared.providers.embedding import Embedding, connect_embedding
+from shared.providers.extractive import EXTRACTIVE, Extractive
 from shared.providers.http_chat import connect_chat
 from shared.providers.stream import TurnStream, connect_turn_stream
+from shared.queries.turns import TurnContext
 from shared.settings import Settings, get_settings
 
 
@@ -24,3 +26,8 @@ def tools() -> Tools:
     """Connect to what the settings name."""
     settings = get_settings()
     return Tools(settings, connect_chat(settings), connect_embedding(settings), connect_turn_stream(settings))
+
+
+def chat_for(context: TurnContext) -> Chat:
+    """Return who speaks in a turn: the configured model, or sentences out of what was read where it must not."""
+    return Extractive() if context.provider_type == EXTRACTIVE else tools().chat

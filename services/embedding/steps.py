@@ -11,7 +11,7 @@ from services import leases
 from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType
 from shared.errors import NotFound
-from shared.models import DocumentURI
+from shared.models import DocumentURI, Persona
 from shared.providers.blobs import Blobs
 from shared.providers.embedding import Embedding, Vector
 from shared.queries import embeddings, passages
@@ -101,13 +101,15 @@ def note_stored(loaded: Loaded, with_: Tools) -> Result:
 
 
 def save_passages(session: Session, result: Result) -> None:
-    """Replace the passages of the document's URI; raises NotFound when the URI was deleted meanwhile."""
+    """Replace the passages of the document's URI; raises NotFound when it or its persona was deleted meanwhile."""
     step = result.loaded.step
     location = session.get(DocumentURI, step.params["uri_id"], with_for_update=True)
     if location is None:
         raise NotFound("the document was deleted during its ingestion")
     found = [passages.Text(row["text"], row["start"], row["end"], row["page"]) for row in result.loaded.rows]
-    persona_id = step.params.get("persona_id")
+    persona_id = UUID(step.params["persona_id"]) if step.params.get("persona_id") else None
+    if persona_id is not None and session.get(Persona, persona_id) is None:
+        raise NotFound("the persona was deleted during its ingestion")
     passages.replace(
         session,
         Scope(step.owner_id),
@@ -115,6 +117,6 @@ def save_passages(session: Session, result: Result) -> None:
         found,
         doc_hash=step.doc_hash,
         title=step.doc_meta.get("title"),
-        persona_id=UUID(persona_id) if persona_id else None,
+        persona_id=persona_id,
         collection=step.params.get("collection"),
     )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType
 from shared.errors import Invalid
 from shared.providers import blobs as stored
@@ -81,11 +82,14 @@ def _row(passage: Chunk, page: int | None) -> dict[str, Any]:
 
 
 def _quotes(text: str) -> Iterator[Chunk]:
-    """Yield one passage per JSON line; raises Invalid, with its number, for a line that holds no quote."""
-    start = 0
+    """Yield one passage per JSON line, each quote once; raises Invalid, with its number, for a line without one."""
+    start, known = 0, set()
     for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield Chunk(_quote(line, number), start, start + len(line))
+        quote = _quote(line, number) if line.strip() else ""
+        key = content_hash(quote.casefold())
+        if quote and key not in known:
+            yield Chunk(quote, start, start + len(line))
+        known.add(key)
         start += len(line) + 1
 
 

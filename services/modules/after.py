@@ -12,6 +12,7 @@ from shared.domain import stages, template
 from shared.errors import Invalid
 from shared.models import Conversation, Message, Module, ModuleExecution, Turn, TurnTrace
 from shared.providers.chat import Chat
+from shared.providers.extractive import EXTRACTIVE, Extractive
 from shared.providers.http_chat import connect_chat
 from shared.queries import executions
 from shared.queries.scope import Scope
@@ -45,6 +46,7 @@ class Assignment:
     stage: int | None
     surroundings: Surroundings
     stored: dict[str, Any]
+    provider_type: str | None
 
 
 def load(session: Session, row: ModuleExecution) -> Assignment:
@@ -66,7 +68,7 @@ def load(session: Session, row: ModuleExecution) -> Assignment:
         seed=turn.options.get("seed"),
     )
     module = session.get_one(Module, row.module_id)
-    return Assignment(module, row.stage, surroundings, states.get(module.id, {}))
+    return Assignment(module, row.stage, surroundings, states.get(module.id, {}), conversation.provider_type)
 
 
 def _system(session: Session, turn: Turn) -> str:
@@ -82,21 +84,22 @@ def work(assignment: Assignment) -> Execution:
     """Run the module; raises Invalid with the script's own error, Transient while a model is away."""
     surroundings = assignment.surroundings
     if assignment.stage == WITH_AI:
-        surroundings = _with_model(surroundings, tools())
+        chat = Extractive() if assignment.provider_type == EXTRACTIVE else tools().chat
+        surroundings = _asking(surroundings, chat, tools().settings)
     done = execute(assignment.module, assignment.stage, surroundings, assignment.stored)
     if not done.succeeded:
         raise Invalid(f"@{assignment.module.name} failed: {done.reason}")
     return done
 
 
-def _with_model(surroundings: Surroundings, with_: Tools) -> Surroundings:
+def _asking(surroundings: Surroundings, chat: Chat, settings: Settings) -> Surroundings:
     held = leases.current()
     assert held is not None
     return replace(
         surroundings,
-        ask=SideCall(with_.chat, with_.settings.chat_model, held.closes),
-        budget=with_.settings.chat_context_tokens,
-        longest_reply=with_.settings.chat_max_tokens,
+        ask=SideCall(chat, held.closes),
+        budget=settings.chat_context_tokens,
+        longest_reply=settings.chat_max_tokens,
     )
 
 

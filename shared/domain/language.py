@@ -15,7 +15,7 @@ CONTEXT_FUNCTIONS = frozenset(
     """generate reflect set_variable get_variable get_all_variables log get_current_time get_relative_time
     get_day_of_week is_business_hours format_timestamp get_message_count get_recent_messages get_raw_recent_messages
     get_conversation_history get_message_range get_conversation_summary get_persona_info get_recent_memories
-    get_memory_status to_json from_json join_strings split_string count_words""".split()
+    get_memory_text get_memory_status to_json from_json join_strings split_string count_words""".split()
 )
 MISSING_SYNTAX: dict[type[ast.AST], str] = {
     ast.Delete: "`del` does not exist: assign None, or build a new list or dict",

@@ -15,6 +15,7 @@ MIN_WORDS = 3  # a sentence with fewer words of content rests on nothing
 SHARED_WORDS = 0.6
 _SENTENCE = re.compile(r"[.!?\n]+")
 _WORD = re.compile(r"\w+")
+_NUMBERED = re.compile(r"^\[(\d+)\] \([^\n]*?\) ", re.MULTILINE)
 CITE = "Answer from the passages below where they help, and cite them by their numbers, like [1]."
 
 
@@ -95,6 +96,13 @@ def _as_text(number: int, passage: Passage) -> str:
 
 def _rank(passage: Passage) -> int:
     return ORDER.index(passage.collection) if passage.collection in ORDER else len(ORDER)
+
+
+def numbered(system: str) -> list[tuple[int, str]]:
+    """Read the passages back out of a system message, with their numbers."""
+    places = list(_NUMBERED.finditer(system))
+    ends = [place.start() for place in places[1:]] + [len(system)]
+    return [(int(place[1]), system[place.end() : end].strip()) for place, end in zip(places, ends, strict=False)]
 
 
 def _fitting(texts: Sequence[str], budget: int, count: CountTokens, *, each: int = 1) -> list[str]:

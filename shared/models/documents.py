@@ -45,6 +45,8 @@ class DocumentURI(Numbered, Owned, Base):
     uri: Mapped[str] = mapped_column(String(2000))
     source: Mapped[str] = mapped_column(String(255))
     version: Mapped[int] = mapped_column(default=1, server_default="1")
+    mime_type: Mapped[str | None] = mapped_column(String(255))  # what its sender takes it for; else the document's
+    doc_meta: Mapped[dict[str, Any]] = json_object()  # what its sender says of it, for nobody else to see
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("documentbatch.id", ondelete="SET NULL"), index=True)
 
 

@@ -31,7 +31,8 @@ class MemoryWindow(Work):
 
     queue: Mapped[str] = mapped_column(String(32), default="memory", server_default="memory")
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
-    sequence: Mapped[int]
+    sequence: Mapped[int]  # from 1; the head, all before the first window, is 0
+    message_range: Mapped[str] = mapped_column(String(20))
     first_position: Mapped[int] = mapped_column(BigInteger)
     last_position: Mapped[int] = mapped_column(BigInteger)
 
@@ -41,17 +42,18 @@ class MemoryWindow(Work):
         return (
             *super().work_table_args(),
             UniqueConstraint("conversation_id", "first_position"),
+            UniqueConstraint("conversation_id", "sequence"),
             CheckConstraint("first_position <= last_position", name="ends_in_order"),
         )
 
 
 class ConversationMemory(Identified, Base):
-    """A summary that stands in for a span of older messages."""
+    """A summary that stands in for a span of older messages; stale when one of these was changed after it."""
 
     __tablename__ = "conversation_memories"
     __table_args__ = (
         UniqueConstraint("conversation_id", "memory_sequence"),
-        CheckConstraint("memory_sequence > 0", name="sequence_positive"),
+        CheckConstraint("memory_sequence > 0 OR (is_head AND memory_sequence = 0)", name="sequence_positive"),
         CheckConstraint("length(compressed_content) > 0", name="content_not_empty"),
         CheckConstraint("message_count_at_compression > 0", name="count_positive"),
     )
@@ -64,6 +66,9 @@ class ConversationMemory(Identified, Base):
     first_message_id: Mapped[str | None] = mapped_column(String(100))
     message_ids: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     window_id: Mapped[int | None] = mapped_column(ForeignKey("memory_windows.id", ondelete="SET NULL"), index=True)
+    model: Mapped[str | None] = mapped_column(String(255))  # who wrote it; None for a person or a script
+    is_head: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    is_stale: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
     @classmethod

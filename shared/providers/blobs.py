@@ -75,6 +75,12 @@ def read(blobs: Blobs, key: str) -> bytes:
         return file.read()
 
 
+def forget(blobs: Blobs, key: str) -> None:
+    """Remove a document's bytes and all that was made of them."""
+    blobs.delete_artifacts(key)
+    blobs.delete(key)
+
+
 class FileBlobs:
     """Files under one folder, in 256 subfolders, readable by their owner only; written whole or not at all."""
 

@@ -1,7 +1,7 @@
 """A chat model that streams, and that another thread can interrupt."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
@@ -49,10 +49,21 @@ class Reply(NamedTuple):
     end: End
 
 
-def complete(chat: Chat, messages: Sequence[ChatMessage], controls: ChatControls = DEFAULTS) -> Reply:
-    """Return a whole reply; raises what the stream raises, and Rejected when it was closed before its end."""
+def complete(
+    chat: Chat,
+    messages: Sequence[ChatMessage],
+    controls: ChatControls = DEFAULTS,
+    *,
+    on_open: Callable[[Callable[[], None]], object] | None = None,
+) -> Reply:
+    """Return a whole reply; raises what the stream raises, and Rejected when it was closed before its end.
+
+    `on_open` is given the function that closes the stream, for another thread to call.
+    """
     said: dict[type, list[str]] = {Text: [], Thinking: []}
     with chat.stream(messages, controls) as stream:
+        if on_open is not None:
+            on_open(stream.close)
         for event in stream:
             if isinstance(event, End):
                 return Reply("".join(said[Text]), "".join(said[Thinking]), event)

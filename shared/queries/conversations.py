@@ -2,15 +2,17 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shared.domain.conversation import ConversationStatus, MessageRole
 from shared.errors import Invalid
-from shared.models import Conversation, Message
+from shared.models import Conversation, Message, Persona
 from shared.queries import personas, users
 from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope, owned, owner_of
+
+LONGEST_PROVIDER = 50
 
 
 def find(session: Session, scope: Scope, conversation_id: UUID) -> Conversation | None:
@@ -21,6 +23,15 @@ def find(session: Session, scope: Scope, conversation_id: UUID) -> Conversation 
 def get(session: Session, scope: Scope, conversation_id: UUID) -> Conversation:
     """Return the conversation; raises NotFound."""
     return found(find(session, scope, conversation_id), "conversation", conversation_id)
+
+
+def lock(session: Session, conversation_id: UUID, scope: Scope | None = None) -> Conversation:
+    """Return a conversation, whose turns and windows nobody else adds or readies until the commit; raises NotFound."""
+    statement = select(Conversation).where(Conversation.id == conversation_id)
+    if scope is not None:
+        statement = statement.where(Conversation.owner_id == scope.owner_id)
+    # Not FOR UPDATE: every message that names the conversation holds its key share already.
+    return found(session.scalar(statement.with_for_update(key_share=True)), "conversation", conversation_id)
 
 
 def list_(
@@ -50,19 +61,34 @@ def add(
     user_id: UUID | None = None,
     title: str | None = None,
     status: str = ConversationStatus.ACTIVE,
+    provider_type: str | None = None,
 ) -> Conversation:
-    """Begin a conversation, with the persona's first message where it has one; raises NotFound, Invalid."""
+    """Begin a conversation, with the persona's first message where it has one; raises NotFound, Invalid.
+
+    Without a provider type it is the one that the persona asks for, else the configured model.
+    """
     persona = personas.get(session, scope, persona_id) if persona_id is not None else None
     if user_id is not None:
         users.get(session, scope, user_id)
     conversation = Conversation(
-        **owner_of(scope), persona_id=persona_id, user_id=user_id, title=title, status=_known(status)
+        **owner_of(scope),
+        persona_id=persona_id,
+        user_id=user_id,
+        title=title,
+        status=_known(status),
+        provider_type=provider_type or _provider_of(persona),
     )
     session.add(conversation)
     if persona is not None and (persona.first_message or "").strip():
         conversation.messages.append(Message(role=MessageRole.ASSISTANT, content=persona.first_message))
     session.flush()
     return conversation
+
+
+def _provider_of(persona: Persona | None) -> str | None:
+    """Return the provider type that a persona's `extra_data` asks for."""
+    asked = persona.extra_data.get("provider_type") if persona is not None and persona.extra_data else None
+    return asked[:LONGEST_PROVIDER] if isinstance(asked, str) else None
 
 
 def update(

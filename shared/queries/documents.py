@@ -1,9 +1,10 @@
 """Documents and the URIs that lead to them (seed 004)."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -86,35 +87,66 @@ def register(
 ) -> tuple[DocumentURI, bool]:
     """Say that these bytes are now what is found at a URI; return it, and whether that is news.
 
-    The same bytes at many URIs are one document. Other bytes at a known URI are its next version, and go into the
+    The same bytes at many URIs are one document, of which all know the same; `meta`, and the kind that the bytes are
+    taken for, are the URI's. Other bytes at a known URI are its next version, and go into the
     batch that brought them (seed 004 left them in their old one).
     """
-    values = {"hash": stored.doc_hash, "mime_type": stored.mime_type, "file_size": stored.size, "doc_meta": meta or {}}
-    session.execute(insert(Document).values(values).on_conflict_do_nothing())
+    _lock_bytes(session, stored.doc_hash)
+    _add_document(session, stored)
     location = owned(DocumentURI, scope).where(DocumentURI.uri == uri, DocumentURI.source == source)
     known = session.scalar(location.with_for_update())
     if known is None:
-        return _first_version(session, scope, stored, uri=uri, source=source, batch_id=batch_id)
+        return _first_version(session, scope, stored, uri=uri, source=source, batch_id=batch_id, meta=meta)
     changed = known.doc_hash != stored.doc_hash
     if changed:
         known.doc_hash = stored.doc_hash
         known.version += 1
         _add_history(session, known, "updated", batch_id)
+    known.mime_type, known.doc_meta = stored.mime_type, meta or known.doc_meta
     known.batch_id = batch_id or known.batch_id
     session.flush()
     return known, changed
 
 
+def _add_document(session: Session, stored: Bytes) -> None:
+    """Add the document unless it is there, and keep it until the commit from whoever deletes its last URI."""
+    values = {"hash": stored.doc_hash, "mime_type": stored.mime_type, "file_size": stored.size}
+    added = insert(Document).values(values)
+    session.execute(added.on_conflict_do_update(index_elements=["hash"], set_={"hash": added.excluded.hash}))
+
+
 def _first_version(
-    session: Session, scope: Scope, stored: Bytes, *, uri: str, source: str, batch_id: int | None
+    session: Session,
+    scope: Scope,
+    stored: Bytes,
+    *,
+    uri: str,
+    source: str,
+    batch_id: int | None,
+    meta: dict[str, Any] | None,
 ) -> tuple[DocumentURI, bool]:
-    values = {"doc_hash": stored.doc_hash, "uri": uri, "source": source, "batch_id": batch_id} | owner_of(scope)
+    about = {"doc_hash": stored.doc_hash, "mime_type": stored.mime_type, "doc_meta": meta or {}, "batch_id": batch_id}
+    values = {"uri": uri, "source": source, **about, **owner_of(scope)}
     added = session.scalar(insert(DocumentURI).values(values).on_conflict_do_nothing().returning(DocumentURI))
     if added is None:  # somebody else was first, a moment ago
-        return register(session, scope, stored, uri=uri, source=source, batch_id=batch_id)
+        return register(session, scope, stored, uri=uri, source=source, batch_id=batch_id, meta=meta)
     _add_history(session, added, "created", batch_id)
     session.flush()
     return added, True
+
+
+def _lock_bytes(session: Session, doc_hash: str) -> None:
+    """Let nobody register a document while its bytes are removed, nor the other way round, until the commit."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(doc_hash, 0))))
+
+
+def purge(session: Session, doc_hash: str, remove: Callable[[str], object]) -> bool:
+    """Have `remove` take away the bytes of a document that no row knows; say whether it did."""
+    _lock_bytes(session, doc_hash)
+    if session.scalar(select(exists().where(Document.hash == doc_hash))):
+        return False
+    remove(doc_hash)
+    return True
 
 
 def _add_history(session: Session, location: DocumentURI, action: str, batch_id: int | None) -> None:
@@ -141,6 +173,7 @@ def delete_by_uri(session: Session, scope: Scope, uri: str, source: str) -> dict
     With an owner's last URI of a document go the owner's runs and knowledge of it; with the last of all, the document
     and its artifacts.
     """
+    lock_runs(session, scope, [get_uri(session, scope, uri, source).doc_hash])
     location = _lock(session, scope, uri, source)
     history = removed(session, delete(DocumentURIHistory).where(DocumentURIHistory.doc_uri_id == location.id))
     uris = removed(session, delete(DocumentURI).where(DocumentURI.id == location.id))
@@ -156,6 +189,12 @@ def delete_by_uri(session: Session, scope: Scope, uri: str, source: str) -> dict
         "deleted_lifecycle_history": made.lifecycle_history,
     }
     return counters | {"total_deleted": sum(counters.values())}
+
+
+def lock_runs(session: Session, scope: Scope, doc_hashes: Collection[str]) -> None:
+    """Wait for the settlements of the scope's work on documents, and let none begin."""
+    mine = select(WorkflowRun.id).join(RunGroup, RunGroup.id == WorkflowRun.run_group_id)
+    runs.lock_steps(session, mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.doc_id.in_(doc_hashes)))
 
 
 def _lock(session: Session, scope: Scope, uri: str, source: str) -> DocumentURI:

@@ -1,18 +1,28 @@
 """The files of a persona, by collection (seed 000), and the ingestion that reads them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from shared.domain.lifecycle import RunStatus
 from shared.domain.persona import CollectionType, JobStatus, PersonaStatus
 from shared.domain.retrieval import Collection, configured, effective
 from shared.domain.workflow import WorkflowStepType
-from shared.errors import Conflict
-from shared.models import DataSource, DocumentURI, IngestionJob, Persona, RunGroup
-from shared.queries import documents, jobs, workflows
+from shared.errors import Conflict, Refused
+from shared.models import (
+    DataSource,
+    DocumentURI,
+    Embedding,
+    IngestionJob,
+    KnowledgeChunk,
+    Persona,
+    RunGroup,
+    WorkflowRun,
+)
+from shared.queries import control, documents, jobs, runs, workflows
 from shared.queries.documents import Bytes
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope
@@ -53,14 +63,78 @@ def list_(
     return page(session, mine.order_by(DataSource.created_at, DataSource.id), limit=limit, offset=offset)
 
 
-def delete_(session: Session, scope: Scope, persona: Persona, file_id: UUID) -> None:
-    """Delete a file with its passages, and its document where nobody else has it; raises NotFound."""
+def delete_(session: Session, scope: Scope, persona: Persona, file_id: UUID) -> str | None:
+    """Delete a file with its passages, and its document where nobody else has it; return its hash; raises NotFound."""
     mine = select(DataSource).where(DataSource.persona_id == persona.id, DataSource.id == file_id)
     file = found(session.scalar(mine), "file", file_id)
     location = session.get(DocumentURI, file.document_uri_id) if file.document_uri_id else None
     session.execute(delete(DataSource).where(DataSource.id == file.id))
     if location is not None:
         documents.delete_by_uri(session, scope, location.uri, location.source)
+    return location.doc_hash if location else None
+
+
+def locations(session: Session, persona: Persona) -> Sequence[DocumentURI]:
+    """Return where a persona's files are found, oldest first."""
+    mine = select(DocumentURI).join(DataSource, DataSource.document_uri_id == DocumentURI.id)
+    return session.scalars(mine.where(DataSource.persona_id == persona.id).order_by(DocumentURI.id)).all()
+
+
+def release(session: Session, scope: Scope, persona: Persona, *, keep_files: bool = False) -> None:
+    """End the ingestion of a persona that is about to be deleted, and delete its files unless they are kept."""
+    found = locations(session, persona)
+    mine = select(IngestionJob.run_group_id).where(IngestionJob.persona_id == persona.id)
+    groups = [group_id for group_id in session.scalars(mine) if group_id is not None]
+    runs.lock_steps(session, select(WorkflowRun.id).where(WorkflowRun.run_group_id.in_(groups)))
+    documents.lock_runs(session, scope, {location.doc_hash for location in found})
+    for group_id in groups:
+        runs.delete_group(session, scope, group_id)
+    for location in () if keep_files else found:
+        documents.delete_by_uri(session, scope, location.uri, location.source)
+
+
+def retry(session: Session, persona: Persona) -> set[str]:
+    """Run what failed in a persona's latest ingestion again, and only that; return the queues to ring.
+
+    Raises Refused when nothing failed, or nothing that failed is left.
+    """
+    failed = [job for job in jobs.latest(session, persona) if job.status is JobStatus.FAILED]
+    if not failed:
+        raise Refused("there is nothing to retry: no job of the latest ingestion failed")
+    ended = select(WorkflowRun.id).where(
+        WorkflowRun.run_group_id.in_([job.run_group_id for job in failed]),
+        WorkflowRun.status.in_((RunStatus.FAILED, RunStatus.CANCELLED)),
+    )
+    again = session.scalars(ended).all()
+    if not again:
+        raise Refused("there is nothing to retry: the files that failed are gone; start a new ingestion")
+    return control.retry(session, again)
+
+
+class Stored(NamedTuple):
+    """What a persona holds of a collection: files, passages, and vectors under the model in use."""
+
+    files: int
+    passages: int
+    vectors: int
+
+
+def collections(session: Session, persona: Persona, *, embedding_model: str) -> dict[CollectionType, Stored]:
+    """Count what a persona holds, by collection."""
+    files = session.execute(
+        select(DataSource.collection_type, func.count())
+        .where(DataSource.persona_id == persona.id)
+        .group_by(DataSource.collection_type)
+    ).all()
+    under_model = (Embedding.content_hash == KnowledgeChunk.content_hash) & (Embedding.model == embedding_model)
+    stored = session.execute(
+        select(KnowledgeChunk.collection_type, func.count(), func.count(Embedding.content_hash))
+        .outerjoin(Embedding, under_model)
+        .where(KnowledgeChunk.persona_id == persona.id)
+        .group_by(KnowledgeChunk.collection_type)
+    ).all()
+    by_files, by_rows = dict(files), {name: counts for name, *counts in stored}
+    return {name: Stored(by_files.get(name, 0), *by_rows.get(name, (0, 0))) for name in CollectionType}
 
 
 def ingest(
@@ -77,10 +151,16 @@ def ingest(
     started = [_add_job(session, persona, *each) for each in zip(collections, groups, strict=True)]
     for collection, group in zip(collections, groups, strict=True):
         files = _documents(session, persona, collection)
-        configs = step_configs(persona, collection, embedding_model)
         for location in files:
-            params = _params(location, persona, collection)
-            workflows.add_run(session, group, location.doc_hash, configs, params=params, meta=meta)
+            add_run(
+                session,
+                group,
+                location,
+                persona=persona,
+                collection=collection,
+                embedding_model=embedding_model,
+                meta=meta,
+            )
         if not files:
             workflows.end_empty(session, group)
     return started
@@ -99,16 +179,40 @@ def ingest_one(
 ) -> RunGroup:
     """Start the run of one document in a group of its own; without a persona it is knowledge of the owner's."""
     group = workflows.add_group(session, scope, f"single run {location.doc_hash}", batch_id=location.batch_id)
-    workflows.add_run(
+    add_run(
         session,
         group,
-        location.doc_hash,
-        step_configs(persona, collection or CollectionType.WORKS, embedding_model),
-        params=_params(location, persona, collection),
+        location,
+        persona=persona,
+        collection=collection,
+        embedding_model=embedding_model,
         priority=priority,
         meta=meta,
     )
     return group
+
+
+def add_run(
+    session: Session,
+    group: RunGroup,
+    location: DocumentURI,
+    *,
+    persona: Persona | None,
+    collection: CollectionType | None,
+    embedding_model: str,
+    priority: int = 0,
+    meta: dict[str, str] | None = None,
+) -> None:
+    """Add the run of what is found at a URI."""
+    workflows.add_run(
+        session,
+        group,
+        location.doc_hash,
+        step_configs(location, persona, collection or CollectionType.WORKS, embedding_model),
+        params=_params(location, persona, collection),
+        priority=priority,
+        meta=meta,
+    )
 
 
 def _params(location: DocumentURI, persona: Persona | None, collection: CollectionType | None) -> dict[str, Any]:
@@ -129,10 +233,13 @@ def _add_job(session: Session, persona: Persona, collection: CollectionType, gro
     return job
 
 
-def step_configs(persona: Persona | None, collection: CollectionType, embedding_model: str) -> workflows.StepConfigs:
+def step_configs(
+    location: DocumentURI, persona: Persona | None, collection: CollectionType, embedding_model: str
+) -> workflows.StepConfigs:
     """Return what really applies to each step of a collection's documents."""
     cut = effective(asked_for(persona, collection))
     return {
+        WorkflowStepType.VALIDATE: {"mime_type": location.mime_type},
         WorkflowStepType.CHUNK: {
             "chunk_size": cut.chunk_size,
             "chunk_overlap": cut.chunk_overlap,

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import RunStatus
 from shared.domain.persona import JobStatus, PersonaStatus
 from shared.models import IngestionJob, KnowledgeChunk, Persona, RunGroup, RunStep, WorkflowRun
+from shared.queries.rows import removed
 
 ACTIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
 
@@ -68,7 +69,9 @@ def reopen(session: Session, group_ids: Collection[int]) -> None:
 
 def end(session: Session, job: IngestionJob, *, error: str | None) -> None:
     """Write a job's result; a persona is active only when all jobs of its latest ingestion completed."""
-    persona = session.scalars(select(Persona).where(Persona.id == job.persona_id).with_for_update()).one()
+    persona = session.scalar(select(Persona).where(Persona.id == job.persona_id).with_for_update())
+    if persona is None:  # deleted a moment ago, and the job with it
+        return
     job.progress = 100 if error is None else progress(session, job)
     job.status = JobStatus.FAILED if error else JobStatus.COMPLETED
     job.error_message = error
@@ -81,6 +84,15 @@ def end(session: Session, job: IngestionJob, *, error: str | None) -> None:
     elif all(status is JobStatus.COMPLETED for status in statuses):
         persona.status = PersonaStatus.ACTIVE
     session.flush()
+
+
+def clear(session: Session, persona: Persona) -> int:
+    """Delete a persona's ended jobs, and say how many; those of an ingestion under way stay: its end rests on all."""
+    current = latest(session, persona)
+    under_way = any(job.status in ACTIVE for job in current)
+    kept = [job.id for job in current] if under_way else []
+    ended = IngestionJob.status.not_in(ACTIVE) & IngestionJob.id.not_in(kept)
+    return removed(session, delete(IngestionJob).where(IngestionJob.persona_id == persona.id, ended))
 
 
 def count_passages(session: Session, job: IngestionJob) -> int:

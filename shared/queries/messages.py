@@ -1,5 +1,6 @@
 """Messages of conversations (seeds 001 and 003)."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.domain.conversation import MessageRole
 from shared.errors import Invalid
 from shared.models import Conversation, Message
-from shared.queries import conversations
+from shared.queries import conversations, memory
 from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope
 
@@ -77,10 +78,36 @@ def add(
     return message
 
 
+def add_many(session: Session, scope: Scope, conversation_id: UUID, given: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Add messages in their order, by their columns, and the windows that they make due; return the queues to ring.
+
+    Raises NotFound for the conversation.
+    """
+    conversation = conversations.lock(session, conversation_id, scope)
+    for values in given:  # one by one: the order of rows of one INSERT is not that of their positions
+        session.add(Message(conversation_id=conversation.id, **values))
+        session.flush()
+    return memory.add_due_windows(session, conversation.id)
+
+
+def update(session: Session, scope: Scope, message_id: UUID, values: Mapping[str, Any]) -> Message:
+    """Change the given columns; memories of other words than are now said become stale. Raises NotFound."""
+    message = get(session, scope, message_id)
+    if values.get("content", message.content) != message.content:
+        memory.mark_stale(session, message)
+    for column, value in values.items():
+        setattr(message, column, value)
+    session.flush()
+    return message
+
+
 def delete_(session: Session, scope: Scope, message_id: UUID) -> bool:
-    """Delete a message; say whether there was one."""
-    mine = select(Conversation.id).where(Conversation.owner_id == scope.owner_id)
-    return removed(session, delete(Message).where(Message.id == message_id, Message.conversation_id.in_(mine))) > 0
+    """Delete a message, whose memories become stale; say whether there was one."""
+    message = find(session, scope, message_id)
+    if message is None:
+        return False
+    memory.mark_stale(session, message)
+    return removed(session, delete(Message).where(Message.id == message.id)) > 0
 
 
 def _visible(scope: Scope) -> Select[Message]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.persona import PersonaStatus
 from shared.models import DataSource, Persona
+from shared.queries import files
 from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -83,7 +84,13 @@ def update(session: Session, scope: Scope, persona_id: UUID, values: Mapping[str
     return persona
 
 
-def delete_(session: Session, scope: Scope, persona_id: UUID) -> bool:
-    """Delete a persona with its conversations, knowledge, jobs and sources; say whether there was one."""
-    mine = delete(Persona).where(Persona.owner_id == scope.owner_id, Persona.id == persona_id)
-    return removed(session, mine) > 0
+def delete_(session: Session, scope: Scope, persona_id: UUID, *, keep_files: bool = False) -> bool:
+    """Delete a persona with its conversations, knowledge, ingestion and, unless they are kept, files.
+
+    Says whether there was one.
+    """
+    persona = find(session, scope, persona_id)
+    if persona is None:
+        return False
+    files.release(session, scope, persona, keep_files=keep_files)
+    return removed(session, delete(Persona).where(Persona.id == persona_id)) > 0

@@ -69,12 +69,15 @@ class Deleted(NamedTuple):
 
 def delete_group(session: Session, scope: Scope, run_group_id: int) -> dict[str, int]:
     """Delete a group with its runs, their steps and their history; return seed 004's counters; raises NotFound."""
+    get_group(session, scope, run_group_id)
+    runs = select(WorkflowRun.id).where(WorkflowRun.run_group_id == run_group_id)
+    lock_steps(session, runs)
     group = session.scalar(owned(RunGroup, scope).where(RunGroup.id == run_group_id).with_for_update())
     found(group, "run group", run_group_id)
     jobs.abandon(session, run_group_id)
     of_the_group = (LifecycleHistory.run_group_id == run_group_id) & LifecycleHistory.workflow_run_id.is_(None)
     group_history = removed(session, delete(LifecycleHistory).where(of_the_group))
-    deleted = delete_runs(session, select(WorkflowRun.id).where(WorkflowRun.run_group_id == run_group_id))
+    deleted = delete_runs(session, runs)
     counters = {
         "deleted_runsteps": deleted.run_steps,
         "deleted_lifecyclehistory": group_history + deleted.lifecycle_history,
@@ -82,6 +85,12 @@ def delete_group(session: Session, scope: Scope, run_group_id: int) -> dict[str,
         "deleted_rungroups": removed(session, delete(RunGroup).where(RunGroup.id == run_group_id)),
     }
     return counters | {"total_deleted": sum(counters.values())}
+
+
+def lock_steps(session: Session, run_ids: Select[int]) -> None:
+    """Wait for the settlements of these runs' steps, and let none begin: they lock the step before all else."""
+    steps = select(RunStep.id).where(RunStep.workflow_run_id.in_(run_ids))
+    session.execute(steps.order_by(RunStep.id).with_for_update())
 
 
 def delete_runs(session: Session, run_ids: Select[int]) -> Deleted:

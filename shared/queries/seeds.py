@@ -16,16 +16,9 @@ The most recent messages:
 FIRST_MESSAGE = "Hello, I am Ava. What can I do for you?"
 SHORT_TERM = """history = ctx.get_recent_messages(30)
 """
-LONG_TERM = """longest = 3200
-kept = []
-for memory in ctx.get_recent_memories(10):
-    longest -= len(memory['compressed_content'])
-    if longest < 0:
-        break
-    kept.append(memory['compressed_content'])
-memories = ''
-if kept:
-    memories = 'What you remember of the talk so far:\\n' + '\\n'.join(reversed(kept))
+LONG_TERM = """memories = ctx.get_memory_text()
+if memories:
+    memories = 'What you remember of the talk so far:\\n' + memories
 """
 MODULES = {
     "short_term_memory": ("The last thirty messages, word for word", "${history}", SHORT_TERM),

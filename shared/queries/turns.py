@@ -12,7 +12,7 @@ from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.errors import Invalid, NotFound
 from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
-from shared.queries import executions, modules, transcript, work
+from shared.queries import conversations, executions, memory, modules, transcript, work
 from shared.queries.scope import Scope
 
 
@@ -29,7 +29,7 @@ def add(
 
     Raises NotFound for a conversation of somebody else, Invalid for one without a persona.
     """
-    conversation = _lock_conversation(session, conversation_id, scope)
+    conversation = conversations.lock(session, conversation_id, scope)
     if conversation.persona_id is None:
         raise Invalid("the conversation has no persona that could answer: set persona_id first")
     message = Message(conversation_id=conversation.id, role=MessageRole.USER, content=content)
@@ -84,6 +84,7 @@ class TurnContext:
     question: str
     position: int
     history: tuple[tuple[str, str], ...]
+    provider_type: str | None
     provider_config: dict[str, Any]
     options: dict[str, Any]
     modules: dict[str, Module]
@@ -107,6 +108,7 @@ def load(session: Session, turn: Turn, *, history: int) -> TurnContext:
         question=question.content,
         position=question.position,
         history=tuple((said.role.value, said.content) for said in before),
+        provider_type=conversation.provider_type,
         provider_config=conversation.provider_config or {},
         options=turn.options,
         modules=modules.referred_to(session, scope, persona.template),
@@ -146,9 +148,13 @@ def as_event(message: Message) -> dict[str, Any]:
 
 @work.on_end(Turn)
 def ready_modules_or_next(session: Session, turn: Turn) -> Iterable[str]:
-    """Make what follows a turn ready: its modules, or the next turn; turns never overlap, and none holds up another."""
-    _lock_conversation(session, turn.conversation_id)
-    return executions.ready_lowest(session, turn.id) or _ready_next(session, turn.conversation_id)
+    """Make what follows a turn ready: its modules, or the next turn; turns never overlap, and none holds up another.
+
+    What the turn added to the conversation may have made windows due.
+    """
+    conversations.lock(session, turn.conversation_id)
+    following = executions.ready_lowest(session, turn.id) or _ready_next(session, turn.conversation_id)
+    return following | memory.add_due_windows(session, turn.conversation_id)
 
 
 @work.on_end(ModuleExecution)
@@ -156,7 +162,7 @@ def ready_stage_or_next(session: Session, row: ModuleExecution) -> Iterable[str]
     """Make what follows a module's run ready: the next stage when the last of this one ended, then the next turn."""
     if row.turn_id is None or row.conversation_id is None:
         return set()
-    _lock_conversation(session, row.conversation_id)
+    conversations.lock(session, row.conversation_id)
     if row.status is not RunStatus.COMPLETED:
         executions.add_failure(session, row)
     return executions.ready_lowest(session, row.turn_id) or _ready_next(session, row.conversation_id)
@@ -166,7 +172,7 @@ def ready_overdue(session: Session) -> set[str]:
     """Make the turns ready that have waited long enough for the modules of the turn before; return their queues."""
     queues: set[str] = set()
     for conversation_id in executions.overdue_conversations(session):
-        _lock_conversation(session, conversation_id)
+        conversations.lock(session, conversation_id)
         queues |= _ready_next(session, conversation_id)
     return queues
 
@@ -182,17 +188,6 @@ def _must_wait(session: Session, conversation_id: UUID) -> bool:
     return _unfinished(session, conversation_id) or executions.hold_up(session, conversation_id)
 
 
-def _lock_conversation(session: Session, conversation_id: UUID, scope: Scope | None = None) -> Conversation:
-    statement = select(Conversation).where(Conversation.id == conversation_id)
-    if scope is not None:
-        statement = statement.where(Conversation.owner_id == scope.owner_id)
-    # Not FOR UPDATE: every message that names the conversation holds its key share already.
-    conversation = session.scalar(statement.with_for_update(key_share=True))
-    if conversation is None:
-        raise NotFound(f"conversation {conversation_id} not found")
-    return conversation
-
-
 def _unfinished_query(conversation_id: UUID) -> Select[Turn]:
     return select(Turn).where(Turn.conversation_id == conversation_id, Turn.status.not_in(TERMINAL))
 
@@ -203,7 +198,7 @@ def _unfinished(session: Session, conversation_id: UUID) -> bool:
 
 def others_unfinished(session: Session, turn: Turn) -> bool:
     """Say whether another turn of the conversation, which stays locked, is still to come or under way."""
-    _lock_conversation(session, turn.conversation_id)
+    conversations.lock(session, turn.conversation_id)
     others = _unfinished_query(turn.conversation_id).where(Turn.id != turn.id)
     return session.scalar(select(others.exists())) or False
 

@@ -6,7 +6,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import RunStatus
@@ -64,18 +64,15 @@ def _running(session: Session, row: Work) -> Why:
 
 
 def _ahead(session: Session, row: Work) -> int:
-    counts = [_count(_better(model, row)) for model in work.models()]
+    better = [_better(model, row).limit(COUNTED).subquery() for model in work.models()]
+    counts = [select(func.count()).select_from(rows).scalar_subquery() for rows in better]
     return session.scalar(select(reduce(add, counts))) or 0
 
 
-def _count(rows: Select[Any]) -> ScalarSelect[int]:
-    return rows.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
-
-
-def _better(model: type[Work], row: Work) -> Select[Any]:
+def _better(model: type[Work], row: Work) -> Select[int]:
     better = (model.priority > row.priority) | ((model.priority == row.priority) & (model.id < row.id))
     runnable = (model.queue == row.queue) & (model.status == RunStatus.PENDING) & model.ready_at.is_not(None)
-    return select(select(model.id).where(runnable, better).limit(COUNTED).subquery())
+    return select(model.id).where(runnable, better)
 
 
 def _told(row: Work, reason: str, **facts: Any) -> Why:

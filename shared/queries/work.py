@@ -5,6 +5,7 @@ All times are the database's. Statements name their table through `{t}`, always 
 
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +13,7 @@ from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import POISON, POISON_CRASHES, TERMINAL, RunStatus, backoff
-from shared.models.base import Work
+from shared.models.base import Base, Work
 
 WorkRow = TypeVar("WorkRow", bound=Work)
 OnEnd = Callable[[Session, Any], Iterable[str]]
@@ -99,6 +100,11 @@ CHECK_IN = """
     ON CONFLICT (id) DO UPDATE SET last_checkin = clock_timestamp(),
         last_claim = coalesce(excluded.last_claim, workercheckin.last_claim)"""
 
+FORGET = """
+    DELETE FROM workercheckin WHERE id = ANY(ARRAY(SELECT id FROM workercheckin
+        WHERE last_checkin < clock_timestamp() - make_interval(secs => :seconds)
+        ORDER BY last_checkin LIMIT :limit FOR UPDATE SKIP LOCKED)) RETURNING id"""
+
 
 class Claim(NamedTuple):
     """A row taken by a worker; (table, id, fence) is its key."""
@@ -141,7 +147,8 @@ def on_end(model: type[Work]) -> Callable[[OnEnd], OnEnd]:
 
 def models() -> list[type[Work]]:
     """Return every table of work, in a fixed order."""
-    found = (mapper.class_ for mapper in Work.registry.mappers if issubclass(mapper.class_, Work))
+    ours = (mapper.class_ for mapper in Work.registry.mappers if mapper.class_.metadata is Base.metadata)
+    found = (model for model in ours if issubclass(model, Work))
     return sorted(found, key=lambda model: model.__tablename__)
 
 
@@ -194,6 +201,11 @@ def renew(session: Session, model: type[Work], keys: Sequence[tuple[int, int]], 
 def check_in(session: Session, worker: str, *, queues: str, claimed: bool) -> None:
     """Record that a worker process lives; `queues` is a JSON list, `claimed` says it took work since last time."""
     session.execute(text(CHECK_IN), {"worker": worker, "queues": queues, "claimed": claimed})
+
+
+def prune_checkins(session: Session, *, keep: timedelta, batch: int = 1000) -> int:
+    """Forget up to `batch` worker processes that were last heard of before `keep`, and say how many."""
+    return len(session.execute(text(FORGET), {"seconds": keep.total_seconds(), "limit": batch}).all())
 
 
 def settle(

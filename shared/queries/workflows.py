@@ -5,13 +5,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL, UNFINISHED, RunStatus
 from shared.domain.workflow import ArtifactType, LifeCycleEvent, WorkflowStepType, artifacts_of
-from shared.models import Document, LifecycleHistory, RunGroup, RunStep, StepConfig, WorkflowRun
+from shared.models import (
+    Document,
+    DocumentBatch,
+    DocumentURI,
+    LifecycleHistory,
+    RunGroup,
+    RunStep,
+    StepConfig,
+    WorkflowRun,
+)
 from shared.queries import jobs, runs, work
 from shared.queries.scope import Scope, owner_of
 
@@ -126,14 +135,15 @@ def context(session: Session, step: RunStep) -> StepContext:
     run = session.get_one(WorkflowRun, step.workflow_run_id)
     group = session.get_one(RunGroup, run.run_group_id)
     document = session.get_one(Document, run.doc_id)
+    location = session.get(DocumentURI, run.run_params.get("uri_id", 0))
     config = session.get_one(StepConfig, step.step_config_id)
     _begin(session, group, run, step)
     return StepContext(
         step_id=step.id,
         step_type=step.step_type,
         doc_hash=document.hash,
-        mime_type=document.mime_type,
-        doc_meta=document.doc_meta,
+        mime_type=(location and location.mime_type) or document.mime_type,
+        doc_meta=document.doc_meta | (location.doc_meta if location else {}),
         config=config.config_json or {},
         roots=_roots(session, run.id),
         params=run.run_params,
@@ -239,6 +249,19 @@ def _end_group(session: Session, group: RunGroup) -> None:
     _record(session, group.id, LifeCycleEvent.GROUP_END)
     session.flush()
     jobs.note_end(session, group)
+    if group.batch_id is not None:
+        _complete_batch(session, group.batch_id)
+
+
+def _complete_batch(session: Session, batch_id: int) -> None:
+    """Complete a batch when each of its documents has had a run and none of its runs is unfinished."""
+    batch = session.scalars(select(DocumentBatch).where(DocumentBatch.id == batch_id).with_for_update()).one()
+    unfinished = select(WorkflowRun.id).where(WorkflowRun.batch_id == batch_id, WorkflowRun.status.in_(UNFINISHED))
+    had_a_run = exists().where(WorkflowRun.batch_id == batch_id, WorkflowRun.doc_id == DocumentURI.doc_hash)
+    without = select(DocumentURI.id).where(DocumentURI.batch_id == batch_id, ~had_a_run)
+    if not session.scalar(select(or_(unfinished.exists(), without.exists()))):
+        batch.completed_date = func.clock_timestamp()
+        session.flush()
 
 
 def end_empty(session: Session, group: RunGroup) -> None:

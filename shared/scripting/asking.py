@@ -18,13 +18,12 @@ class SideCall:
     """Asks the chat model; `closes` hears how to end a call, for a cancel that comes during it."""
 
     chat: Chat
-    model: str
     closes: Callable[[Callable[[], Any]], Any]
 
     def __call__(self, messages: Sequence[ChatMessage], controls: ChatControls) -> str:
         """Return the text of the reply; raises Transient while the model is away, Rejected for good."""
         said: list[str] = []
-        with self.chat.stream(messages, replace(controls, model=controls.model or self.model)) as stream:
+        with self.chat.stream(messages, replace(controls, model=controls.model or self.chat.model)) as stream:
             self.closes(stream.close)
             with _closing_late(stream.close):
                 for event in stream:

@@ -29,7 +29,6 @@ json.dump({
 }, __import__("sys").stdout)
 """
 WITHOUT_KIND = {
-    "memory_windows": "no memory is compressed yet",
     "webhook_deliveries": "no webhook is delivered yet",
 }
 WITHOUT_QUEUE = {"webhook_deliveries": "whoever delivers them will choose"}

@@ -53,7 +53,7 @@ def test_short_term_memory_tells_the_last_messages_with_the_personas_first(sessi
 @pytest.mark.capability("C81")
 def test_long_term_memory_tells_the_newest_memories_oldest_first(session: Session, ava: Persona) -> None:
     assert run(session, ava, "long_term_memory").variables["memories"].splitlines()[1:] == [
-        "memory 0", "memory 1", "memory 2",
+        *(f"[messages 1-3] memory {number}" for number in range(3)),
     ]  # fmt: skip
 
 

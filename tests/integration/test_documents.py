@@ -1,6 +1,7 @@
 """Deleting documents and run groups: all of one's own, nothing of another's."""
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.errors import NotFound
@@ -17,7 +18,7 @@ from shared.models import (
     StepConfig,
     WorkflowRun,
 )
-from shared.queries import documents, runs
+from shared.queries import documents, files, runs, workflows
 from shared.queries.scope import DEFAULT_SCOPE, Scope
 
 OTHER = Scope("other")
@@ -139,3 +140,30 @@ def test_a_step_waits_on_the_queue_of_its_type(session: Session, step_type: str,
         ),
     )
     assert step.queue == queue
+
+
+@pytest.mark.capability("C9")
+def test_the_same_bytes_of_two_owners_share_neither_what_they_say_of_them_nor_what_they_take_them_for(session):
+    contexts = [
+        context_of_first_step(session, owner, name, mime_type, title)
+        for owner, name, mime_type, title in (
+            ("ana", "notes.txt", "text/plain", "What Ana calls it"),
+            ("ben", "quotes.jsonl", "application/jsonl", None),
+        )
+    ]
+    assert [(step.mime_type, step.doc_meta) for step in contexts] == [
+        ("text/plain", {"title": "What Ana calls it"}),
+        ("application/jsonl", {}),
+    ]
+    assert contexts[0].roots != contexts[1].roots
+
+
+def context_of_first_step(session, owner, name, mime_type, title):
+    scope = Scope(owner)
+    stored = documents.Bytes(f"sha256-{'5' * 64}", mime_type, 10)
+    meta = {"title": title} if title else None
+    location, _ = documents.register(session, scope, stored, uri=name, source="test", meta=meta)
+    group = files.ingest_one(session, scope, location, embedding_model="m")
+    run = session.scalars(select(WorkflowRun).where(WorkflowRun.run_group_id == group.id)).one()
+    first = session.scalars(select(RunStep).where(RunStep.workflow_run_id == run.id).order_by(RunStep.id)).first()
+    return workflows.context(session, first)

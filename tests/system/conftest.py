@@ -14,7 +14,11 @@ from tests.system.client import Client
 from tests.system.stacks import Stack
 
 PROVIDER_KEY = "pk-kept-from-everyone-0123456789"
-SMALL = {"PERSONAE_WORKER_THREADS": "8", "PERSONAE_GATEWAY_THREADS": "32"}
+SMALL = {
+    "PERSONAE_WORKER_THREADS": "8",
+    "PERSONAE_GATEWAY_THREADS": "32",
+    "PERSONAE_MAX_UPLOAD_BYTES": str(1 << 20),
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ def model(session_model: FakeOpenAI) -> Iterator[FakeOpenAI]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, session_model: FakeOpenAI) -> Iterator[RunningStack]:
     """A whole stack with a data directory of its own; what a test breaks, its supervisor mends."""
-    model = {"PERSONAE_MODEL_URL": session_model.url, "PERSONAE_CHAT_API_KEY": PROVIDER_KEY}
+    keys = dict.fromkeys(("PERSONAE_CHAT_API_KEY", "PERSONAE_EMBEDDING_API_KEY"), PROVIDER_KEY)
+    model = {"PERSONAE_MODEL_URL": session_model.url, **keys}
     commands = Stack(tmp_path_factory.mktemp("stack") / "data", SHORT | SMALL | model)
     try:
         yield RunningStack(commands, commands.start())

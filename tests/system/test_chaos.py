@@ -1,11 +1,13 @@
 """Work goes on while its processes are killed at random; CHAOS_SEED repeats a run."""
 
+import json
 import os
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpx
@@ -15,12 +17,14 @@ import redis
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
 from tests.processes import SHORT, eventually, until
+from tests.system import library
 from tests.system.client import Client
 from tests.system.conftest import SMALL, RunningStack
 from tests.system.stacks import Stack, ask
 
 SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(10**6))
 CONVERSATIONS, MESSAGES = 6, 10
+DOCUMENTS, PASSAGES = 12, 3  # a document's JSON lines are its passages
 RECOVERY = 30.0  # seconds after the last fault until nothing is left to do
 PAUSE = (0.5, 3.0)  # seconds between two faults
 
@@ -35,7 +39,7 @@ def slow_model() -> Iterator[FakeOpenAI]:
 @pytest.fixture
 def fragile(new_stack: Callable[..., Stack], slow_model: FakeOpenAI) -> RunningStack:
     """A stack to break, its life of work five times as fast."""
-    commands = new_stack(environment=SHORT | SMALL | {"PERSONAE_MODEL_URL": slow_model.url})
+    commands = new_stack(environment=SHORT | SMALL | {"PERSONAE_MODEL_URL": slow_model.url}, program="deploy.cli.main")
     return RunningStack(commands, commands.start())
 
 
@@ -54,6 +58,13 @@ def is_accepted(client: Client, path: str, body: Any, key: str) -> bool:
     return answer.is_success
 
 
+def is_ready(client: Client) -> bool:
+    try:
+        return client.ask("GET", "/ready").is_success
+    except httpx.TransportError:
+        return False
+
+
 def talk(stack: RunningStack, conversation: str) -> None:
     """Send the messages in order, each again under its key until it is accepted."""
     path = f"conversations/{conversation}/messages"
@@ -61,6 +72,18 @@ def talk(stack: RunningStack, conversation: str) -> None:
         for number in range(MESSAGES):
             body, key = {"content": f"{number}"}, f"{conversation} {number}"
             until(lambda body=body, key=key: is_accepted(client, path, body, key), 60)
+
+
+def fill(client: Client) -> str:
+    """Add a persona with documents to read; return its path."""
+    persona = library.add_persona(client)
+    quotes = {f"{number}.jsonl": quotes_of(number) for number in range(DOCUMENTS)}
+    assert library.upload(client, persona, quotes, "quotes")["uploaded_count"] == DOCUMENTS
+    return persona
+
+
+def quotes_of(document: int) -> bytes:
+    return "\n".join(json.dumps({"text": f"{document} says {number}"}) for number in range(PASSAGES)).encode()
 
 
 def faults(stack: RunningStack, chance: random.Random) -> list[tuple[str, Callable[[], object]]]:
@@ -89,7 +112,7 @@ def flushed(broker: redis.Redis) -> bool:
 
 
 def unfinished(stack: RunningStack) -> list[tuple[Any, ...]]:
-    """Return the rows of work that have not ended, by table and status; none while it is away."""
+    """Return the rows of work that have not ended."""
     statement = " UNION ALL ".join(
         f"SELECT '{table}', id, status, fence, retry, crashes, status_message FROM {table} "  # our own names
         "WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"
@@ -105,29 +128,48 @@ def sql(stack: RunningStack, statement: str) -> list[tuple[Any, ...]]:
 @pytest.mark.capability("C167")
 def test_under_random_kills_nothing_is_lost_and_nothing_is_done_twice(fragile: RunningStack, patient: Client) -> None:
     print(f"CHAOS_SEED={SEED}")  # noqa: T201 - the one thing to know when this fails
-    chance = random.Random(SEED)
-    persona = patient.post("personas", {"name": "Job", "template": "You are patient."})
-    conversations = [patient.post("conversations", {"persona_id": persona["id"]})["id"] for _ in range(CONVERSATIONS)]
-    talkers = [threading.Thread(target=talk, args=(fragile, conversation)) for conversation in conversations]
-    for talker in talkers:
-        talker.start()
-    for name, strike in faults(fragile, chance):
+    persona = fill(patient)
+    body = {"persona_id": persona.rpartition("/")[2]}
+    conversations = [patient.post("conversations", body)["id"] for _ in range(CONVERSATIONS)]
+    acts = [partial(talk, fragile, conversation) for conversation in conversations]
+    with ThreadPoolExecutor(len(acts)) as talking:
+        answers = [talking.submit(act) for act in acts]
+        patient.post(f"{persona}/ingest", status=202)
+        strike_all(fragile, random.Random(SEED))
+        over = time.monotonic()
+        for answer in answers:
+            answer.result(RECOVERY)
+    until(lambda: is_ready(patient), RECOVERY)
+    eventually(lambda: unfinished(fragile), lambda rows: not rows, RECOVERY - (time.monotonic() - over))
+    assert_answered_once(fragile, patient, conversations)
+    assert_read_once(fragile, patient, persona)
+
+
+def strike_all(stack: RunningStack, chance: random.Random) -> None:
+    for name, strike in faults(stack, chance):
         threading.Event().wait(chance.uniform(*PAUSE))
         print(name)  # noqa: T201
         strike()
-    over = time.monotonic()
-    for talker in talkers:
-        talker.join(60)
-    eventually(lambda: unfinished(fragile), lambda rows: not rows, RECOVERY - (time.monotonic() - over))
-    assert sql(fragile, "SELECT status, count(*) FROM turns GROUP BY status") == [
-        ("COMPLETED", CONVERSATIONS * MESSAGES)
-    ]
-    roles = Counter(dict(sql(fragile, "SELECT role, count(*) FROM messages GROUP BY role")))
-    assert roles == {"user": CONVERSATIONS * MESSAGES, "assistant": CONVERSATIONS * MESSAGES}
+
+
+def assert_answered_once(stack: RunningStack, client: Client, conversations: list[str]) -> None:
+    messages = CONVERSATIONS * MESSAGES
+    assert sql(stack, "SELECT status, count(*) FROM turns GROUP BY status") == [("COMPLETED", messages)]
+    roles = sql(stack, "SELECT role, count(*) FROM messages GROUP BY role ORDER BY role")
+    assert roles == [("assistant", messages), ("user", messages)]
+    assert sql(stack, "SELECT count(DISTINCT assistant_message_id) FROM turns") == [(messages,)]
     for conversation in conversations:
-        assert_answered_in_order(patient.get(f"conversations/{conversation}/messages", params={"limit": 100})["items"])
+        items = client.get(f"conversations/{conversation}/messages", params={"limit": 100})["items"]
+        said = [message["content"] for message in items if message["role"] == "user"]
+        assert said == [f"{number}" for number in range(MESSAGES)]
 
 
-def assert_answered_in_order(messages: list[dict[str, Any]]) -> None:
-    said = [message["content"] for message in messages if message["role"] == "user"]
-    assert said == [f"{number}" for number in range(MESSAGES)]
+def assert_read_once(stack: RunningStack, client: Client, persona: str) -> None:
+    assert library.ingested(client, persona)["all_completed"]
+    assert sql(stack, "SELECT status, count(*) FROM runstep GROUP BY status") == [("COMPLETED", 5 * DOCUMENTS)]
+    stored = sql(stack, "SELECT count(*), count(DISTINCT content) FROM knowledge_chunks")
+    assert stored == [(DOCUMENTS * PASSAGES, DOCUMENTS * PASSAGES)]
+    ends = (
+        "SELECT event, count(*) FROM lifecyclehistory WHERE event IN ('group_end', 'item_end', 'step_end') GROUP BY 1"
+    )
+    assert dict(sql(stack, ends)) == {"group_end": 1, "item_end": DOCUMENTS, "step_end": 5 * DOCUMENTS}

@@ -13,7 +13,8 @@ import redis
 from deploy.local.processes import find
 from deploy.local.servers import IN_NAMESPACE
 from tests.processes import until
-from tests.system import stacks
+from tests.system import library, stacks
+from tests.system.conftest import SMALL, RunningStack
 from tests.system.stacks import Stack
 
 pytestmark = pytest.mark.capability("C160")
@@ -46,7 +47,7 @@ def pids(status: dict) -> list[int]:
 
 
 def test_a_started_stack_answers_where_its_status_says(stack):
-    status = stack.status
+    status = stack.commands.status()
     assert list(status) == ["gateway", "postgres", "broker", "flower", "model", "beat", "workers", "api_key"]
     assert database_answers(status["postgres"]["url"], "personae")
     assert broker_answers(status["broker"]["url"])
@@ -172,11 +173,19 @@ def test_down_leaves_nothing_and_may_be_repeated(new_stack):
     assert stack.run("status", "--json").returncode == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="this is what every other test shows then")
-def test_a_user_without_rights_can_run_a_stack(new_stack):
-    stack = new_stack(prefix=IN_NAMESPACE, program="deploy.cli.main")
+def test_a_user_without_rights_runs_a_whole_stack_whose_bundled_models_read_and_reply(new_stack):
+    prefix = IN_NAMESPACE if os.geteuid() == 0 else ()
+    stack = new_stack(prefix=prefix, program="deploy.cli.main", environment=SMALL)
     status = stack.start()
-    assert database_answers(status["postgres"]["url"])
+    with RunningStack(stack, status).client() as client:
+        persona = library.add_persona(client)
+        library.upload(client, persona, {"notes.txt": b"The Jacquard loom weaves flowers and leaves."})
+        assert library.ingest(client, persona, 60)["overall_status"] == "active"
+        conversation = client.post("conversations", {"persona_id": persona.rpartition("/")[2]})["id"]
+        body = {"content": "What does the Jacquard loom weave?", "max_tokens": 20}
+        reply = client.post(f"conversations/{conversation}/messages?wait=true", body, 200)
+    assert reply["content"]
+    assert len(reply["extra_data"]["chunk_ids"]) == 1
     assert stack.run("down").returncode == 0
     assert stack.is_gone()
 

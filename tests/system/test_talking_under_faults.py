@@ -2,24 +2,20 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-import httpx
 import pytest
 import redis
 
-from deploy.local import servers
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import eventually, until
+from tests.processes import eventually
 from tests.system.client import Client, Event, text_of
 from tests.system.conftest import RunningStack
-from tests.system.stacks import ROOT
+from tests.system.gateways import Gateway
 from tests.system.test_talking import ended, messages_of
 
 WORDS = [f"word{number} " for number in range(30)]
@@ -28,29 +24,12 @@ REPLY = "".join(WORDS)
 
 
 @pytest.fixture(scope="module")
-def second_client(stack: RunningStack) -> Iterator[Client]:
+def second_client(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """The same key at a second gateway process, on the same database and broker."""
-    port = servers.free_port()
-    environment = stack.commands.variables | stack.commands.state()["environment"]
-    log = stack.commands.folder / "logs" / "gateway-2.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn_config.py"), "gateway.wsgi:app"],
-            env=environment | {"PERSONAE_GATEWAY_PORT": str(port), "PERSONAE_GATEWAY_WORKERS": "1"},
-            cwd=stack.commands.folder, stdout=file, stderr=file,
-        )  # fmt: skip
-    with stack.client(f"http://127.0.0.1:{port}") as client:
-        until(lambda: is_healthy(client))
+    gateway = Gateway(stack, tmp_path_factory.mktemp("gateway") / "log")
+    with gateway.client() as client:
         yield client
-    process.terminate()
-    process.wait(10)
-
-
-def is_healthy(client: Client) -> bool:
-    try:
-        return client.ask("GET", "/health").is_success
-    except httpx.TransportError:
-        return False
+    gateway.stop()
 
 
 def until_token(events: Iterator[Event], number: int) -> list[Event]:

@@ -1,18 +1,19 @@
 """The life of work with real processes, a real broker and a real Postgres, under kills."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import redis
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import text
+from sqlalchemy import create_engine, delete, text
 
 from shared import db
 from shared.db import get_session
 from shared.domain.lifecycle import POISON, RunStatus
+from shared.models import Conversation, Persona, Turn
 from shared.queries import work
 from shared.settings import get_settings
 from shared.tasks import BELL, celery_app
@@ -20,44 +21,91 @@ from tests import processes
 from tests.conftest import url_of, wait_for_broker
 from tests.fakes import probe
 from tests.fakes.probe import Effect, Probe
-from tests.processes import SHORT, Workers, eventually
+from tests.processes import SHORT, Server, Workers, eventually, migrate
 from tests.system.site import Site
 
+APP = "tests.fakes.probe_app"
 RECOVERY = 30.0  # seconds from the end of a fault until every row is claimable: the promise of C127 and C168
 
 
-@pytest.fixture
-def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Site]]:
-    with processes.broker(tmp_path / "broker") as (server, redis_url):
-        made: list[Workers] = []
+class Ground(NamedTuple):
+    """What a site stands on: a broker, and the settings by which processes find it and the database."""
 
-        def make(database_url: str) -> Site:
-            environment = {"PERSONAE_DATABASE_URL": database_url, "PERSONAE_REDIS_URL": redis_url, **SHORT}
-            for name, value in environment.items():
-                monkeypatch.setenv(name, value)
-            get_settings.cache_clear()
-            celery_app.cache_clear()
-            BELL.close()
-            with get_session() as session:
-                probe.create_tables(session)
-            made.append(Workers(tmp_path, environment, "tests.fakes.probe_app"))
-            return Site(tmp_path, made[0], server)
+    broker: Server
+    environment: dict[str, str]
+
+
+@contextmanager
+def ground(folder: Path, database_url: str, life: Mapping[str, str] = SHORT) -> Iterator[Ground]:
+    with processes.broker(folder / "broker") as (server, redis_url):
+        yield Ground(server, {"PERSONAE_DATABASE_URL": database_url, "PERSONAE_REDIS_URL": redis_url, **life})
+
+
+@contextmanager
+def standing_on(ground: Ground, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A site whose workers end with the test."""
+    for name, value in ground.environment.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    with get_session() as session:
+        probe.create_tables(session)
+    workers = Workers(folder, ground.environment, APP)
+    yield Site(folder, workers, ground.broker)
+    workers.stop()
+    forget()
+
+
+def forget() -> None:
+    """Let the next call connect to what the settings name then."""
+    BELL.close()
+    db.close_engine()
+    celery_app.cache_clear()
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
+    with ExitStack() as opened:
+
+        def make(database_url: str, life: Mapping[str, str] = SHORT) -> Site:
+            own = opened.enter_context(ground(tmp_path, database_url, life))
+            return opened.enter_context(standing_on(own, tmp_path, monkeypatch))
 
         yield make
-        for workers in made:
-            workers.stop()
-        BELL.close()
-        celery_app.cache_clear()
 
 
 @pytest.fixture
-def site(make_site: Callable[[str], Site], database_url: str) -> Site:
+def own_site(make_site: Callable[..., Site], database_url: str) -> Site:
+    """A site whose broker a test may break, and which nobody tends."""
     return make_site(database_url)
+
+
+@pytest.fixture(scope="module")
+def tended(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Iterator[Ground]:
+    """A ground that one upkeep worker and one beat tend for all the tests that break neither it nor them."""
+    folder = tmp_path_factory.mktemp("tended")
+    engine = create_engine(module_database)
+    probe.apart.create_all(engine)
+    engine.dispose()
+    with ground(folder, module_database) as made:
+        workers = Workers(folder, made.environment, APP)
+        workers.start_upkeep()
+        yield made
+        workers.stop()
+
+
+@pytest.fixture
+def site(tended: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A tended site without the rows of the tests before."""
+    with standing_on(tended, tmp_path, monkeypatch) as site:
+        with get_session() as session:
+            session.execute(delete(Effect))
+            session.execute(delete(Probe))
+        yield site
 
 
 @pytest.mark.capability("C123")
 def test_four_workers_do_each_of_two_hundred_rows_once(site: Site) -> None:
-    site.workers.start_upkeep()
     for name in "abcd":
         site.workers.start(name, "dialogue,embedding", pool="prefork" if name in "ab" else "threads", concurrency=2)
     ids = site.add(100, act="sleep 0.005") + site.add(100, queue="embedding", act="sleep 0.005")
@@ -69,7 +117,6 @@ def test_four_workers_do_each_of_two_hundred_rows_once(site: Site) -> None:
 def test_the_most_urgent_row_is_next_whatever_the_order_of_bells(site: Site) -> None:
     bulk = site.add(30, act="sleep 0.01")
     urgent = site.add(1, priority=10)
-    site.workers.start_upkeep()
     site.workers.start("one", "dialogue", concurrency=1)
     site.until_ended(bulk + urgent)
     with get_session() as session:
@@ -80,7 +127,6 @@ def test_the_most_urgent_row_is_next_whatever_the_order_of_bells(site: Site) -> 
 
 @pytest.mark.capability("C126")
 def test_three_attempts_with_growing_delay_then_failed(site: Site) -> None:
-    site.workers.start_upkeep()
     site.workers.start("one", "dialogue")
     (id,) = site.add(act="fail", retries=3)
     delays = []
@@ -99,7 +145,6 @@ def test_three_attempts_with_growing_delay_then_failed(site: Site) -> None:
 
 @pytest.mark.capability("C180")
 def test_a_failure_is_one_red_line_naming_its_row_and_no_traceback(site: Site) -> None:
-    site.workers.start_upkeep()
     site.workers.start("one", "dialogue")
     (id,) = site.add(act="fail", retries=1)
     site.until_ended([id])
@@ -110,7 +155,6 @@ def test_a_failure_is_one_red_line_naming_its_row_and_no_traceback(site: Site) -
 @pytest.mark.capability("C127")
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
 def test_a_killed_worker_loses_its_row_to_another_within_thirty_seconds(site: Site, pool: str) -> None:
-    site.workers.start_upkeep()
     site.workers.start("one", "dialogue", pool=pool, concurrency=1)
     (id,) = site.add(act="sleep 2")
     site.until_running(id)
@@ -122,8 +166,25 @@ def test_a_killed_worker_loses_its_row_to_another_within_thirty_seconds(site: Si
 
 
 @pytest.mark.capability("C127")
-def test_a_frozen_worker_finds_its_late_settlement_refused(site: Site) -> None:
+@pytest.mark.capability("C168")
+def test_with_the_default_settings_too_a_killed_workers_row_is_taken_within_thirty_seconds(
+    make_site: Callable[..., Site], database_url: str
+) -> None:
+    site = make_site(database_url, life={})
     site.workers.start_upkeep()
+    site.workers.start("one", "dialogue", concurrency=1)
+    site.workers.start("two", "dialogue", concurrency=1)
+    (id,) = site.add(act="sleep 1")
+    held = site.until_running(id)
+    assert held.worker_id is not None
+    site.workers.signal_group(held.worker_id.partition("@")[0], signal.SIGKILL)
+    site.until(id, lambda row: row.fence > held.fence + 1, RECOVERY)
+    site.until_ended([id])
+    assert site.done_once([id])
+
+
+@pytest.mark.capability("C127")
+def test_a_frozen_worker_finds_its_late_settlement_refused(site: Site) -> None:
     site.workers.start("one", "dialogue", concurrency=1)
     (id,) = site.add(act="deaf 2")
     site.until_running(id)
@@ -137,7 +198,6 @@ def test_a_frozen_worker_finds_its_late_settlement_refused(site: Site) -> None:
 
 @pytest.mark.capability("C178")
 def test_a_row_that_kills_three_workers_fails_as_poison_and_the_queue_moves_on(site: Site) -> None:
-    site.workers.start_upkeep()
     site.workers.start("one", "ingestion", pool="prefork", concurrency=2)
     (poison,) = site.add(queue="ingestion", act="die")
     others = site.add(20, queue="ingestion", act="sleep 0.05")
@@ -148,30 +208,30 @@ def test_a_row_that_kills_three_workers_fails_as_poison_and_the_queue_moves_on(s
 
 
 @pytest.mark.capability("C168")
-def test_a_broker_stopped_between_commit_and_bell_delays_and_loses_nothing(site: Site) -> None:
-    site.workers.start_upkeep()
-    site.workers.start("one", "dialogue")
-    warm = site.add()
-    site.until_ended(warm)
-    site.broker.kill()
-    ids = site.add(5)
-    site.broker.restart()
-    site.until_ended(ids, RECOVERY)
-    assert site.done_once(ids)
+def test_a_broker_stopped_between_commit_and_bell_delays_and_loses_nothing(own_site: Site) -> None:
+    own_site.workers.start_upkeep()
+    own_site.workers.start("one", "dialogue")
+    warm = own_site.add()
+    own_site.until_ended(warm)
+    own_site.broker.kill()
+    ids = own_site.add(5)
+    own_site.broker.restart()
+    own_site.until_ended(ids, RECOVERY)
+    assert own_site.done_once(ids)
 
 
-def test_a_wiped_broker_loses_nothing(site: Site) -> None:
-    ids = site.add(20)
+def test_a_wiped_broker_loses_nothing(own_site: Site) -> None:
+    ids = own_site.add(20)
     with redis.Redis.from_url(get_settings().require_redis_url()) as client:
         client.flushall()
-    site.workers.start_upkeep()
-    site.workers.start("one", "dialogue")
-    site.until_ended(ids, RECOVERY)
-    assert site.done_once(ids)
+    own_site.workers.start_upkeep()
+    own_site.workers.start("one", "dialogue")
+    own_site.until_ended(ids, RECOVERY)
+    assert own_site.done_once(ids)
 
 
 def test_a_killed_postgres_loses_nothing_and_expires_nothing(
-    make_site: Callable[[str], Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_site: Callable[..., Site], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with processes.postgres(tmp_path / "postgres") as (server, port):
         url = url_of(port, "postgres")
@@ -193,52 +253,45 @@ def test_a_killed_postgres_loses_nothing_and_expires_nothing(
     get_settings.cache_clear()
 
 
-def migrate() -> None:
-    configuration = Config(processes.ROOT / "alembic.ini")
-    configuration.set_main_option("script_location", str(processes.ROOT / "migrations"))
-    command.upgrade(configuration, "head")
-
-
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
-def test_a_graceful_stop_hands_its_work_back_without_a_mark(site: Site, pool: str) -> None:
-    site.workers.start("one", "dialogue", pool=pool, concurrency=1)
-    (id,) = site.add(act="deaf 60")
-    site.until_running(id)
-    site.workers.terminate("one")
-    row = site.row(id)
+def test_a_graceful_stop_hands_its_work_back_without_a_mark(own_site: Site, pool: str) -> None:
+    own_site.workers.start("one", "dialogue", pool=pool, concurrency=1)
+    (id,) = own_site.add(act="deaf 60")
+    own_site.until_running(id)
+    own_site.workers.terminate("one")
+    row = own_site.row(id)
     assert (row.status, row.retry, row.crashes, row.fence) == (RunStatus.PENDING, 0, 0, 2)
 
 
-def test_a_stop_with_nothing_running_is_clean(site: Site) -> None:
-    site.workers.start("one", "dialogue", concurrency=1)
-    ids = site.add()
-    site.until_ended(ids)
-    assert site.workers.terminate("one") == 0
+def test_a_stop_with_nothing_running_is_clean(own_site: Site) -> None:
+    own_site.workers.start("one", "dialogue", concurrency=1)
+    ids = own_site.add()
+    own_site.until_ended(ids)
+    assert own_site.workers.terminate("one") == 0
 
 
 @pytest.mark.capability("C133")
-def test_an_announced_cancel_stops_running_work_within_a_second(site: Site) -> None:
-    site.workers.start("one", "dialogue")
-    (id,) = site.add(act="sleep 30")
-    site.until_running(id)
+def test_an_announced_cancel_stops_running_work_within_a_second(own_site: Site) -> None:
+    own_site.workers.start("one", "dialogue")
+    (id,) = own_site.add(act="sleep 30")
+    own_site.until_running(id)
     cancel(id, announce=True)
-    row = site.until(id, lambda row: row.status is RunStatus.CANCELLED, 2)
+    row = own_site.until(id, lambda row: row.status is RunStatus.CANCELLED, 2)
     assert row.completed_date is not None
     assert row.cancel_requested_at is not None
     assert (row.completed_date - row.cancel_requested_at).total_seconds() < 1.0
-    assert site.effects([id]) == {id: 1}  # what it had
+    assert own_site.effects([id]) == {id: 1}  # what it had
 
 
-def test_a_cancel_whose_announcement_is_lost_is_heard_at_the_next_renewal(site: Site) -> None:
-    site.workers.start("one", "dialogue")
-    (id,) = site.add(act="sleep 30")
-    site.until_running(id)
+def test_a_cancel_whose_announcement_is_lost_is_heard_at_the_next_renewal(own_site: Site) -> None:
+    own_site.workers.start("one", "dialogue")
+    (id,) = own_site.add(act="sleep 30")
+    own_site.until_running(id)
     cancel(id, announce=False)
-    site.until(id, lambda row: row.status is RunStatus.CANCELLED, 3)
+    own_site.until(id, lambda row: row.status is RunStatus.CANCELLED, 3)
 
 
 def test_a_cancel_that_the_work_ignores_is_settled_by_the_sweep(site: Site) -> None:
-    site.workers.start_upkeep()
     site.workers.start("one", "dialogue")
     (id,) = site.add(act="deaf 20")
     site.until_running(id)
@@ -257,7 +310,7 @@ def cancel(id: int, *, announce: bool) -> None:
 
 
 def test_work_that_outlasts_its_kind_is_stopped_and_retried(
-    make_site: Callable[[str], Site], database_url: str, monkeypatch: pytest.MonkeyPatch
+    make_site: Callable[..., Site], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROBE_MAX_RUNTIME", "1")
     site = make_site(database_url)
@@ -268,10 +321,10 @@ def test_work_that_outlasts_its_kind_is_stopped_and_retried(
 
 
 @pytest.mark.capability("C144")
-def test_every_worker_checks_in_with_its_queues(site: Site) -> None:
-    site.workers.start("one", "dialogue,memory")
-    ids = site.add()
-    site.until_ended(ids)
+def test_every_worker_checks_in_with_its_queues(own_site: Site) -> None:
+    own_site.workers.start("one", "dialogue,memory")
+    ids = own_site.add()
+    own_site.until_ended(ids)
 
     def listening() -> list[str]:
         with get_session() as session:
@@ -281,24 +334,28 @@ def test_every_worker_checks_in_with_its_queues(site: Site) -> None:
     assert worker.startswith("one@")
 
 
-def test_rows_that_nobody_claims_make_their_queue_deaf(site: Site) -> None:
-    site.add(1, ring=False, ready_at=text("clock_timestamp() - interval '31 s'"))
+def test_rows_that_nobody_claims_make_their_queue_deaf(own_site: Site) -> None:
+    with get_session() as session:
+        talk = Conversation(persona=Persona(name="Ada", template="You are Ada."))
+        session.add(talk)
+        session.flush()
+        session.add(Turn(conversation_id=talk.id, ready_at=text("clock_timestamp() - interval '31 s'")))
     with get_session() as session:
         assert work.deaf_queues(session) == {"dialogue"}
 
 
-def test_ringing_a_frozen_broker_returns_in_a_third_of_a_second(site: Site) -> None:
+def test_ringing_a_frozen_broker_returns_in_a_third_of_a_second(own_site: Site) -> None:
     import time
 
-    site.broker.signal(signal.SIGSTOP)
+    own_site.broker.signal(signal.SIGSTOP)
     started = time.monotonic()
     rung = BELL.ring("dialogue", "probe 1")
     assert rung == 0
     assert time.monotonic() - started < 0.5
-    site.broker.signal(signal.SIGCONT)
+    own_site.broker.signal(signal.SIGCONT)
 
 
-def test_bells_are_capped(site: Site) -> None:
+def test_bells_are_capped(own_site: Site) -> None:
     wait_for_broker(get_settings().require_redis_url())
     rung = [BELL.ring("dialogue", "probe", 10) for _ in range(4)]
     assert sum(rung) == get_settings().bell_cap

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared.domain import language
+from shared.scripting import catalogue
 from shared.scripting.runner import Host, Run, run
 from shared.scripting.values import ScriptError
 
@@ -222,6 +223,11 @@ def test_names_and_attributes_that_are_given_can_be_read() -> None:
     assert done.variables == {"result": ["Ada", "London", False]}
 
 
+def test_the_functions_that_the_language_knows_are_those_of_the_catalogue() -> None:
+    assert set(catalogue.FUNCTIONS) == language.CONTEXT_FUNCTIONS
+    assert all(function.doc and function.signature.startswith("ctx.") for function in catalogue.FUNCTIONS.values())
+
+
 @pytest.mark.parametrize("name", sorted(language.MODULES))
 def test_a_module_that_we_say_exists_does(name: str) -> None:
     assert ran(f"import {name}").status == "ok"
@@ -256,6 +262,7 @@ def test_a_script_within_the_language_has_no_gaps() -> None:
 
 FORKS = """
 import os, sys
+from shared.scripting import catalogue
 from shared.scripting.runner import Host, run
 run("1", Host({}))
 child = os.fork()

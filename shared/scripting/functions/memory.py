@@ -7,12 +7,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.db import get_session
+from shared.domain.memory import as_text
 from shared.models import ConversationMemory
 from shared.queries import conversations, transcript
+from shared.queries import memory as queries
 from shared.scripting.context import Context
+from shared.settings import get_settings
 
 MOST_MEMORIES = 100
-WINDOW_START, WINDOW_SIZE = 25, 11  # seed 001: messages 25 to 35, counted from 1
 
 
 def get_recent_memories(context: Context, limit: int = 10) -> list[dict[str, Any]]:
@@ -25,6 +27,16 @@ def get_recent_memories(context: Context, limit: int = 10) -> list[dict[str, Any
         return [_as_object(memory) for memory in memories]
 
 
+def get_memory_text(context: Context, limit: int = 10) -> str:
+    """Return the newest memories as a text, oldest first, within the operator's cap for a prompt."""
+    id = context.surroundings.conversation_id
+    with get_session() as session:
+        if id is None or conversations.find(session, context.surroundings.scope, id) is None:
+            return ""
+        memories = queries.recent(session, id, min(max(limit, 0), MOST_MEMORIES))
+    return as_text(memories, get_settings().memory_prompt_tokens)
+
+
 def get_memory_status(context: Context) -> dict[str, Any]:
     """Say how many messages and memories there are, and whether the next window of messages is full."""
     id = context.surroundings.conversation_id
@@ -33,15 +45,14 @@ def get_memory_status(context: Context) -> dict[str, Any]:
     with get_session() as session:
         total = transcript.count(session, context.surroundings.scope, id, until=context.surroundings.until)
         memories, latest = _memories(session, id)
-    first = WINDOW_START + WINDOW_SIZE * latest
-    last = first + WINDOW_SIZE - 1
+    first, last = queries.rule().spans(latest + 1)
     return {
         "conversation_id": str(id),
         "total_messages": total,
         "total_memories": memories,
         "latest_memory_sequence": latest,
         "buffer_window": f"{first}-{last}",
-        "buffer_size": WINDOW_SIZE,
+        "buffer_size": queries.rule().size,
         "buffer_ready_for_compression": total >= last,
         "has_sufficient_messages": total >= last,
     }

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from flask.testing import FlaskClient
 
 from gateway import create_app
+from shared.db import get_session
 from tests.integration.gateway.conftest import settings_for_tests
+from tests.integration.gateway.worker import compress_windows
 
 DOCUMENT: dict[str, Any] = create_app(settings_for_tests()).spec
 CHOICES = {"collection": "works", "kind": "steps"}  # what a path names without being an id
@@ -139,6 +141,25 @@ def found_in(operation: str, *place: str | int) -> Callable[[Tenant], str]:
     return make
 
 
+def batch_with_a_document(tenant: Tenant) -> str:
+    """Open a batch and bring a document in."""
+    batch_id = str(tenant.send("open_batch").json["id"])
+    document = {"file": (io.BytesIO(b"A letter."), "letter.txt"), "source_uri": "/letter.txt", "source": "disk"}
+    sent = tenant.client.post("/api/v1/document/ingest-document", data=document | {"batch_id": batch_id})
+    assert sent.status_code == 201, sent.text
+    return batch_id
+
+
+def remembered(tenant: Tenant) -> str:
+    """Say enough for a window, and compress it as a worker does."""
+    messages = [{"role": "user", "content": f"Message {number}"} for number in range(40)]
+    path = f"/api/v1/conversations/{tenant.ids['conversation_id']}"
+    assert tenant.client.post(f"{path}/messages/import", json={"messages": messages}).status_code == 201
+    with get_session() as session:
+        compress_windows(session, f"A summary {tenant.mark}")
+    return str(tenant.client.get(f"{path}/memories").json["items"][0]["id"])
+
+
 # Every id that occurs in a path: how a tenant comes by one.
 MAKERS: dict[str, Callable[[Tenant], str]] = {
     "user_id": made_by("create_user"),
@@ -146,8 +167,10 @@ MAKERS: dict[str, Callable[[Tenant], str]] = {
     "conversation_id": made_by("create_conversation"),
     "turn_id": made_by("send_message"),
     "message_id": made_by("list_messages"),
+    "memory_id": remembered,
     "module_id": made_by("create_module"),
     "file_id": found_in("upload_files", "uploaded", 0, "id"),
+    "batch_id": batch_with_a_document,
     "run_group_id": found_in("ingest_persona", "jobs", 1, "run_group_id"),
     "run_id": found_in("get_run_group", "runs", 0, "id"),
     "work_id": found_in("get_run", "steps", 0, "id"),

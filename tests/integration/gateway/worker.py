@@ -2,8 +2,8 @@
 
 from shared.db import Session
 from shared.domain.lifecycle import RunStatus
-from shared.models import RunStep, Turn, Work
-from shared.queries import turns, work, workflows
+from shared.models import MemoryWindow, RunStep, Turn, Work
+from shared.queries import memory, turns, work, workflows
 
 NAME = "w:1:"
 
@@ -18,6 +18,7 @@ def take(session: Session, model: type[Work], queue: str) -> work.Claim | None:
 
 def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.COMPLETED, message: str | None = None):
     """Write how a claimed row ended."""
+    session.expire_all()  # a worker's session is a new one
     rows = work.settle(session, claim.model, [(claim.id, claim.fence)], status, message=message)
     assert rows, "the claim was lost"
     work.follow(session, rows)
@@ -40,3 +41,14 @@ def reply(session: Session, claim: work.Claim, text: str) -> dict:
     turns.save_reply(session, turn, message, {"seconds": {}})
     settle(session, claim)
     return turns.as_event(message)
+
+
+def compress_windows(session: Session, text: str) -> int:
+    """Compress every window that is ready to the same text; return how many."""
+    done = 0
+    while claim := take(session, MemoryWindow, "memory"):
+        window = session.get_one(MemoryWindow, claim.id)
+        memory.save(session, window, memory.load(session, window), text, "fake-chat")
+        settle(session, claim)
+        done += 1
+    return done

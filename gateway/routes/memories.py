@@ -1,0 +1,43 @@
+"""What a conversation remembers of its older messages."""
+
+from typing import Any
+from uuid import UUID
+
+from apiflask import APIBlueprint
+
+from gateway.auth import requires, scope
+from gateway.schemas.conversations import MemoryIn, MemoryOut, MemoryPage
+from gateway.schemas.paging import PageQuery, page_of
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.models import ConversationMemory
+from shared.queries import memory
+
+bp = APIBlueprint("memories", __name__, url_prefix="/api/v1/conversations/<uuid:conversation_id>/memories")
+
+
+@bp.get("")
+@requires(Permission.READ)
+@bp.input(PageQuery, location="query")
+@bp.output(MemoryPage)
+def list_memories(conversation_id: UUID, query_data: PageQuery) -> dict[str, Any]:
+    with get_session() as session:
+        return page_of(memory.list_(session, scope(), conversation_id, **query_data.arguments()), query_data)
+
+
+@bp.put("/<uuid:memory_id>")
+@requires(Permission.CHAT)
+@bp.input(MemoryIn)
+@bp.output(MemoryOut)
+def rewrite_memory(conversation_id: UUID, memory_id: UUID, json_data: MemoryIn) -> ConversationMemory:
+    with get_session() as session:
+        return memory.rewrite(session, scope(), conversation_id, memory_id, json_data.compressed_content)
+
+
+@bp.delete("")
+@requires(Permission.CHAT)
+@bp.output({}, 204)
+def clear_memories(conversation_id: UUID) -> str:
+    with get_session() as session:
+        memory.clear(session, scope(), conversation_id)
+    return ""

@@ -1,0 +1,35 @@
+"""The compression of older messages, declared as work."""
+
+from functools import cache
+
+from sqlalchemy.orm import Session
+
+from services.memory import compress
+from services.memory.compress import Summary, Tools
+from services.work import performs
+from shared.models import MemoryWindow
+from shared.providers.http_chat import connect_chat
+from shared.queries import memory
+from shared.queries.memory import WindowContext
+from shared.settings import get_settings
+from shared.tasks import COMPRESS_MEMORY
+
+
+@cache
+def tools() -> Tools:
+    """Connect to what the settings name."""
+    settings = get_settings()
+    return Tools(settings, connect_chat(settings))
+
+
+def work(context: WindowContext) -> Summary:
+    """Summarise the window's messages."""
+    return compress.summarise(context, tools())
+
+
+def save(session: Session, window: MemoryWindow, summary: Summary) -> None:
+    """Save the memory."""
+    memory.save(session, window, *summary)
+
+
+compress_window = performs(COMPRESS_MEMORY, MemoryWindow, load=memory.load, work=work, save=save, max_runtime=300.0)

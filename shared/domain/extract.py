@@ -1,0 +1,99 @@
+"""The sentences of a text that say most, and those that answer a question: by rules, in any language. Pure."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.domain.prompt import CountTokens, Said, count_roughly
+from shared.domain.text import keywords
+
+SHORTEST = 3  # words; a shorter sentence greets or agrees
+STEM = 5  # letters by which inflected words are known as one: `bobina`, `bobinei`
+FIRST_IN_MESSAGE = 1.15  # what opens a message tends to be what it is about
+SPEAKERS = {"user": "User", "assistant": "I", "system": "Note"}
+_END = re.compile(r"(?<=[.!?…])[\"'»”)\]]*\s+|\n+")
+
+
+class Sentence(NamedTuple):
+    """A sentence: the number of the text it is from, its place there, and its stems."""
+
+    source: int
+    place: int
+    text: str
+    stems: frozenset[str]
+
+
+def sentences(texts: Sequence[str]) -> list[Sentence]:
+    """Return the sentences of some texts, numbered from 0, in reading order; those of no words are left out."""
+    return [
+        Sentence(source, place, part.strip(), found)
+        for source, text in enumerate(texts)
+        for place, part in enumerate(_END.split(text))
+        if (found := stems(part))
+    ]
+
+
+def stems(text: str) -> frozenset[str]:
+    """Return the beginnings of a text's folded words, without those of grammar."""
+    return frozenset(word[:STEM] for word in keywords(text))
+
+
+def summarise(lines: Sequence[Said], max_tokens: int, count: CountTokens = count_roughly) -> str:
+    """Return the sentences of a talk that say most, in their order and with their speakers, within `max_tokens`.
+
+    Sentences of frequent words are taken one by one; the words of each count less from then on (SumBasic, Nenkova and
+    Vanderwende 2005), so that nothing is told twice. Empty where nobody said anything.
+    """
+    rest = sentences([line.content for line in lines])
+    rest = [sentence for sentence in rest if len(sentence.text.split()) >= SHORTEST] or rest
+    weights = _weights(rest)
+    chosen: list[Sentence] = []
+    left = max_tokens
+    while rest:
+        best = max(rest, key=lambda sentence: _says(sentence, weights))
+        rest.remove(best)
+        cost = count(_spoken(lines[best.source], best)) + 1
+        if cost <= left:
+            chosen.append(best)
+            left -= cost
+            weights |= {stem: weights[stem] ** 2 for stem in best.stems}
+    return "\n".join(_spoken(lines[sentence.source], sentence) for sentence in sorted(chosen))
+
+
+def _weights(found: Sequence[Sentence]) -> dict[str, float]:
+    """Return how often each stem occurs, as a share of all."""
+    counted = Counter(stem for sentence in found for stem in sentence.stems)
+    return {stem: times / counted.total() for stem, times in counted.items()}
+
+
+def _says(sentence: Sentence, weights: dict[str, float]) -> float:
+    mean = sum(weights[stem] for stem in sentence.stems) / max(len(sentence.stems), SHORTEST)
+    return mean * (FIRST_IN_MESSAGE if sentence.place == 0 else 1.0)
+
+
+def _spoken(line: Said, sentence: Sentence) -> str:
+    return f"{SPEAKERS.get(line.role, line.role)}: {sentence.text}"
+
+
+def answer(question: str, passages: Sequence[tuple[int, str]], *, most: int = 3) -> str:
+    """Return up to `most` sentences of the numbered passages that share the question's rarest words, each with its [n].
+
+    Where none shares a word, what the best passage begins with: it was found by meaning. Empty without passages.
+    """
+    found = sentences([text for _, text in passages])
+    scores = _scores(stems(question), found)
+    ranked = sorted(range(len(found)), key=lambda index: (-scores[index], index))
+    best = [index for index in ranked if scores[index] > 0 and scores[index] >= scores[ranked[0]] / 2][:most]
+    told = [found[index] for index in best or ranked[:1]]
+    return " ".join(f"{sentence.text} [{passages[sentence.source][0]}]" for sentence in told)
+
+
+def _scores(wanted: frozenset[str], found: Sequence[Sentence]) -> list[float]:
+    """Score sentences by the question's words in them, rare ones more, longer sentences less."""
+    holding = Counter(stem for sentence in found for stem in sentence.stems & wanted)
+    worth = {stem: math.log(1 + len(found) / times) for stem, times in holding.items()}
+    return [
+        sum(worth[stem] for stem in sentence.stems & wanted) / math.log(8 + len(sentence.stems)) for sentence in found
+    ]

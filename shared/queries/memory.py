@@ -1,0 +1,181 @@
+"""Long memory: windows of messages that are due, and the memories that stand for them (seed 001)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from shared.domain import memory
+from shared.domain.lifecycle import TERMINAL
+from shared.domain.memory import HEAD, Remembered, WindowRule
+from shared.domain.prompt import Said
+from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona
+from shared.queries import conversations, work
+from shared.queries.rows import Slice, found, page, removed
+from shared.queries.scope import Scope
+from shared.settings import get_settings
+
+
+def add_due_windows(session: Session, conversation_id: UUID) -> set[str]:
+    """Add every window that is due and not there yet, the first of them ready; return the queues to ring.
+
+    The conversation stays locked until the caller commits, so that two who see the same messages add nothing twice.
+    """
+    conversations.lock(session, conversation_id)
+    last = session.scalar(_windows(conversation_id).order_by(MemoryWindow.sequence.desc()).limit(1))
+    after = last.last_position if last else 0
+    positions = session.scalars(
+        select(Message.position)
+        .where(Message.conversation_id == conversation_id, Message.position > after)
+        .order_by(Message.position)
+    ).all()
+    due = memory.due(positions, rule(), last=last.sequence if last else None)
+    if not due:
+        return set()
+    session.add_all(MemoryWindow(conversation_id=conversation_id, **window._asdict()) for window in due)
+    session.flush()
+    return _ready_next(session, conversation_id)
+
+
+def rule() -> WindowRule:
+    """Return the operator's rule for windows."""
+    settings = get_settings()
+    return WindowRule(settings.memory_start, settings.memory_size, settings.memory_head)
+
+
+@work.on_end(MemoryWindow)
+def ready_next(session: Session, window: MemoryWindow) -> Iterable[str]:
+    """Make the conversation's next window ready: they are compressed in order, and a failed one holds up nobody."""
+    conversations.lock(session, window.conversation_id)
+    return _ready_next(session, window.conversation_id)
+
+
+def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
+    unfinished = _windows(conversation_id).where(MemoryWindow.status.not_in(TERMINAL))
+    following = session.scalars(unfinished.order_by(MemoryWindow.sequence).limit(1)).all()
+    return work.make_ready(session, following)
+
+
+def _windows(conversation_id: UUID) -> Select[MemoryWindow]:
+    return select(MemoryWindow).where(MemoryWindow.conversation_id == conversation_id)
+
+
+@dataclass(frozen=True)
+class WindowContext:
+    """What a memory is made from, as it was when the window was loaded."""
+
+    persona_name: str | None
+    provider_type: str | None
+    lines: tuple[Said, ...]
+    message_ids: tuple[str, ...]
+    message_count: int
+    changed_at: datetime | None
+
+
+def load(session: Session, window: MemoryWindow) -> WindowContext:
+    """Read a window's messages, oldest first."""
+    conversation = session.get_one(Conversation, window.conversation_id)
+    persona = session.get(Persona, conversation.persona_id) if conversation.persona_id else None
+    messages = session.scalars(_messages(window).order_by(Message.position)).all()
+    count = select(func.count()).where(Message.conversation_id == conversation.id)
+    return WindowContext(
+        persona_name=persona.name if persona else None,
+        provider_type=conversation.provider_type,
+        lines=tuple(Said(message.role.value, message.content) for message in messages),
+        message_ids=tuple(str(message.id) for message in messages),
+        message_count=session.scalar(count) or 0,
+        changed_at=max((message.updated_at for message in messages), default=None),
+    )
+
+
+def _messages(window: MemoryWindow) -> Select[Message]:
+    between = Message.position.between(window.first_position, window.last_position)
+    return select(Message).where(Message.conversation_id == window.conversation_id, between)
+
+
+def save(session: Session, window: MemoryWindow, context: WindowContext, text: str, model: str) -> None:
+    """Save what a window was compressed to; nothing where its messages were all deleted."""
+    if not text:
+        return
+    conversations.lock(session, window.conversation_id)
+    session.add(
+        ConversationMemory(
+            conversation_id=window.conversation_id,
+            memory_sequence=_free_sequence(session, window),
+            compressed_content=text,
+            original_message_range=window.message_range,
+            message_count_at_compression=context.message_count,
+            first_message_id=context.message_ids[0],
+            message_ids=list(context.message_ids),
+            window_id=window.id,
+            model=model,
+            is_head=window.sequence == HEAD,
+            is_stale=_changed_since(session, window, context),
+        )
+    )
+    session.flush()
+
+
+def _free_sequence(session: Session, window: MemoryWindow) -> int:
+    """Return the window's own place, so that one that is retried late stands where it belongs; else the next free."""
+    mine = select(ConversationMemory.id).where(
+        ConversationMemory.conversation_id == window.conversation_id,
+        ConversationMemory.memory_sequence == window.sequence,
+    )
+    if session.scalar(mine) is None:
+        return window.sequence
+    return ConversationMemory.get_next_sequence_number(session, window.conversation_id)
+
+
+def _changed_since(session: Session, window: MemoryWindow, context: WindowContext) -> bool:
+    """Say whether a message was edited or deleted while the window was being compressed."""
+    now = _messages(window).with_only_columns(func.count(), func.max(Message.updated_at))
+    count, changed_at = session.execute(now).one()
+    return (count, changed_at) != (len(context.message_ids), context.changed_at)
+
+
+def recent(session: Session, conversation_id: UUID, limit: int) -> list[Remembered]:
+    """Return the newest memories of a conversation, oldest first, as `domain.memory.as_text` takes them."""
+    newest = ConversationMemory.get_recent_memories(session, conversation_id, limit)
+    return [Remembered(row.original_message_range, row.compressed_content) for row in reversed(newest)]
+
+
+def list_(
+    session: Session, scope: Scope, conversation_id: UUID, *, limit: int, offset: int
+) -> Slice[ConversationMemory]:
+    """Return a conversation's memories, oldest first; raises NotFound."""
+    mine = _mine(conversations.get(session, scope, conversation_id))
+    return page(session, mine.order_by(ConversationMemory.memory_sequence), limit=limit, offset=offset)
+
+
+def rewrite(session: Session, scope: Scope, conversation_id: UUID, memory_id: UUID, text: str) -> ConversationMemory:
+    """Put a person's words in the place of a memory's; raises NotFound."""
+    mine = _mine(conversations.get(session, scope, conversation_id))
+    row = found(session.scalar(mine.where(ConversationMemory.id == memory_id)), "memory", memory_id)
+    row.compressed_content, row.model, row.is_stale = text, None, False
+    session.flush()
+    return row
+
+
+def clear(session: Session, scope: Scope, conversation_id: UUID) -> int:
+    """Forget a conversation's memories and windows, which are then due again; return how many memories there were.
+
+    The windows first: one that is being settled is waited for, and what it has written goes too.
+    """
+    conversation = conversations.get(session, scope, conversation_id)
+    removed(session, delete(MemoryWindow).where(MemoryWindow.conversation_id == conversation.id))
+    return ConversationMemory.clear_all_memories(session, conversation.id)
+
+
+def mark_stale(session: Session, message: Message) -> None:
+    """Note that a message of a memory was edited or deleted."""
+    overlapping = ConversationMemory.message_ids.contains([str(message.id)])
+    mine = ConversationMemory.conversation_id == message.conversation_id
+    session.execute(update(ConversationMemory).where(mine, overlapping).values(is_stale=True))
+
+
+def _mine(conversation: Conversation) -> Select[ConversationMemory]:
+    return select(ConversationMemory).where(ConversationMemory.conversation_id == conversation.id)

@@ -1,0 +1,166 @@
+"""A turn's events on their way to a client: every one once, in order, whatever is cut, lost or started again."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from gateway import relay
+from gateway.relay import RECONNECT, Leaving, TurnState, written_out
+from shared.domain.lifecycle import RunStatus
+from shared.providers.stream import Event, FakeTurnStream
+
+TURN = 7
+MESSAGE = {"id": "m", "content": "w1 w2 w3"}
+
+
+def running(fence: int = 1) -> TurnState:
+    return TurnState(TURN, RunStatus.RUNNING, fence, None, None)
+
+
+def ended(status: RunStatus = RunStatus.COMPLETED, fence: int = 1, **values: object) -> TurnState:
+    return TurnState(TURN, status, fence, *({"error": None, "message": MESSAGE} | values).values())
+
+
+def attempt(fence: int, words: int = 8, *, whole: bool = True) -> list[Event]:
+    """The events of an attempt; one after the first begins with `restart`."""
+    kinds = ["restart"] if fence > 1 else []
+    kinds += ["turn", *["token"] * words, *(["message", "done"] if whole else [])]
+    return [Event(fence, seq, kind, {"n": seq}) for seq, kind in enumerate(kinds, 1)]
+
+
+def told(events: Iterator[Event | None]) -> list[Event]:
+    """Everything that is told until the end, quiet ticks left out."""
+    return [event for event in events if event is not None]
+
+
+@pytest.fixture
+def stream() -> FakeTurnStream:
+    return FakeTurnStream()
+
+
+def written(stream: FakeTurnStream, events: list[Event]) -> list[Event]:
+    assert stream.append(TURN, events[0].fence, events)
+    return events
+
+
+@pytest.mark.capability("C162")
+def test_a_whole_attempt_is_told_once_and_in_order(stream: FakeTurnStream) -> None:
+    events = written(stream, attempt(1))
+    assert told(relay.relay(stream, running)) == events
+
+
+@pytest.mark.capability("C162")
+@pytest.mark.parametrize("cut", range(1, 11))
+def test_after_a_cut_the_rest_follows_once_and_in_order(stream: FakeTurnStream, cut: int) -> None:
+    events = written(stream, attempt(1))
+    first = relay.relay(stream, running)
+    before = [next(first) for _ in range(cut)]
+    first.close()
+    after = told(relay.relay(stream, running, before[-1].id if before[-1] else None))
+    assert before + after == events
+
+
+@pytest.mark.capability("C162")
+def test_another_gateway_process_resumes_as_well(stream: FakeTurnStream) -> None:
+    events = written(stream, attempt(1))
+    readers = [relay.relay(stream, running, after) for after in (None, "1-5")]
+    assert [next(readers[0]) for _ in range(5)] + told(readers[1]) == events
+
+
+@pytest.mark.capability("C162")
+def test_a_client_that_comes_after_the_end_of_its_attempt_gets_the_next_one_whole(stream: FakeTurnStream) -> None:
+    written(stream, attempt(1, 3, whole=False))
+    second = written(stream, attempt(2))
+    events = told(relay.relay(stream, lambda: running(2), "1-4"))
+    assert events == second
+    assert events[0].kind == "restart"
+
+
+@pytest.mark.capability("C162")
+def test_when_a_worker_is_lost_the_client_hears_restart_and_then_the_whole_reply(stream: FakeTurnStream) -> None:
+    first = written(stream, attempt(1, 3, whole=False))
+    state = running(1)
+    events = relay.relay(stream, lambda: state)
+    heard = [next(events) for _ in first]
+    state, second = running(2), written(stream, attempt(2))
+    assert heard + told(events) == first + second
+
+
+@pytest.mark.capability("C162")
+def test_a_turn_that_waits_is_followed_into_its_attempt(stream: FakeTurnStream) -> None:
+    events = relay.relay(stream, lambda: TurnState(TURN, RunStatus.PENDING, 0, None, None))
+    whole = written(stream, attempt(1))
+    assert told(events) == whole
+
+
+@pytest.mark.capability("C162")
+def test_when_the_stream_is_gone_the_rows_answer(stream: FakeTurnStream) -> None:
+    written(stream, attempt(1))
+    stream.wipe()
+    events = told(relay.relay(stream, ended, "1-5"))
+    assert [(event.kind, event.data) for event in events] == [
+        ("restart", {"turn_id": TURN}),
+        ("message", MESSAGE),
+        ("done", {}),
+    ]
+
+
+@pytest.mark.capability("C162")
+def test_a_stream_with_a_hole_is_not_told_as_whole(stream: FakeTurnStream) -> None:
+    events = attempt(1)
+    written(stream, events[:3])
+    written(stream, events[6:])
+    heard = told(relay.relay(stream, ended))
+    assert [event.kind for event in heard[3:]] == ["restart", "message", "done"]
+
+
+@pytest.mark.parametrize(
+    ("state", "kinds"),
+    [
+        (ended(RunStatus.CANCELLED), ["restart", "message", "cancelled"]),
+        (ended(RunStatus.CANCELLED, fence=0, error="deleted", message=None), ["restart", "cancelled"]),
+        (ended(RunStatus.FAILED, error="no model", message=None), ["restart", "error"]),
+    ],
+    ids=["cancelled", "deleted", "failed"],
+)
+def test_each_end_is_told_from_the_rows(stream: FakeTurnStream, state: TurnState, kinds: list[str]) -> None:
+    assert [event.kind for event in told(relay.relay(stream, lambda: state))] == kinds
+
+
+def test_an_event_is_written_with_its_id_and_one_from_the_rows_without() -> None:
+    assert written_out(Event(2, 5, "token", {"text": "ă\n"})) == 'id: 2-5\nevent: token\ndata: {"text": "ă\\n"}\n\n'
+    assert written_out(Event(2, 0, "done", {})) == "event: done\ndata: {}\n\n"
+
+
+def test_a_client_hears_at_once_how_soon_to_come_back(stream: FakeTurnStream) -> None:
+    assert next(relay.server_sent(relay.relay(stream, running))) == "retry: 1000\n\n"
+
+
+def test_a_leaving_process_sends_its_clients_on_after_an_event_that_is_not_the_last(stream: FakeTurnStream) -> None:
+    events, leaving = written(stream, attempt(1)), Leaving()
+    lines = relay.server_sent(relay.relay(stream, running), leaving)
+    heard = [next(lines) for _ in range(4)]
+    leaving.set()
+    heard += lines
+    assert heard[1:] == [*map(written_out, events[:3]), RECONNECT]
+
+
+def test_a_client_that_is_sent_on_goes_on_behind_what_it_heard(stream: FakeTurnStream) -> None:
+    events, leaving = written(stream, attempt(1)), Leaving()
+    leaving.set()
+    first = list(relay.server_sent(relay.relay(stream, running), leaving))
+    rest = list(relay.server_sent(relay.relay(stream, running, events[0].id), Leaving()))
+    assert first[1:-1] + rest[1:] == [*map(written_out, events)]
+
+
+def test_a_quiet_stream_of_a_leaving_process_ends_at_its_next_tick() -> None:
+    leaving = Leaving()
+    leaving.set()
+    assert list(relay.server_sent(iter([None, None]), leaving))[1:] == [RECONNECT]
+
+
+def test_a_reply_that_has_ended_is_told_whole_by_a_leaving_process() -> None:
+    leaving = Leaving()
+    leaving.set()
+    done = Event(1, 9, "done", {})
+    assert list(relay.server_sent(iter([done]), leaving))[1:] == [written_out(done)]

@@ -1,0 +1,119 @@
+"""Search over REST: the same that replies use."""
+
+import pytest
+
+from gateway.routes import search
+from shared.models import Embedding, EmbeddingModel, KnowledgeChunk, Persona
+from shared.settings import get_settings
+from tests.fakes.openai_server import FakeOpenAI
+
+PATH = "/api/v1/search"
+MODEL = "multilingual-e5-small"
+COIL, LIGHT = "The coil hummed all night.", "Lightning is loud."
+
+
+@pytest.fixture(autouse=True)
+def fresh_connections(stopped_broker):
+    search.embedding.cache_clear()
+    yield
+    if search.embedding.cache_info().currsize:
+        search.embedding().close()
+    search.embedding.cache_clear()
+
+
+@pytest.fixture
+def models(monkeypatch):
+    with FakeOpenAI() as server:
+        monkeypatch.setenv("PERSONAE_EMBEDDING_URL", server.url)
+        get_settings.cache_clear()
+        yield server
+
+
+@pytest.fixture
+def nobody_embeds(monkeypatch):
+    monkeypatch.setenv("PERSONAE_EMBEDDING_URL", "http://127.0.0.1:1/v1")
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def persona(session):
+    persona = Persona(name="Tesla")
+    session.add_all([persona, EmbeddingModel(name=MODEL, dimensions=384)])
+    session.flush()
+    return persona
+
+
+@pytest.fixture
+def passages(session, persona, models):
+    chunks = [
+        KnowledgeChunk(source="upload", title="Coils", page=3, content=COIL, persona_id=persona.id),
+        KnowledgeChunk(source="web", title="Weather", content=LIGHT, collection_type="works"),
+        KnowledgeChunk(source="upload", content="The coil of another.", owner_id="other"),
+    ]
+    session.add_all(chunks)
+    session.flush()
+    for chunk in chunks:
+        vector = models.embedding.embed_passages([chunk.content])[0]
+        session.add(Embedding(content_hash=chunk.content_hash, model=MODEL, vector=vector))
+    session.flush()
+    return chunks
+
+
+@pytest.fixture
+def chatter(client_of):
+    return client_of("chat")
+
+
+@pytest.mark.capability("C111")
+def test_passages_are_ranked_with_what_a_citation_needs(chatter, passages):
+    answer = chatter.post(PATH, json={"query": "which coil hummed?"}).json
+    best = answer["items"][0]
+    assert (best["chunk_id"], best["content"]) == (str(passages[0].id), COIL)
+    assert (best["label"], best["page"]) == ("Coils, page 3", 3)
+    assert [item["score"] for item in answer["items"]] == sorted(
+        (item["score"] for item in answer["items"]), reverse=True
+    )
+    assert (answer["degraded"], answer["reason"]) == (False, None)
+
+
+@pytest.mark.capability("C111")
+def test_the_query_is_embedded_as_a_query(chatter, passages, models):
+    chatter.post(PATH, json={"query": "which coil hummed?"})
+    assert models.requests[-1]["body"]["input_type"] == "query"
+
+
+@pytest.mark.capability("C109")
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ({"sources": ["web"]}, [LIGHT]),
+        ({"collection": "works"}, [LIGHT]),
+        ({"limit": 1}, [COIL]),
+        ({"sources": ["nothing"]}, []),
+    ],
+)
+def test_filters_leave_the_others_out(chatter, passages, where, found):
+    answer = chatter.post(PATH, json={"query": "the coil and the lightning hummed"} | where).json
+    assert [item["content"] for item in answer["items"]] == found
+
+
+@pytest.mark.capability("C111")
+def test_a_personas_passages_are_hers(chatter, passages, persona):
+    answer = chatter.post(PATH, json={"query": "lightning", "persona_id": str(persona.id)}).json
+    assert [item["content"] for item in answer["items"]] == [COIL]
+
+
+@pytest.mark.capability("C9")
+def test_nobody_finds_what_is_anothers(client_of, passages, persona):
+    other = client_of("chat", owner="other")
+    found = other.post(PATH, json={"query": "coil"}).json["items"]
+    assert [item["content"] for item in found] == ["The coil of another."]
+    assert other.post(PATH, json={"query": "coil", "persona_id": str(persona.id)}).status_code == 404
+
+
+@pytest.mark.capability("C111")
+def test_without_the_embedding_server_words_are_searched_and_that_is_said(chatter, passages, nobody_embeds):
+    answer = chatter.post(PATH, json={"query": "coil"}).json
+    assert [item["content"] for item in answer["items"]] == [COIL]
+    assert answer["degraded"] is True
+    assert "by words only" in answer["reason"]

@@ -1,0 +1,160 @@
+"""Runs over REST: watched, cancelled, paused, resumed, retried."""
+
+import pytest
+from sqlalchemy import func, select, update
+
+from shared.domain.lifecycle import RunStatus
+from shared.models import RunStep
+from shared.queries import work
+from tests.integration.gateway.test_files import persona, upload, writer
+from tests.integration.gateway.worker import run_steps, settle, take
+
+__all__ = ["persona", "writer"]  # fixtures
+GROUPS = "/api/v1/workflow/run-groups"
+RUNS = "/api/v1/workflow/runs"
+
+
+@pytest.fixture
+def group(writer, persona):
+    """A run group over two files; returns its address."""
+    upload(writer, persona, "works", ("x.txt", b"One."), ("y.txt", b"Two."))
+    return f"{GROUPS}/{writer.post(f'{persona}/ingest').json['jobs'][1]['run_group_id']}"
+
+
+@pytest.fixture
+def run(writer, group):
+    return f"{RUNS}/{writer.get(group).json['runs'][0]['id']}"
+
+
+def states(client, run):
+    return [step["status"] for step in client.get(run).json["steps"]]
+
+
+def claim(session):
+    return take(session, RunStep, "ingestion")
+
+
+def test_groups_are_listed_newest_first(writer, group):
+    listed = writer.get(GROUPS).json
+    assert listed["total"] == 3
+    assert [item["param_definition_id"] for item in listed["items"]] == ["quotes", "works", "profile"]
+
+
+def test_a_group_tells_its_runs_by_status(writer, group, session):
+    run_steps(session, 5)
+    told = writer.get(group).json
+    assert told["status"] == "RUNNING"
+    assert sum(told["counts"].values()) == len(told["runs"]) == 2
+
+
+def test_a_run_tells_its_steps_and_what_happened(writer, run, session):
+    run_steps(session, 20)
+    told = writer.get(run).json
+    assert [step["step_type"] for step in told["steps"]] == ["validate", "parse", "chunk", "embed", "store"]
+    assert {step["status"] for step in told["steps"]} == {"COMPLETED"}
+    events = [event["event"] for event in told["lifecycle"]]
+    assert (events.count("step_start"), events.count("step_end"), events.count("item_end")) == (5, 5, 1)
+
+
+@pytest.mark.capability("C133")
+def test_a_cancelled_group_starts_nothing_more(writer, group, session):
+    answer = writer.post(f"{group}/cancel")
+    assert (answer.status_code, answer.json["status"]) == (202, "CANCELLED")
+    assert claim(session) is None
+    assert writer.get(group).json["counts"] == {"CANCELLED": 2}
+
+
+@pytest.mark.capability("C133")
+def test_a_running_step_is_asked_to_stop_and_ends_its_run_cancelled(writer, run, session):
+    held = claim(session)
+    assert writer.post(f"{run}/cancel").json["status"] == "RUNNING"
+    news = work.renew(session, RunStep, [(held.id, held.fence)], lease=20)
+    assert [item.cancelled for item in news] == [True]
+    settle(session, held, RunStatus.CANCELLED)
+    assert states(writer, run) == ["CANCELLED"] * 5
+    assert writer.get(run).json["status"] == "CANCELLED"
+
+
+@pytest.mark.capability("C133")
+def test_a_step_that_ends_before_it_hears_of_the_cancel_ends_the_run_too(writer, run, session):
+    held = claim(session)
+    writer.post(f"{run}/cancel")
+    settle(session, held)
+    assert states(writer, run) == ["COMPLETED"] + ["CANCELLED"] * 4
+    assert writer.get(run).json["status"] == "CANCELLED"
+
+
+@pytest.mark.capability("C133")
+def test_a_paused_run_ends_its_step_and_starts_no_other(writer, group, session):
+    held = claim(session)
+    assert writer.post(f"{group}/pause").status_code == 202
+    settle(session, held)
+    assert claim(session) is None
+    assert all(item["paused_at"] for item in writer.get(group).json["runs"])
+    writer.post(f"{group}/resume")
+    assert run_steps(session, 20) == 9
+    assert writer.get(group).json["status"] == "COMPLETED"
+
+
+@pytest.mark.capability("C133")
+def test_a_step_in_backoff_waits_for_the_end_of_the_pause(writer, run, session):
+    settle(session, claim(session), RunStatus.ERROR, "no model")
+    writer.post(f"{run}/pause")
+    session.execute(update(RunStep).values(ready_at=RunStep.ready_at - func.make_interval(0, 0, 0, 1)))
+    work.promote_due(session, RunStep)
+    assert states(writer, run)[0] == "ERROR"
+    writer.post(f"{run}/resume")
+    work.promote_due(session, RunStep)
+    assert states(writer, run)[0] == "PENDING"
+
+
+@pytest.mark.capability("C133")
+def test_a_paused_run_can_be_cancelled(writer, run, session):
+    held = claim(session)
+    writer.post(f"{run}/pause")
+    writer.post(f"{run}/cancel")
+    settle(session, held)
+    assert writer.get(run).json["status"] == "CANCELLED"
+
+
+@pytest.mark.capability("C133")
+def test_a_retried_run_goes_on_where_it_failed(writer, run, session):
+    first = claim(session)
+    settle(session, first)
+    writer.post(f"{run}/pause")
+    other = claim(session)
+    settle(session, other, RunStatus.FAILED, "the file is damaged")
+    writer.post(f"{run}/resume")
+    failed = claim(session)
+    settle(session, failed, RunStatus.FAILED, "no space left")
+    assert writer.get(run).json["status"] == "FAILED"
+    assert writer.post(f"{run}/retry").json["status"] == "RUNNING"
+    assert states(writer, run) == ["COMPLETED", "PENDING", "PENDING", "PENDING", "PENDING"]
+    run_steps(session, 20)
+    assert writer.get(run).json["status"] == "COMPLETED"
+
+
+def test_a_group_is_retried_where_runs_failed(writer, group, session):
+    settle(session, claim(session), RunStatus.FAILED, "the file is damaged")
+    run_steps(session, 20)
+    assert writer.get(group).json["counts"] == {"COMPLETED": 1, "FAILED": 1}
+    writer.post(f"{group}/retry")
+    assert run_steps(session, 20) == 5
+    assert writer.get(group).json["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("action", ["pause", "retry"])
+def test_what_has_nothing_to_act_on_is_a_conflict(writer, group, session, action):
+    run_steps(session, 20)
+    assert writer.post(f"{group}/{action}").status_code == 409
+
+
+def test_a_reader_watches_and_does_not_steer(reader, group, run):
+    assert reader.get(run).status_code == 200
+    assert reader.post(f"{run}/cancel").status_code == 403
+
+
+def test_what_happened_is_kept_once_per_step(writer, run, session):
+    writer.post(f"{run}/cancel")
+    recorded = session.scalar(select(func.count()).select_from(RunStep).where(RunStep.status == "CANCELLED"))
+    assert recorded == 5

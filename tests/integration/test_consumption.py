@@ -1,0 +1,127 @@
+"""A worker is well while it takes work, not while it lives."""
+
+import signal
+import socket
+import subprocess
+
+import pytest
+from sqlalchemy import func, text
+
+from deploy import health
+from deploy.consumption import NEW, QUIET, UPKEEP, Condition, condition_of
+from shared import tasks
+from shared.db import Session, close_engine, get_session
+from shared.models import Conversation, Persona, WorkerCheckin
+from shared.queries import turns
+from shared.queries.scope import Scope
+from shared.settings import get_settings
+
+pytestmark = pytest.mark.capability("C19")
+NODE = "worker-dialogue@host:"
+LONG_AGO = 10 * NEW
+
+
+def ago(seconds: float) -> object:
+    return func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+
+def check_in(
+    session: Session, queue: str = "dialogue", *, node: str = NODE, begun: float = LONG_AGO, seen: float = 1.0,
+    claimed: float | None = None,
+) -> None:  # fmt: skip
+    session.add(
+        WorkerCheckin(
+            id=f"{node}7:8:abc",
+            queues=[queue],
+            first_checkin=ago(begun),
+            last_checkin=ago(seen),
+            last_claim=None if claimed is None else ago(claimed),
+        )
+    )
+    session.flush()
+
+
+def let_wait(session: Session, seconds: float) -> None:
+    persona = Persona(name="Ada", template="You are Ada.")
+    conversation = Conversation(title="Talk", persona=persona)
+    session.add(conversation)
+    session.flush()
+    turns.add(session, Scope("default"), conversation.id, "Anyone?")
+    session.execute(text("UPDATE turns SET ready_at = clock_timestamp() - make_interval(secs => :s)"), {"s": seconds})
+
+
+def test_a_worker_with_nothing_to_do_is_well(session: Session) -> None:
+    check_in(session)
+    assert condition_of(session, ["dialogue"], NODE) is Condition.WELL
+
+
+@pytest.mark.parametrize(
+    ("node", "seen"),
+    [
+        pytest.param("worker-dialogue@other:", 1.0, id="only another host's lives"),
+        pytest.param(NODE, 25.0, id="it was last seen long ago"),
+    ],
+)
+def test_a_worker_that_does_not_check_in_is_not_well(session: Session, node: str, seen: float) -> None:
+    check_in(session, node=node, seen=seen)
+    assert condition_of(session, ["dialogue"], NODE) is Condition.SILENT
+
+
+def test_a_worker_that_lives_while_its_rows_wait_is_deaf(session: Session) -> None:
+    check_in(session, claimed=LONG_AGO)
+    let_wait(session, 31)
+    assert condition_of(session, ["dialogue"], NODE) is Condition.DEAF
+
+
+@pytest.mark.parametrize(
+    ("begun", "claimed", "waiting"),
+    [
+        pytest.param(LONG_AGO, 5.0, 31, id="it is taking others"),
+        pytest.param(LONG_AGO, None, 3, id="they have just come"),
+        pytest.param(5.0, None, 600, id="it has just begun"),
+    ],
+)
+def test_a_worker_whose_rows_wait_for_a_reason_is_well(
+    session: Session, begun: float, claimed: float | None, waiting: float
+) -> None:
+    check_in(session, begun=begun, claimed=claimed)
+    let_wait(session, waiting)
+    assert condition_of(session, ["dialogue"], NODE) is Condition.WELL
+
+
+def test_rows_of_other_queues_are_not_its_fault(session: Session) -> None:
+    check_in(session, "memory", node="worker-memory@host:")
+    let_wait(session, 600)
+    assert condition_of(session, ["memory"], "worker-memory@host:") is Condition.WELL
+
+
+@pytest.mark.parametrize(
+    ("claimed", "expected"),
+    [
+        pytest.param(5.0, Condition.WELL, id="a sweep lately"),
+        pytest.param(QUIET + 5, Condition.UNSWEPT, id="a sweep long ago"),
+        pytest.param(None, Condition.UNSWEPT, id="never a sweep"),
+    ],
+)
+def test_upkeep_is_well_while_it_sweeps(session: Session, claimed: float | None, expected: Condition) -> None:
+    assert tasks.UPKEEP.name == UPKEEP
+    check_in(session, UPKEEP, claimed=claimed)
+    assert condition_of(session, [UPKEEP], NODE) is expected
+
+
+def test_the_check_of_a_deaf_worker_ends_its_container(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with get_session() as session:
+        check_in(session, node=f"worker-dialogue@{socket.gethostname()}:")
+        let_wait(session, 600)
+    with subprocess.Popen(["sleep", "60"]) as container:
+        monkeypatch.setenv(health.MAIN, str(container.pid))
+        assert health.main(["worker", "dialogue"]) == 1
+        assert container.wait(10) == -signal.SIGTERM
+
+
+def test_a_check_without_its_database_says_so(monkeypatch: pytest.MonkeyPatch, database_url: str, capsys) -> None:
+    monkeypatch.setenv("PERSONAE_DATABASE_URL", "postgresql://u:secret@127.0.0.1:1/x")
+    get_settings.cache_clear()
+    close_engine()
+    assert health.main(["worker", "dialogue"]) == 1
+    assert capsys.readouterr().out == "no answer from the database: OperationalError\n"

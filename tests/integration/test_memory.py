@@ -1,0 +1,165 @@
+"""Windows are added once by however many, compressed in order, and their memories can be read, changed and lost."""
+
+import threading
+
+import pytest
+from sqlalchemy import select
+
+from shared.db import get_session
+from shared.domain.lifecycle import RunStatus
+from shared.models import Conversation, ConversationMemory, MemoryWindow, Message
+from shared.queries import memory, messages
+from shared.queries.scope import DEFAULT_SCOPE
+from tests.integration.gateway.worker import compress_windows, settle, take
+
+
+@pytest.fixture
+def conversation(session):
+    conversation = Conversation()
+    session.add(conversation)
+    session.flush()
+    return conversation
+
+
+def say(session, conversation, count):
+    given = [{"role": "user", "content": f"Message {number}"} for number in range(count)]
+    return messages.add_many(session, DEFAULT_SCOPE, conversation.id, given)
+
+
+def windows(session):
+    return session.scalars(select(MemoryWindow).order_by(MemoryWindow.sequence)).all()
+
+
+def memories(session):
+    return session.scalars(select(ConversationMemory).order_by(ConversationMemory.memory_sequence)).all()
+
+
+@pytest.mark.capability("C78")
+def test_thirty_five_messages_become_memory_one(session, conversation):
+    assert say(session, conversation, 34) == set()
+    assert say(session, conversation, 1) == {"memory"}
+    compress_windows(session, "We spoke.")
+    head, first = memories(session)
+    assert (first.memory_sequence, first.original_message_range, first.is_head) == (1, "25-35", False)
+    assert (head.memory_sequence, head.original_message_range, head.is_head) == (0, "1-24", True)
+    said = session.scalars(select(Message).order_by(Message.position)).all()
+    assert first.message_ids == [str(message.id) for message in said[24:35]]
+    assert (first.first_message_id, first.message_count_at_compression) == (str(said[24].id), 35)
+
+
+@pytest.mark.capability("C78")
+def test_eleven_more_become_memory_two_and_asking_again_adds_nothing(session, conversation):
+    say(session, conversation, 46)
+    assert memory.add_due_windows(session, conversation.id) == set()
+    compress_windows(session, "We spoke.")
+    assert memory.add_due_windows(session, conversation.id) == set()
+    assert [row.original_message_range for row in memories(session)] == ["1-24", "25-35", "36-46"]
+
+
+def test_windows_are_compressed_in_order_and_a_failed_one_holds_up_nobody(session, conversation):
+    say(session, conversation, 46)
+    assert [window.ready_at is not None for window in windows(session)] == [True, False, False]
+    compress = take(session, MemoryWindow, "memory")
+    assert take(session, MemoryWindow, "memory") is None
+    settle(session, compress, RunStatus.FAILED, "the model is gone")
+    assert compress_windows(session, "We spoke.") == 2
+    assert [row.memory_sequence for row in memories(session)] == [1, 2]
+
+
+def test_a_window_that_is_retried_late_stands_where_it_belongs(session, conversation):
+    say(session, conversation, 46)
+    compress_windows(session, "We spoke.")
+    head, *_ = memories(session)
+    session.delete(head)
+    session.flush()
+    window = windows(session)[0]
+    memory.save(session, window, memory.load(session, window), "At last.", "fake-chat")
+    assert [row.compressed_content for row in memories(session)] == ["At last.", "We spoke.", "We spoke."]
+
+
+@pytest.mark.capability("C79")
+def test_a_hundred_messages_make_all_due_windows_once_with_two_at_it(database_url):
+    with get_session() as session:
+        conversation = Conversation()
+        session.add(conversation)
+        session.flush()
+        session.add_all(Message(conversation_id=conversation.id, role="user", content=f"{n}") for n in range(100))
+    started = threading.Barrier(4)
+
+    def add():
+        with get_session() as session:
+            started.wait(10)
+            memory.add_due_windows(session, conversation.id)
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    with get_session() as session:
+        found = windows(session)
+    assert [window.sequence for window in found] == list(range(7))
+    assert [window.ready_at is not None for window in found] == [True] + [False] * 6
+
+
+def test_a_deleted_message_makes_its_memory_stale_and_shifts_no_window(session, conversation):
+    say(session, conversation, 35)
+    compress_windows(session, "We spoke.")
+    third = session.scalars(select(Message).order_by(Message.position).offset(2)).first()
+    messages.delete_(session, DEFAULT_SCOPE, third.id)
+    session.expire_all()
+    assert [row.is_stale for row in memories(session)] == [True, False]
+    say(session, conversation, 11)
+    compress_windows(session, "We spoke.")
+    last = memories(session)[-1]
+    assert (last.original_message_range, len(last.message_ids)) == ("36-46", 11)
+    covered = [message for row in memories(session) for message in row.message_ids]
+    assert len(covered) == len(set(covered))
+
+
+def test_an_edited_message_makes_its_memory_stale_unless_only_its_thinking_changed(session, conversation):
+    say(session, conversation, 35)
+    compress_windows(session, "We spoke.")
+    last = session.scalars(select(Message).order_by(Message.position.desc())).first()
+    messages.update(session, DEFAULT_SCOPE, last.id, {"thinking": "Hm", "content": last.content})
+    session.expire_all()
+    assert [row.is_stale for row in memories(session)] == [False, False]
+    messages.update(session, DEFAULT_SCOPE, last.id, {"content": "Something else"})
+    session.expire_all()
+    assert [row.is_stale for row in memories(session)] == [False, True]
+
+
+def test_a_message_edited_during_the_compression_makes_the_memory_stale_from_the_start(session, conversation):
+    say(session, conversation, 35)
+    window = windows(session)[1]
+    context = memory.load(session, window)
+    first = session.scalars(select(Message).where(Message.position == window.first_position)).one()
+    messages.update(session, DEFAULT_SCOPE, first.id, {"content": "Never mind"})
+    memory.save(session, window, context, "We spoke.", "fake-chat")
+    assert memories(session)[0].is_stale
+
+
+def test_a_window_of_deleted_messages_becomes_no_memory(session, conversation):
+    say(session, conversation, 35)
+    window = windows(session)[1]
+    for message in session.scalars(select(Message).where(Message.position >= window.first_position)).all():
+        messages.delete_(session, DEFAULT_SCOPE, message.id)
+    memory.save(session, window, memory.load(session, window), "", "extractive")
+    assert memories(session) == []
+
+
+@pytest.mark.capability("C80")
+def test_after_clearing_windows_may_be_compressed_again(session, conversation):
+    say(session, conversation, 35)
+    compress_windows(session, "We spoke.")
+    assert memory.clear(session, DEFAULT_SCOPE, conversation.id) == 2
+    assert memories(session) == windows(session) == []
+    memory.add_due_windows(session, conversation.id)
+    assert compress_windows(session, "We spoke again.") == 2
+
+
+@pytest.mark.capability("C81")
+def test_the_newest_memories_are_recalled_oldest_first(session, conversation):
+    say(session, conversation, 57)
+    compress_windows(session, "We spoke.")
+    assert [found.message_range for found in memory.recent(session, conversation.id, 2)] == ["36-46", "47-57"]

@@ -1,0 +1,68 @@
+"""What is kept for a time goes after it, in small batches, and nothing else does."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, text
+
+from services.upkeep import retention
+from services.upkeep.retention import BlobRounds
+from shared.models import Document, WorkerCheckin
+from shared.models.platform import IdempotencyKey
+from shared.providers.blobs import FakeBlobs
+from shared.queries import work
+from shared.settings import Settings
+
+HOUR = timedelta(hours=1)
+AGO = "clock_timestamp() - interval '25 h'"
+
+
+def check_in(session, name, when="clock_timestamp()"):
+    session.add(WorkerCheckin(id=name, last_checkin=text(when)))
+    session.flush()
+
+
+def test_worker_processes_that_are_long_gone_are_forgotten_in_batches(session):
+    for number in range(3):
+        check_in(session, f"gone {number}", AGO)
+    check_in(session, "alive")
+    keep = timedelta(hours=24)
+    assert [work.prune_checkins(session, keep=keep, batch=2) for _ in range(3)] == [2, 1, 0]
+    assert session.scalars(select(WorkerCheckin.id)).all() == ["alive"]
+
+
+def test_every_table_that_names_how_long_it_keeps_is_pruned(session):
+    check_in(session, "gone", AGO)
+    session.add(IdempotencyKey(holder="h", key="k", request_hash="x", created_at=text(AGO)))
+    session.flush()
+    for prune in retention.prunings(Settings(_env_file=None)):
+        prune(session)
+    left = [session.scalar(select(func.count()).select_from(each)) for each in (WorkerCheckin, IdempotencyKey)]
+    assert left == [0, 0]
+
+
+@pytest.fixture
+def blobs():
+    return FakeBlobs()
+
+
+def test_bytes_that_no_document_leads_to_go_when_they_are_old(session, blobs):
+    known, unknown = blobs.put(b"known").key, blobs.put(b"unknown").key
+    blobs.put_artifact(unknown, "chunks", "1", b"[]")
+    session.add(Document(hash=known, mime_type="text/plain"))
+    session.flush()
+    assert BlobRounds().remove_some(blobs, 0.0, older_than=HOUR) == 0
+    assert BlobRounds().remove_some(blobs, 0.0, older_than=timedelta(0)) == 1
+    assert (blobs.exists(known), blobs.exists(unknown)) == (True, False)
+    assert not blobs.has_artifact(unknown, "chunks", "1")
+
+
+def test_many_are_looked_at_in_rounds_and_the_names_walked_now_and_then(session, blobs):
+    rounds = BlobRounds()
+    for number in range(retention.BLOBS + 1):
+        blobs.put(f"{number}".encode())
+    removed = [rounds.remove_some(blobs, now, older_than=timedelta(0)) for now in (0.0, 5.0, 10.0)]
+    assert removed == [retention.BLOBS, 1, 0]
+    blobs.put(b"later")
+    assert rounds.remove_some(blobs, 15.0, older_than=timedelta(0)) == 0
+    assert rounds.remove_some(blobs, retention.EVERY_SECONDS, older_than=timedelta(0)) == 1
