@@ -15,6 +15,7 @@ from services.dialogue import tasks as dialogue
 from services.embedding import tasks as embedding
 from services.ingestion import tasks as ingestion
 from services.memory import tasks as memory
+from services.modules import tasks as modules
 from services.upkeep.sweep import sweep
 from services.work import STOPPING, Failed, answer
 from shared.db import get_session
@@ -24,7 +25,7 @@ from shared.settings import get_settings
 from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
 
 app = celery_app()
-DECLARED = (dialogue, memory, ingestion, embedding)
+DECLARED = (dialogue, modules, memory, ingestion, embedding)
 
 
 def _register(queue: Queue) -> None:

@@ -14,7 +14,9 @@ def family() -> None:
 
 
 @app.command()
-def upgrade() -> None:
+def upgrade(
+    seed: bool = typer.Option(False, "--seed", help="Add the default persona and its modules where they are missing."),
+) -> None:
     """Bring the schema to the newest revision; concurrent runners wait for one another."""
     from sqlalchemy.exc import OperationalError
 
@@ -23,8 +25,11 @@ def upgrade() -> None:
     try:
         adopt_stack()
         before, after = migrations.upgrade()
+        added = migrations.add_defaults() if seed else []
     except NotRunning as error:
         fail(str(error))
     except OperationalError as error:
         fail(f"the database does not answer: {error.orig}")
     out.print(f"{before or 'empty'} → {after or 'empty'}" + (" (nothing to do)" if before == after else ""))
+    if added:
+        out.print(f"added {', '.join(added)}")

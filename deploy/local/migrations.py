@@ -7,7 +7,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
-from shared.db import get_engine
+from shared.db import get_engine, get_session
+from shared.queries import seeds
+from shared.queries.scope import DEFAULT_SCOPE
 
 SCRIPTS = Path(__file__).parents[2] / "migrations"
 
@@ -32,3 +34,9 @@ def upgrade() -> Upgrade:
     configuration.set_main_option("script_location", str(SCRIPTS))
     command.upgrade(configuration, "head")
     return Upgrade(before, current_revision())
+
+
+def add_defaults() -> list[str]:
+    """Add the default persona and modules that are missing; return their names."""
+    with get_session() as session:
+        return seeds.add_defaults(session, DEFAULT_SCOPE)

@@ -10,14 +10,16 @@ from sqlalchemy.orm import Session
 
 from services import leases
 from services.dialogue.events import Events
+from services.dialogue.stages import Preparation, Prepared
 from services.dialogue.tools import Tools, chat_for, tools
 from services.leases import Held
 from services.work import Outcome
 from shared.db import get_session
-from shared.domain import prompt, template
+from shared.domain import prompt, stages
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
+from shared.domain.template import Warned
 from shared.errors import Transient
 from shared.models import Message, Turn
 from shared.providers.wire import ChatControls, ChatMessage, End, Text, Thinking
@@ -31,15 +33,16 @@ class Reply:
     """What a turn came to; `finish_reason` None means that it was cut off by a cancel."""
 
     message_id: UUID
+    prepared: Prepared
     prompt: Prompt
     model: str
+    then: dict[UUID, int]
     text: str = ""
     thinking: str = ""
     finish_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
 
     def citations(self) -> list[dict[str, Any]]:
         """Say which passages the text rests on."""
@@ -86,24 +89,38 @@ def work(context: TurnContext) -> Reply:
     held.left = events = Events(tools().stream, context)
     with events.open():
         started = time.monotonic()
-        passages, warnings = _recall(context, tools())
-        built = _build(context, passages, tools())
-        events.stage(3, "generating")
-        reply = Reply(uuid4(), built, model=_controls(context, tools()).model or "", warnings=warnings)
+        reply = _prepare(context, held, events)
         reply.seconds["prepare"] = round(time.monotonic() - started, 4)
+        events.stage(3, "generating")
         _generate(reply, context, held, events)
         reply.seconds["total"] = round(time.monotonic() - started, 4)
     return reply
 
 
-def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[str]]:
+def _prepare(context: TurnContext, held: Held, events: Events) -> Reply:
+    """Do all that comes before the model speaks."""
+    prepared = Preparation(context, tools(), held, events).prepare()
+    passages, warnings = _recall(context, tools())
+    prepared.warnings += warnings
+    built = _build(prepared.text, context, passages, tools())
+    model = _controls(context, tools()).model or ""
+    return Reply(uuid4(), prepared, built, model, then=_modules_after(context))
+
+
+def _modules_after(context: TurnContext) -> dict[UUID, int]:
+    """Return the modules that run after the reply, with their stages."""
+    staged = ((module.id, stages.stage_after(module, context.question)) for module in context.modules.values())
+    return {id: stage for id, stage in staged if stage is not None}
+
+
+def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[Warned]]:
     """Find the best passages; by words alone, and with a warning, while the embedding server is away."""
-    warnings: list[str] = []
+    warnings: list[Warned] = []
     vector = None
     try:
         vector = with_.embedding.embed_query(context.question)
     except Transient as error:
-        warnings.append(f"searched by words only: {error}")
+        warnings.append(Warned("", "searched_by_words_only", str(error), 3))
     question = search.Question(context.question, vector, with_.embedding.model)
     where = search.Filter(persona_id=context.persona.id)
     with get_session() as session:
@@ -111,11 +128,10 @@ def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[str
     return found, warnings
 
 
-def _build(context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:
+def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:
     settings = with_.settings
     history = [Said(role, content) for role, content in context.history if role != MessageRole.SYSTEM]
     budget = settings.chat_context_tokens - settings.chat_max_tokens
-    text = template.unescaped(context.persona.template)
     return prompt.build(text, context.question, passages=passages, history=history, budget=budget)
 
 
@@ -135,6 +151,7 @@ def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) ->
         for event in stream:
             reply.seconds.setdefault("first_token", round(time.monotonic() - begun, 4))
             _take(reply, event, events)
+    reply.seconds["generate"] = round(time.monotonic() - begun, 4)
 
 
 def _take(reply: Reply, event: Text | Thinking | End, events: Events) -> None:
@@ -151,20 +168,22 @@ def _take(reply: Reply, event: Text | Thinking | End, events: Events) -> None:
 
 
 def save(session: Session, turn: Turn, reply: Reply) -> None:
-    """Save the assistant's message and how it came about."""
-    turns.save_reply(session, turn, reply.as_message(turn.conversation_id), _trace(reply))
+    """Save the assistant's message, how it came about, and the modules that run after it."""
+    turns.save_reply(session, turn, reply.as_message(turn.conversation_id), _trace(reply), then=reply.then)
 
 
 def _trace(reply: Reply) -> dict[str, Any]:
+    ai_seconds = round(reply.prepared.ai_seconds + reply.seconds.get("generate", 0.0), 4)
     return {
+        "stages": reply.prepared.stages,
         "messages": [{"role": said.role, "content": said.content} for said in reply.prompt.messages],
         "passages": [{"chunk_id": p.chunk_id, "label": p.label(), "score": p.score} for p in reply.prompt.passages],
         "prompt_tokens": reply.prompt.tokens,
         "dropped": reply.prompt.dropped,
         "model": reply.model,
         "finish_reason": reply.finish_reason,
-        "seconds": reply.seconds,
-        "warnings": reply.warnings,
+        "seconds": reply.seconds | {"ai": ai_seconds, "other": round(reply.seconds["total"] - ai_seconds, 4)},
+        "warnings": [warning._asdict() for warning in reply.prepared.warnings],
     }
 
 

@@ -10,7 +10,7 @@ from services.upkeep import retention
 from services.work import tried
 from shared.db import get_session
 from shared.providers.blobs import open_blobs
-from shared.queries import work
+from shared.queries import turns, work
 from shared.settings import Settings, get_settings
 from shared.tasks import BELL, QUEUES
 
@@ -53,6 +53,7 @@ def sweep() -> None:
 
 def _repairs(settings: Settings, *, expire: bool) -> Iterator[Mend]:
     honour = settings.cancel_honour_seconds
+    yield turns.ready_overdue
     for model in work.models():
         with get_session() as session:
             lost = work.lost_for_good(session, model) if expire else []

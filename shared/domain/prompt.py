@@ -8,6 +8,8 @@ from typing import Any
 from shared.domain.text import fold
 
 CountTokens = Callable[[str], int]
+ORDER = ("profile", "quotes", "works")  # seed 000: who the persona is comes before what it said and wrote
+LONGEST_PASSAGE = {"profile": 1200, "works": 600}  # characters (seed 000)
 PER_MESSAGE = 8  # tokens that a chat template adds around a message
 MIN_WORDS = 3  # a sentence with fewer words of content rests on nothing
 SHARED_WORDS = 0.6
@@ -70,13 +72,14 @@ def build(
     """Fit template, passages, history and question into `budget` tokens.
 
     What does not fit goes in this order: the oldest history, the worst passages, the end of the template, the start
-    of the question.
+    of the question. `passages` come best first; those that fit are told profile, quotes, works (seed 000).
     """
     question = _kept_end(question, budget // 2, count)
     template = _kept_start(template, budget - count(question) - 4 * PER_MESSAGE - count(CITE), count)
     left = budget - count(template) - count(question) - 3 * PER_MESSAGE - count(CITE)
-    kept = _fitting([_as_text(number, passage) for number, passage in enumerate(passages, 1)], left, count)
-    chosen = tuple(passages[: len(kept)])
+    fitting = _fitting([_as_text(len(passages), passage) for passage in passages], left, count)
+    chosen = tuple(sorted(passages[: len(fitting)], key=_rank))
+    kept = [_as_text(number, passage) for number, passage in enumerate(chosen, 1)]
     left -= sum(count(text) + 1 for text in kept)
     said = _fitting([message.content for message in reversed(history)], left, count, each=PER_MESSAGE)
     recent = tuple(history[len(history) - len(said) :])
@@ -87,7 +90,12 @@ def build(
 
 
 def _as_text(number: int, passage: Passage) -> str:
-    return f"[{number}] ({passage.label()}) {passage.content}"
+    content = passage.content[: LONGEST_PASSAGE.get(passage.collection or "")]
+    return f"[{number}] ({passage.label()}) {content}"
+
+
+def _rank(passage: Passage) -> int:
+    return ORDER.index(passage.collection) if passage.collection in ORDER else len(ORDER)
 
 
 def numbered(system: str) -> list[tuple[int, str]]:

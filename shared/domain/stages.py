@@ -1,8 +1,12 @@
 """When a module runs (seed 001): its kind, its context, and the stage these give. Pure."""
 
 from enum import StrEnum
+from typing import Protocol
+
+from shared.domain import triggers
 
 ON_DEMAND_PRIORITY = 999
+BEFORE, AFTER = (1, 2), (4, 5)
 
 
 class ModuleType(StrEnum):
@@ -27,6 +31,15 @@ class ExecutionStage(StrEnum):
     STAGE5 = "stage5"
 
 
+class Placed(Protocol):
+    """What decides when a module runs."""
+
+    type: ModuleType
+    execution_context: ExecutionContext
+    requires_ai_inference: bool
+    trigger_pattern: str | None
+
+
 STAGE_OF = {
     (ExecutionContext.IMMEDIATE, False): 1,
     (ExecutionContext.IMMEDIATE, True): 2,
@@ -47,3 +60,28 @@ STAGE_NAMES = {
 def stage_priority(context: ExecutionContext, *, uses_ai: bool) -> int:
     """Return the stage, 1, 2, 4 or 5, or 999 for what runs only on demand."""
     return STAGE_OF.get((context, uses_ai), ON_DEMAND_PRIORITY)
+
+
+def stage_before(module: Placed, message: str) -> int | None:
+    """Return the stage, 1 or 2, in which a module runs before the reply to a message; None where it does not.
+
+    Text runs never. What runs only on demand runs when its pattern asks for the message.
+    """
+    if module.type == ModuleType.SIMPLE or module.execution_context == ExecutionContext.POST_RESPONSE:
+        return None
+    on_demand = module.execution_context == ExecutionContext.ON_DEMAND
+    if on_demand and not triggers.is_conditional(module.trigger_pattern):
+        return None
+    return 1 + module.requires_ai_inference if triggers.matches(module.trigger_pattern, message) else None
+
+
+def stage_after(module: Placed, message: str) -> int | None:
+    """Return the stage, 4 or 5, in which a module runs after the reply to a message; None where it does not."""
+    if module.type == ModuleType.SIMPLE or module.execution_context != ExecutionContext.POST_RESPONSE:
+        return None
+    return 4 + module.requires_ai_inference if triggers.matches(module.trigger_pattern, message) else None
+
+
+def is_silent(module: Placed, message: str) -> bool:
+    """Say whether a text waits for a message that its pattern asks for."""
+    return module.type == ModuleType.SIMPLE and not triggers.matches(module.trigger_pattern, message)

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column
 
+from shared.domain import language
 from shared.domain.analysis import analyze
 from shared.domain.stages import STAGE_NAMES, STAGE_OF, ExecutionContext, ModuleType, stage_priority
 from shared.domain.template import MODULE_NAME, references
@@ -55,7 +56,8 @@ class Module(Identified, Timestamped, Owned, Base):
 
     def analyze_script(self) -> dict[str, Any]:
         """Analyse the script, note whether it needs AI, and return the analysis (seed 001's keys)."""
-        analysis = analyze(self.script) | {"analyzed_at": datetime.now(UTC).isoformat()}
+        gaps = [gap._asdict() for gap in language.gaps(self.script)]
+        analysis = analyze(self.script) | {"language_gaps": gaps, "analyzed_at": datetime.now(UTC).isoformat()}
         self.script_analysis_metadata = analysis
         self.requires_ai_inference = analysis["requires_ai_inference"]
         return analysis

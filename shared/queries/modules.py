@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from shared.domain.template import DEEPEST_NESTING, references
 from shared.models import Module
 from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
@@ -58,3 +59,20 @@ def delete_(session: Session, scope: Scope, module_id: UUID) -> bool:
     """Delete a module with the states it left; say whether there was one."""
     mine = delete(Module).where(Module.owner_id == scope.owner_id, Module.id == module_id)
     return removed(session, mine) > 0
+
+
+def referred_to(session: Session, scope: Scope, template: str) -> dict[str, Module]:
+    """Return the active modules that a template refers to, and those that their contents do, by name."""
+    known: dict[str, Module] = {}
+    missing: set[str] = set()
+    texts = [template]
+    for _ in range(DEEPEST_NESTING):
+        names = {name for text in texts for name in references(text)} - known.keys() - missing
+        if not names:
+            break
+        mine = owned(Module, scope).where(Module.is_active, Module.name.in_(names)).order_by(Module.name)
+        found = session.scalars(mine).all()
+        known |= {module.name: module for module in found}
+        missing |= names - known.keys()
+        texts = [module.content or "" for module in found]
+    return known

@@ -1,18 +1,18 @@
 """Turns: one after the other in a conversation, each a reply to one message."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from shared.domain.conversation import MessageRole
-from shared.domain.lifecycle import TERMINAL
+from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.errors import Invalid, NotFound
-from shared.models import Conversation, Message, Persona, Turn, TurnTrace
-from shared.queries import conversations, memory, work
+from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
+from shared.queries import conversations, executions, memory, modules, transcript, work
 from shared.queries.scope import Scope
 
 
@@ -40,7 +40,7 @@ def add(
         user_message_id=message.id,
         options=options or {},
         status_meta=meta or {},
-        ready_at=None if _unfinished(session, conversation.id) else func.clock_timestamp(),
+        ready_at=None if _must_wait(session, conversation.id) else func.clock_timestamp(),
     )
     session.add(turn)
     session.flush()
@@ -82,54 +82,56 @@ class TurnContext:
     conversation_id: UUID
     persona: Persona
     question: str
+    position: int
     history: tuple[tuple[str, str], ...]
     provider_type: str | None
     provider_config: dict[str, Any]
     options: dict[str, Any]
+    modules: dict[str, Module]
+    states: dict[UUID, dict[str, Any]]
+    state_is_stale: bool
 
 
 def load(session: Session, turn: Turn, *, history: int) -> TurnContext:
-    """Read a turn's conversation, persona, question and up to `history` earlier messages, oldest first."""
+    """Read a turn's conversation, persona with its modules, question and up to `history` earlier messages."""
     conversation = session.get_one(Conversation, turn.conversation_id)
+    persona = session.get_one(Persona, conversation.persona_id)
     question = session.get_one(Message, turn.user_message_id)
+    scope = Scope(conversation.owner_id)
+    before = transcript.before(session, question, limit=history)
     return TurnContext(
         turn_id=turn.id,
         fence=turn.fence,
         owner_id=conversation.owner_id,
         conversation_id=conversation.id,
-        persona=session.get_one(Persona, conversation.persona_id),
+        persona=persona,
         question=question.content,
-        history=tuple((said.role.value, said.content) for said in _said_before(session, question, limit=history)),
+        position=question.position,
+        history=tuple((said.role.value, said.content) for said in before),
         provider_type=conversation.provider_type,
         provider_config=conversation.provider_config or {},
         options=turn.options,
+        modules=modules.referred_to(session, scope, persona.template),
+        states=executions.states(session, conversation.id),
+        state_is_stale=executions.are_stale(session, turn),
     )
 
 
-def _said_before(session: Session, question: Message, *, limit: int) -> list[Message]:
-    """Return up to `limit` messages before a question, oldest first, each reply right behind what it answers.
-
-    A question that was asked during a reply has the lower position, and yet the reply is part of its history.
-    """
-    answered = aliased(Message)
-    place = func.coalesce(answered.position, Message.position)
-    earlier = session.scalars(
-        select(Message)
-        .outerjoin(Turn, Turn.assistant_message_id == Message.id)
-        .outerjoin(answered, answered.id == Turn.user_message_id)
-        .where(Message.conversation_id == question.conversation_id, place < question.position)
-        .order_by(place.desc(), Message.position.desc())
-        .limit(limit)
-    )
-    return list(reversed(earlier.all()))
-
-
-def save_reply(session: Session, turn: Turn, message: Message, trace: dict[str, Any]) -> None:
-    """Save the assistant's message of a turn and how it came about."""
+def save_reply(
+    session: Session,
+    turn: Turn,
+    message: Message,
+    trace: dict[str, Any],
+    *,
+    then: Mapping[UUID, int] | None = None,
+) -> None:
+    """Save the assistant's message of a turn, how it came about, and the modules to run `then`, with their stages."""
     session.add(message)
     session.flush()
     turn.assistant_message_id = message.id
     session.merge(TurnTrace(turn_id=turn.id, trace=trace))
+    if then and turn.status is RunStatus.COMPLETED:
+        executions.add(session, turn, then)
 
 
 def as_event(message: Message) -> dict[str, Any]:
@@ -145,14 +147,45 @@ def as_event(message: Message) -> dict[str, Any]:
 
 
 @work.on_end(Turn)
-def ready_next(session: Session, turn: Turn) -> Iterable[str]:
-    """Make the conversation's next turn ready: turns never overlap, and a failed one holds up nobody.
+def ready_modules_or_next(session: Session, turn: Turn) -> Iterable[str]:
+    """Make what follows a turn ready: its modules, or the next turn; turns never overlap, and none holds up another.
 
     What the turn added to the conversation may have made windows due.
     """
     conversations.lock(session, turn.conversation_id)
-    following = session.scalars(_unfinished_query(turn.conversation_id).order_by(Turn.id).limit(1)).all()
-    return work.make_ready(session, following) | memory.add_due_windows(session, turn.conversation_id)
+    following = executions.ready_lowest(session, turn.id) or _ready_next(session, turn.conversation_id)
+    return following | memory.add_due_windows(session, turn.conversation_id)
+
+
+@work.on_end(ModuleExecution)
+def ready_stage_or_next(session: Session, row: ModuleExecution) -> Iterable[str]:
+    """Make what follows a module's run ready: the next stage when the last of this one ended, then the next turn."""
+    if row.turn_id is None or row.conversation_id is None:
+        return set()
+    conversations.lock(session, row.conversation_id)
+    if row.status is not RunStatus.COMPLETED:
+        executions.add_failure(session, row)
+    return executions.ready_lowest(session, row.turn_id) or _ready_next(session, row.conversation_id)
+
+
+def ready_overdue(session: Session) -> set[str]:
+    """Make the turns ready that have waited long enough for the modules of the turn before; return their queues."""
+    queues: set[str] = set()
+    for conversation_id in executions.overdue_conversations(session):
+        conversations.lock(session, conversation_id)
+        queues |= _ready_next(session, conversation_id)
+    return queues
+
+
+def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
+    if executions.hold_up(session, conversation_id):
+        return set()
+    following = session.scalars(_unfinished_query(conversation_id).order_by(Turn.id).limit(1)).all()
+    return work.make_ready(session, following)
+
+
+def _must_wait(session: Session, conversation_id: UUID) -> bool:
+    return _unfinished(session, conversation_id) or executions.hold_up(session, conversation_id)
 
 
 def _unfinished_query(conversation_id: UUID) -> Select[Turn]:

@@ -29,7 +29,6 @@ json.dump({
 }, __import__("sys").stdout)
 """
 WITHOUT_KIND = {
-    "module_executions": "no module runs yet: only stage 3, the reply, is performed",
     "webhook_deliveries": "no webhook is delivered yet",
 }
 WITHOUT_QUEUE = {"webhook_deliveries": "whoever delivers them will choose"}

@@ -61,3 +61,19 @@ def test_cited(reply: str, numbers: dict[int, str]) -> None:
 @given(st.text())
 def test_the_rough_count_is_never_less_than_a_byte_pair_tokenizer_could_make_of_words(text: str) -> None:
     assert count_roughly(text) >= len(text.split()) / 2
+
+
+@pytest.mark.capability("C99")
+@pytest.mark.capability("C110")
+def test_profile_comes_before_quotes_before_works_and_is_cited_by_its_place() -> None:
+    found = [Passage(name, f"words of {name}", collection=name) for name in ("works", "other", "quotes", "profile")]
+    built = build("You are Ada.", "Who?", passages=found, budget=1000)
+    assert [passage.chunk_id for passage in built.passages] == ["profile", "quotes", "works", "other"]
+    assert "[1] (untitled) words of profile" in built.messages[0].content
+
+
+@pytest.mark.capability("C100")
+@pytest.mark.parametrize(("collection", "longest"), [("profile", 1200), ("works", 600), ("quotes", 2000)])
+def test_a_passage_is_cut_to_what_its_collection_may_have(collection: str, longest: int) -> None:
+    built = build("", "?", passages=[Passage("a", "x" * 2000, collection=collection)], budget=5000)
+    assert built.messages[0].content.count("x") == longest

@@ -63,3 +63,11 @@ def test_a_module_is_deleted(client):
     module = client.post(MODULES, json={"name": "a"}).json
     assert client.delete(f"{MODULES}/{module['id']}").status_code == 204
     assert client.get(f"{MODULES}/{module['id']}").status_code == 404
+
+
+@pytest.mark.capability("C72")
+def test_what_the_sandbox_lacks_is_told_with_its_line(client):
+    made = client.post(MODULES, json={"name": "a", "type": "advanced", "script": "x = 1\ndel x"}).json
+    (gap,) = made["script_analysis_metadata"]["language_gaps"]
+    assert gap["line"] == 2
+    assert "del" in gap["message"]

@@ -1,0 +1,61 @@
+"""What was said in a conversation, as a turn of it sees it: each reply right behind what it answers."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from shared.models import Conversation, Message, Turn
+from shared.queries.scope import Scope
+
+_ANSWERED = aliased(Message)
+# A question that was asked during a reply has the lower position, and yet the reply was there before it.
+PLACE = func.coalesce(_ANSWERED.position, Message.position)
+ORDER = (PLACE, Message.position)
+
+
+def count(session: Session, scope: Scope, conversation_id: UUID, *, until: int | None = None) -> int:
+    """Return how many messages there are, up to the question at position `until` and its reply."""
+    placed = _placed(scope, conversation_id, until).with_only_columns(func.count())
+    return session.scalar(placed) or 0
+
+
+def span(
+    session: Session, scope: Scope, conversation_id: UUID, *, offset: int, limit: int, until: int | None = None
+) -> Sequence[Message]:
+    """Return `limit` messages from the one at `offset` on, oldest first."""
+    placed = _placed(scope, conversation_id, until).order_by(*ORDER)
+    return session.scalars(placed.offset(offset).limit(limit)).all()
+
+
+def recent(
+    session: Session, scope: Scope, conversation_id: UUID, *, limit: int, until: int | None = None
+) -> Sequence[Message]:
+    """Return the last `limit` messages, oldest first."""
+    newest_first = [column.desc() for column in ORDER]
+    placed = _placed(scope, conversation_id, until).order_by(*newest_first)
+    return session.scalars(placed.limit(limit)).all()[::-1]
+
+
+def before(session: Session, question: Message, *, limit: int) -> Sequence[Message]:
+    """Return up to `limit` messages before a question, oldest first."""
+    mine = _answers().where(Message.conversation_id == question.conversation_id, question.position > PLACE)
+    newest_first = mine.order_by(*(column.desc() for column in ORDER)).limit(limit)
+    return session.scalars(newest_first).all()[::-1]
+
+
+def _answers() -> Select[Any]:
+    answers = select(Message).outerjoin(Turn, Turn.assistant_message_id == Message.id)
+    return answers.outerjoin(_ANSWERED, _ANSWERED.id == Turn.user_message_id)
+
+
+def _placed(scope: Scope, conversation_id: UUID, until: int | None) -> Select[Any]:
+    mine: list[ColumnElement[bool]] = [
+        Message.conversation_id == conversation_id,
+        Conversation.owner_id == scope.owner_id,
+    ]
+    if until is not None:
+        mine.append(until >= PLACE)
+    return _answers().join(Conversation, Conversation.id == Message.conversation_id).where(*mine)

@@ -1,0 +1,45 @@
+"""A side call to the model that ends in time, whoever must end it."""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.errors import Rejected
+from shared.providers.chat import Chat
+from shared.providers.wire import ChatControls, ChatMessage, End, Text
+
+LONGEST_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class SideCall:
+    """Asks the chat model; `closes` hears how to end a call, for a cancel that comes during it."""
+
+    chat: Chat
+    closes: Callable[[Callable[[], Any]], Any]
+
+    def __call__(self, messages: Sequence[ChatMessage], controls: ChatControls) -> str:
+        """Return the text of the reply; raises Transient while the model is away, Rejected for good."""
+        said: list[str] = []
+        with self.chat.stream(messages, replace(controls, model=controls.model or self.chat.model)) as stream:
+            self.closes(stream.close)
+            with _closing_late(stream.close):
+                for event in stream:
+                    if isinstance(event, End):
+                        return "".join(said).strip()
+                    if isinstance(event, Text):
+                        said.append(event.text)
+        raise Rejected(f"the model was given {LONGEST_SECONDS:g} seconds, or the work was told to stop")
+
+
+@contextmanager
+def _closing_late(close: Callable[[], Any]) -> Any:
+    timer = threading.Timer(LONGEST_SECONDS, close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,77 @@
+"""What a script is run in: whose it is, what was said, what its module remembers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from shared.domain.template import Warned
+from shared.providers.wire import ChatControls, ChatMessage
+from shared.queries.scope import Scope
+
+MOST_LOG_LINES = 200
+
+
+class Ask(Protocol):
+    """A side call to the model."""
+
+    def __call__(self, messages: Sequence[ChatMessage], controls: ChatControls) -> str:
+        """Return the whole reply; raises Transient while the model is away, Rejected for good."""
+        ...
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all scripts of a stage have in common; `until` is the position of the turn's question."""
+
+    scope: Scope
+    conversation_id: UUID | None = None
+    persona_id: UUID | None = None
+    last_user_message: str | None = None
+    ai_response: str | None = None
+    until: int | None = None
+    system: str = ""
+    remembered: Mapping[str, Any] = field(default_factory=dict)
+    ask: Ask | None = None
+    budget: int = 1200  # tokens of prompt and reply
+    longest_reply: int = 400  # tokens
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    seed: int | None = None
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what a script may read as a plain name or as an attribute of `ctx`."""
+        return {
+            "conversation_id": _text(self.conversation_id),
+            "persona_id": _text(self.persona_id),
+            "last_user_message": self.last_user_message or "",
+            "ai_response": self.ai_response or "",
+        }
+
+
+def _text(id: UUID | None) -> str | None:
+    return None if id is None else str(id)
+
+
+@dataclass
+class Context:
+    """One run: what `ctx` stands for; `stored` is what the module kept in earlier turns, `variables` in this run."""
+
+    surroundings: Surroundings
+    module_name: str
+    stage: int | None
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    logged: list[str] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    asked: int = 0
+    asked_seconds: float = 0.0
+
+    def warn(self, kind: str, message: str) -> None:
+        """Note something that the module had to go without."""
+        self.warnings.append(Warned(self.module_name, kind, message, self.stage))
+
+    def log(self, line: str) -> None:
+        """Keep a line for the trace."""
+        if len(self.logged) < MOST_LOG_LINES:
+            self.logged.append(line)

@@ -1,0 +1,58 @@
+"""The sandbox's processes: one pool per process of ours, opened at its first use."""
+
+import os
+import threading
+
+from pydantic_monty import Monty, MontySession, OSPolicy, ResourceLimits
+
+from shared.settings import get_settings
+
+LIMITS = ResourceLimits(
+    max_feed_duration_secs=1.0,
+    max_turn_duration_secs=0.5,
+    max_memory=16 << 20,
+    max_recursion_depth=200,
+    max_suspensions=400,
+    max_total_sleep_secs=0.0,
+)
+SCRIPT_NAME = "module.py"
+CHECKOUT_SECONDS = 30.0
+TURN_SECONDS = 3.0
+CHECKOUTS_PER_WORKER = 500
+
+
+class _Pool:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: Monty | None = None
+        self._was_open_before_fork = False
+        os.register_at_fork(after_in_child=self._note_fork)
+
+    def get(self) -> Monty:
+        with self._lock:
+            # Its threads do not survive a fork, and both processes would hang: there is no way back.
+            if self._was_open_before_fork:
+                raise RuntimeError("the sandbox was opened before this process forked")
+            if self._open is None:
+                self._open = Monty(
+                    min_processes=1,
+                    max_processes=get_settings().script_processes,
+                    request_timeout=TURN_SECONDS,
+                    checkout_timeout=CHECKOUT_SECONDS,
+                    max_checkouts_per_worker=CHECKOUTS_PER_WORKER,
+                ).__enter__()
+            return self._open
+
+    def _note_fork(self) -> None:
+        self._lock = threading.Lock()
+        self._was_open_before_fork = self._open is not None
+
+
+_POOL = _Pool()
+
+
+def checkout(policy: OSPolicy) -> MontySession:
+    """Return a session in a process of the sandbox, for one run; raises RuntimeError after a fork."""
+    return _POOL.get().checkout(
+        limits=LIMITS, os_policy=policy, script_name=SCRIPT_NAME, assert_message_annotations=False
+    )

@@ -1,0 +1,131 @@
+"""What follows a reply: stage 4, then stage 5, then the next turn; and nobody waits for ever."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from shared.db import Session
+from shared.domain.lifecycle import RunStatus
+from shared.domain.stages import ExecutionContext, ModuleType
+from shared.models import Conversation, ConversationState, Message, Module, ModuleExecution, Persona, Turn
+from shared.queries import executions, turns, work
+from shared.queries.scope import Scope
+
+MINE = Scope("default")
+ORDER = (("counter", "count = 1"), ("judge", "verdict = ctx.generate('?')"))
+
+
+@pytest.fixture
+def conversation(session: Session) -> Conversation:
+    persona = Persona(name="Ada", template="@counter @judge")
+    conversation = Conversation(title="Talk", persona=persona)
+    modules = [
+        Module(
+            name=name,
+            script=script,
+            type=ModuleType.ADVANCED,
+            execution_context=ExecutionContext.POST_RESPONSE,
+        )
+        for name, script in ORDER
+    ]
+    session.add_all([conversation, *modules])
+    session.flush()
+    return conversation
+
+
+def take(session: Session, model: type[Any], queue: str) -> list[work.Claim]:
+    return work.claim(session, [model], queue, worker="w:1:", lease=20, limit=5, suspects=True)
+
+
+def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.COMPLETED) -> set[str]:
+    rows = work.settle(session, claim.model, [(claim.id, claim.fence)], status, message="why")
+    for row in rows:
+        if isinstance(row, ModuleExecution):
+            executions.save(session, row, {"turn": row.turn_id}, "", {"seconds": 0.1})
+    return work.follow(session, rows)
+
+
+def reply(session: Session, conversation: Conversation, status: RunStatus = RunStatus.COMPLETED) -> Turn:
+    """Play the worker that replies: settle the running turn, both modules to follow."""
+    (claim,) = take(session, Turn, "dialogue")
+    (turn,) = work.settle(session, Turn, [(claim.id, claim.fence)], status)
+    staged = {module.id: module.execution_stage_priority for module in session.scalars(select(Module))}
+    message = Message(conversation_id=conversation.id, role="assistant", content="Well")
+    turns.save_reply(session, turn, message, {}, then=staged)
+    work.follow(session, [turn])
+    return turn
+
+
+def stages(session: Session) -> list[int]:
+    """Return the stages of the runs that could be claimed now."""
+    ready = select(ModuleExecution.stage).where(
+        ModuleExecution.status == RunStatus.PENDING, ModuleExecution.ready_at.is_not(None)
+    )
+    return list(session.scalars(ready))
+
+
+def late(session: Session) -> None:
+    session.execute(text("UPDATE turns SET completed_date = completed_date - interval '11 s'"))
+
+
+@pytest.mark.capability("C125")
+def test_stage_4_then_stage_5_then_the_next_turn(session: Session, conversation: Conversation) -> None:
+    turns.add(session, MINE, conversation.id, "One?")
+    reply(session, conversation)
+    following = turns.add(session, MINE, conversation.id, "Two?")
+    assert (stages(session), following.ready_at) == ([4], None)
+    settle(session, *take(session, ModuleExecution, "modules"))
+    assert (stages(session), following.ready_at) == ([5], None)
+    assert settle(session, *take(session, ModuleExecution, "modules")) == {"dialogue"}
+    assert [claim.id for claim in take(session, Turn, "dialogue")] == [following.id]
+
+
+def test_a_module_that_fails_holds_up_nobody_and_is_in_the_trace(session: Session, conversation: Conversation) -> None:
+    turn = turns.add(session, MINE, conversation.id, "One?")
+    reply(session, conversation)
+    settle(session, *take(session, ModuleExecution, "modules"), RunStatus.FAILED)
+    assert stages(session) == [5]
+    trace = turns.find_trace(session, MINE, turn.id)
+    session.refresh(trace)
+    (run,) = trace.trace["executions"]
+    assert (run["module"], run["stage"], run["status"], run["message"]) == ("counter", 4, "failed", "why")
+    assert ConversationState.get_for_conversation(session, conversation.id).count() == 0
+
+
+def test_a_cancelled_turn_runs_no_modules(session: Session, conversation: Conversation) -> None:
+    turns.add(session, MINE, conversation.id, "One?")
+    reply(session, conversation, RunStatus.CANCELLED)
+    assert session.scalar(select(ModuleExecution)) is None
+
+
+def test_the_next_turn_waits_only_so_long_and_knows_that_the_state_is_old(
+    session: Session, conversation: Conversation
+) -> None:
+    turns.add(session, MINE, conversation.id, "One?")
+    reply(session, conversation)
+    following = turns.add(session, MINE, conversation.id, "Two?")
+    assert turns.ready_overdue(session) == set()
+    late(session)
+    assert turns.ready_overdue(session) == {"dialogue"}
+    assert turns.load(session, following, history=5).state_is_stale
+
+
+def test_a_message_after_the_longest_wait_is_answered_at_once(session: Session, conversation: Conversation) -> None:
+    turns.add(session, MINE, conversation.id, "One?")
+    reply(session, conversation)
+    late(session)
+    assert turns.add(session, MINE, conversation.id, "Two?").ready_at is not None
+
+
+def test_a_late_run_does_not_overwrite_the_state_of_a_later_turn(session: Session, conversation: Conversation) -> None:
+    turns.add(session, MINE, conversation.id, "One?")
+    reply(session, conversation)
+    (stuck,) = take(session, ModuleExecution, "modules")
+    late(session)
+    turns.add(session, MINE, conversation.id, "Two?")
+    second = reply(session, conversation)
+    settle(session, *take(session, ModuleExecution, "modules"))
+    settle(session, stuck)
+    state = ConversationState.get_for_conversation(session, conversation.id).one()
+    assert state.variables == {"turn": second.id}

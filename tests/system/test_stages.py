@@ -1,0 +1,146 @@
+"""The five stages of a turn over the real processes: what a module does is seen in what the model is told."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.fakes.openai_server import FakeOpenAI
+from tests.fakes.script import Rule
+from tests.processes import eventually
+from tests.system.client import Client
+
+Talk = Callable[..., str]
+ENDED = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+@pytest.fixture
+def module(client: Client) -> Callable[..., str]:
+    """Add an advanced module under a name of its own; return the reference to it."""
+
+    def add(script: str, *, context: str = "IMMEDIATE", content: str = "", **values: Any) -> str:
+        name = f"m{uuid4().hex[:10]}"
+        body = {"name": name, "type": "advanced", "execution_context": context, "content": content, "script": script}
+        client.post("modules", body | values)
+        return f"@{name}"
+
+    return add
+
+
+@pytest.fixture
+def talk(client: Client) -> Callable[[str], str]:
+    """Begin a conversation with a new persona of this template; return the path of its messages."""
+
+    def begin(template: str) -> str:
+        persona = client.post("personas", {"name": uuid4().hex, "template": template})
+        return f"conversations/{client.post('conversations', {'persona_id': persona['id']})['id']}/messages"
+
+    return begin
+
+
+def send(client: Client, messages: str, content: str) -> dict[str, Any]:
+    """Send a message and return its turn, once replied to."""
+    turn = client.post(messages, {"content": content}, 202)
+    return eventually(lambda: client.get(f"turns/{turn['id']}"), lambda turn: turn["status"] in ENDED)
+
+
+def trace_of(client: Client, turn: dict[str, Any], executions: int = 0) -> dict[str, Any]:
+    """Return a turn's trace, once so many modules ran after its reply."""
+    return eventually(
+        lambda: client.get(f"turns/{turn['id']}/trace")["trace"],
+        lambda trace: len(trace.get("executions", [])) == executions,
+    )
+
+
+def told(model: FakeOpenAI) -> list[str]:
+    """Return the system text of each request for a reply, in order."""
+    bodies = [request["body"] for request in model.requests if "messages" in request["body"]]
+    return [body["messages"][0]["content"] for body in bodies]
+
+
+@pytest.mark.capability("C60")
+@pytest.mark.capability("C69")
+def test_a_script_before_the_reply_is_seen_by_the_model_and_in_the_trace(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    clock = module("ctx.set_variable('day', ctx.get_day_of_week())", content="Today is ${day}.")
+    turn = send(client, talk(f"You are Ada. {clock}"), "Hello")
+    trace = trace_of(client, turn)
+    assert told(model)[-1] == trace["stages"][0]["text"]
+    assert trace["stages"][0]["text"].startswith("You are Ada. Today is ")
+    assert trace["stages"][0]["text"].endswith("day.")
+    assert {"ai", "other", "total"} <= set(trace["seconds"])
+    assert trace["warnings"] == []
+
+
+@pytest.mark.capability("C61")
+def test_a_script_asks_the_model_once_before_the_reply(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    model.script(Rule(match="Name the mood", text="cheerful"))
+    mood = module("mood = ctx.generate('Name the mood', ctx.last_user_message)", content="Mood: ${mood}.")
+    turn = send(client, talk(f"You are Ada. {mood}"), "What a day!")
+    side, main = told(model)
+    assert side == f"You are Ada. {mood}"
+    assert main == "You are Ada. Mood: cheerful."
+    assert trace_of(client, turn)["stages"][1]["modules"][0]["ai_calls"] == 1
+
+
+@pytest.mark.capability("C62")
+@pytest.mark.capability("C64")
+@pytest.mark.capability("C65")
+def test_what_a_module_counts_after_a_reply_is_told_in_the_next_turn(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    script = "ctx.set_variable('seen', ctx.get_variable('seen', 0) + 1)\nlast_output = ctx.ai_response"
+    counter = module(script, context="POST_RESPONSE", content="Seen ${seen} after '${last_output}'.")
+    messages = talk(f"You are Ada. {counter}")
+    turns = [send(client, messages, content) for content in ("One", "Two", "Three")]
+    assert told(model) == [
+        "You are Ada. ",
+        "You are Ada. Seen 1 after 'You said: One'.",
+        "You are Ada. Seen 2 after 'You said: Two'.",
+    ]
+    (run,) = trace_of(client, turns[-1], executions=1)["executions"]
+    assert (run["stage"], run["status"], run["variables"]["seen"]) == (4, "ok", 3)
+
+
+@pytest.mark.capability("C63")
+def test_a_script_asks_the_model_once_after_the_reply_and_knows_what_stage_4_found(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    model.script(Rule(match="Sum it up", text="A short talk."))
+    first = module("count = ctx.get_message_count()", context="POST_RESPONSE", content="${count}")
+    second = module("summary = ctx.generate('Sum it up')", context="POST_RESPONSE", content="So far: ${summary}")
+    messages = talk(f"You are Ada. {first} {second}")
+    turn = send(client, messages, "One")
+    assert {run["stage"] for run in trace_of(client, turn, executions=2)["executions"]} == {4, 5}
+    main, side = told(model)
+    assert main == "You are Ada.  "
+    assert side.startswith(main)
+    assert side.endswith('Current context:\n{"%s": {"count": 2}}' % first[1:])  # noqa: UP031
+    send(client, messages, "Two")
+    assert told(model)[2] == "You are Ada. 2 So far: A short talk."
+
+
+@pytest.mark.capability("C66")
+@pytest.mark.capability("C71")
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("1 / 0", id="an error"),
+        pytest.param("if", id="no Python"),
+        pytest.param("while True: pass", id="an endless loop"),
+        pytest.param("result = ['x'] * 10**9", id="a list of gigabytes"),
+    ],
+)
+@pytest.mark.parametrize(("context", "executions"), [("IMMEDIATE", 0), ("POST_RESPONSE", 1)])
+def test_a_module_that_fails_is_a_warning_and_the_reply_comes(
+    client: Client, module: Callable[..., str], talk: Talk, script: str, context: str, executions: int
+) -> None:
+    turn = send(client, talk(f"You are Ada. {module(script, context=context)}"), "Hello")
+    assert turn["status"] == "COMPLETED"
+    trace = trace_of(client, turn, executions)
+    assert [warning["warning_type"] for warning in trace["warnings"]] == ["execution_error"] * (1 - executions)
+    assert [run["status"] for run in trace.get("executions", [])] == ["failed"] * executions
