@@ -547,6 +547,12 @@ def _create_turns() -> None:
     )
     _index_work("turns")
     op.create_index("ix_turns_conversation_id_id", "turns", ["conversation_id", "id"])
+    op.create_index(
+        "ix_turns_blocked",
+        "turns",
+        ["conversation_id"],
+        postgresql_where=sa.text("status = 'PENDING' AND ready_at IS NULL"),
+    )
     op.create_table(
         "turn_traces",
         sa.Column(

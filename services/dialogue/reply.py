@@ -192,7 +192,9 @@ def announce(held: Held, outcome: Outcome) -> None:
     events: Events | None = held.left
     if events is None or outcome.status is RunStatus.ERROR:
         return
-    message = turns.as_event(outcome.value.as_message(events.conversation_id)) if outcome.value else None
+    reply: Reply | None = outcome.value
+    is_saved = reply is not None and (reply.text or outcome.status is RunStatus.COMPLETED)
+    message = turns.as_event(reply.as_message(events.conversation_id)) if reply and is_saved else None
     with events.open():
         match outcome.status:
             case RunStatus.COMPLETED:

@@ -53,7 +53,7 @@ def sweep() -> None:
 
 def _repairs(settings: Settings, *, expire: bool) -> Iterator[Mend]:
     honour = settings.cancel_honour_seconds
-    yield turns.ready_overdue
+    yield turns.ready_stalled
     for model in work.models():
         with get_session() as session:
             lost = work.lost_for_good(session, model) if expire else []

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.models.base import Base, Work, json_object
 
 INTERACTIVE = 5
+BLOCKED = "status = 'PENDING' AND ready_at IS NULL"
 
 
 class Turn(Work):
@@ -31,7 +32,11 @@ class Turn(Work):
     @classmethod
     def work_table_args(cls) -> tuple[Any, ...]:
         """Add the order of a conversation's turns."""
-        return (*super().work_table_args(), Index("ix_turns_conversation_id_id", "conversation_id", "id"))
+        return (
+            *super().work_table_args(),
+            Index("ix_turns_conversation_id_id", "conversation_id", "id"),
+            Index("ix_turns_blocked", "conversation_id", postgresql_where=text(BLOCKED)),
+        )
 
 
 class TurnTrace(Base):

@@ -1,10 +1,10 @@
 """Modules that run after a reply: rows of their turn, stage 5 after stage 4, each leaving the state of its module."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Text, cast, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session
 
@@ -58,19 +58,6 @@ def are_stale(session: Session, turn: Turn) -> bool:
         ModuleExecution.conversation_id == turn.conversation_id, ModuleExecution.turn_id < turn.id
     )
     return session.scalar(select(earlier.exists())) or False
-
-
-def overdue_conversations(session: Session) -> Iterable[UUID]:
-    """Return the conversations whose modules take longer than their next turn waits."""
-    status, ready_at = ModuleExecution.status, ModuleExecution.ready_at
-    # Written as the partial indexes are: what runs or waits is found without reading what has ended.
-    alive = or_(
-        and_(status == RunStatus.PENDING, ready_at.is_not(None)),
-        status == RunStatus.RUNNING,
-        status == RunStatus.ERROR,
-    )
-    late = select(Turn.conversation_id).join(ModuleExecution, Turn.id == ModuleExecution.turn_id).where(alive)
-    return session.scalars(late.where(_overdue()).distinct().limit(100)).all()
 
 
 def _overdue() -> ColumnElement[bool]:

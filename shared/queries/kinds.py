@@ -87,7 +87,7 @@ def retry(session: Session, row: Work) -> set[str]:
         return control.retry(session, [row.workflow_run_id])
     if row.status not in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.ERROR):
         raise Conflict(f"nothing to retry: it is {row.status.value}")
-    ready = not (isinstance(row, Turn) and turns.others_unfinished(session, row))
+    ready = not (isinstance(row, Turn) and turns.others_alive(session, row))
     work.retry(session, type(row), [row.id], ready=ready)
     session.refresh(row)
     return {row.queue} if ready else set()

@@ -8,8 +8,9 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.conversation import MessageRole
-from shared.errors import Invalid
-from shared.models import Conversation, Message
+from shared.domain.lifecycle import TERMINAL
+from shared.errors import Conflict, Invalid
+from shared.models import Conversation, Message, Turn
 from shared.queries import conversations, memory
 from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope
@@ -102,10 +103,16 @@ def update(session: Session, scope: Scope, message_id: UUID, values: Mapping[str
 
 
 def delete_(session: Session, scope: Scope, message_id: UUID) -> bool:
-    """Delete a message, whose memories become stale; say whether there was one."""
+    """Delete a message, whose memories become stale; say whether there was one.
+
+    Raises Conflict while a turn answers it.
+    """
     message = find(session, scope, message_id)
     if message is None:
         return False
+    answering = select(Turn.id).where(Turn.user_message_id == message.id, Turn.status.not_in(TERMINAL))
+    if turn_id := session.scalar(answering.limit(1)):
+        raise Conflict(f"turn {turn_id} is answering this message: cancel it first, or wait")
     memory.mark_stale(session, message)
     return removed(session, delete(Message).where(Message.id == message.id)) > 0
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, delete, func, or_, select, text
+from sqlalchemy.orm import Session, aliased
 
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.errors import Invalid, NotFound
 from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
+from shared.models.turns import BLOCKED
 from shared.queries import conversations, executions, memory, modules, transcript, work
 from shared.queries.scope import Scope
 
@@ -126,9 +127,12 @@ def save_reply(
     then: Mapping[UUID, int] | None = None,
 ) -> None:
     """Save the assistant's message of a turn, how it came about, and the modules to run `then`, with their stages."""
-    session.add(message)
-    session.flush()
-    turn.assistant_message_id = message.id
+    if turn.assistant_message_id is not None:  # the partial reply of an attempt that was cancelled and tried again
+        session.execute(delete(Message).where(Message.id == turn.assistant_message_id))
+    if message.content or turn.status is RunStatus.COMPLETED:  # a cancel before the first word leaves no message
+        session.add(message)
+        session.flush()
+        turn.assistant_message_id = message.id
     session.merge(TurnTrace(turn_id=turn.id, trace=trace))
     if then and turn.status is RunStatus.COMPLETED:
         executions.add(session, turn, then)
@@ -168,13 +172,28 @@ def ready_stage_or_next(session: Session, row: ModuleExecution) -> Iterable[str]
     return executions.ready_lowest(session, row.turn_id) or _ready_next(session, row.conversation_id)
 
 
-def ready_overdue(session: Session) -> set[str]:
-    """Make the turns ready that have waited long enough for the modules of the turn before; return their queues."""
+def ready_stalled(session: Session) -> set[str]:
+    """Make turns ready that wait for nothing; return their queues.
+
+    Their predecessor's modules took too long, or it went without an end of its own.
+    """
     queues: set[str] = set()
-    for conversation_id in executions.overdue_conversations(session):
+    for conversation_id in session.scalars(_stalled_conversations()).all():
         conversations.lock(session, conversation_id)
         queues |= _ready_next(session, conversation_id)
     return queues
+
+
+def _stalled_conversations() -> Select[UUID]:
+    """Select conversations in which turns are blocked and none is ready, under way or in backoff."""
+    other = aliased(Turn)
+    alive = or_(
+        other.status.in_((RunStatus.RUNNING, RunStatus.ERROR)),
+        and_(other.status == RunStatus.PENDING, other.ready_at.is_not(None)),
+    )
+    beside = select(other.id).where(other.conversation_id == Turn.conversation_id, alive)
+    blocked = select(Turn.conversation_id).where(text(BLOCKED), ~beside.exists())
+    return blocked.distinct().limit(100)
 
 
 def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
@@ -196,11 +215,12 @@ def _unfinished(session: Session, conversation_id: UUID) -> bool:
     return session.scalar(select(_unfinished_query(conversation_id).exists())) or False
 
 
-def others_unfinished(session: Session, turn: Turn) -> bool:
-    """Say whether another turn of the conversation, which stays locked, is still to come or under way."""
+def others_alive(session: Session, turn: Turn) -> bool:
+    """Say whether another turn of the conversation, which stays locked, is ready, under way or in backoff."""
     conversations.lock(session, turn.conversation_id)
     others = _unfinished_query(turn.conversation_id).where(Turn.id != turn.id)
-    return session.scalar(select(others.exists())) or False
+    waits = and_(Turn.status == RunStatus.PENDING, Turn.ready_at.is_(None))
+    return session.scalar(select(others.where(~waits).exists())) or False
 
 
 def _owned(scope: Scope) -> Select[Turn]:

@@ -1,15 +1,16 @@
 """Claims, settlements and cancels as statements, in one database."""
 
 import pytest
-from sqlalchemy import func, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared import db
 from shared.db import Session
 from shared.domain.lifecycle import RunStatus
+from shared.errors import Conflict
 from shared.models import Conversation, Message, Persona, Turn
-from shared.queries import turns, why, work
+from shared.queries import kinds, messages, turns, why, work
 from shared.queries.scope import Scope
 
 MINE = Scope("default")
@@ -193,3 +194,42 @@ class TestWhatAReviewFound:
 
     def test_a_pool_without_a_free_connection_is_tried_again(self) -> None:
         assert db.will_pass(PoolTimeout("no connection free"))
+
+    def test_a_retry_of_what_waits_to_be_tried_again_blocks_nothing(
+        self, session: Session, conversation: Conversation
+    ) -> None:
+        first = turns.add(session, MINE, conversation.id, "One?")
+        turns.add(session, MINE, conversation.id, "Two?")
+        (claim,) = take(session)
+        finish(session, claim, RunStatus.ERROR, "the model is away")
+        session.refresh(first)
+        assert kinds.retry(session, first) == {"dialogue"}
+        assert [claim.id for claim in take(session)] == [first.id]
+
+    def test_a_message_that_is_being_answered_cannot_be_deleted(
+        self, session: Session, conversation: Conversation
+    ) -> None:
+        turn = turns.add(session, MINE, conversation.id, "One?")
+        assert turn.user_message_id is not None
+        with pytest.raises(Conflict, match=f"turn {turn.id} is answering"):
+            messages.delete_(session, MINE, turn.user_message_id)
+
+    def test_turns_that_wait_for_nothing_are_made_ready(self, session: Session, conversation: Conversation) -> None:
+        first = turns.add(session, MINE, conversation.id, "One?")
+        second = turns.add(session, MINE, conversation.id, "Two?")
+        assert turns.ready_stalled(session) == set()
+        session.delete(first)
+        session.flush()
+        assert turns.ready_stalled(session) == {"dialogue"}
+        assert [claim.id for claim in take(session)] == [second.id]
+
+    def test_the_reply_of_a_second_attempt_takes_the_place_of_the_first(
+        self, session: Session, conversation: Conversation
+    ) -> None:
+        turn = turns.add(session, MINE, conversation.id, "One?")
+        for text_ in ("Part", "Whole"):
+            reply = Message(conversation_id=conversation.id, role="assistant", content=text_)
+            turns.save_reply(session, turn, reply, {})
+            session.flush()
+        said = session.scalars(select(Message.content).where(Message.conversation_id == conversation.id))
+        assert set(said) == {"One?", "Whole"}
