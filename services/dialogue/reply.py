@@ -18,8 +18,8 @@ from shared.domain import prompt, template
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
-from shared.errors import Transient
 from shared.models import Message, Turn
+from shared.providers.embedding import try_query
 from shared.providers.wire import ChatControls, ChatMessage, End, Text, Thinking
 from shared.queries import search, turns
 from shared.queries.scope import Scope
@@ -97,18 +97,13 @@ def work(context: TurnContext) -> Reply:
 
 
 def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[str]]:
-    """Find the best passages; by words alone, and with a warning, while the embedding server is away."""
-    warnings: list[str] = []
-    vector = None
-    try:
-        vector = with_.embedding.embed_query(context.question)
-    except Transient as error:
-        warnings.append(f"searched by words only: {error}")
+    """Find the best passages; by words alone, and with a warning, while the embedding server is of no help."""
+    vector, reason = try_query(with_.embedding, context.question)
     question = search.Question(context.question, vector, with_.embedding.model)
     where = search.Filter(persona_id=context.persona.id)
     with get_session() as session:
         found = search.hybrid(session, Scope(context.owner_id), question, where, limit=with_.settings.recall_limit)
-    return found, warnings
+    return found, [reason] if reason else []
 
 
 def _build(context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:
