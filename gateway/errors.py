@@ -47,6 +47,7 @@ INTEGRITY: dict[str, tuple[int, str]] = {
     "23514": (422, "this breaks a rule: {rule}"),
     "23502": (422, "something that is needed is missing"),
 }
+PROGRAM_LIMIT = "54"  # a class of SQLSTATEs that are OperationalErrors too: a value too long for an index, say
 TYPES = {413: "TooLarge", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
 RETRY_AFTER_SECONDS = "5"
 
@@ -59,6 +60,7 @@ def install(app: APIFlask) -> None:
     app.register_error_handler(HTTPError, say_validation)
     app.register_error_handler(HTTPException, say_http)
     app.register_error_handler(IntegrityError, say_integrity)
+    app.register_error_handler(OperationalError, say_operational)
     app.register_error_handler(Exception, say_unexpected)
 
 
@@ -117,6 +119,13 @@ def say_integrity(error: IntegrityError) -> Response:
     rule = getattr(found, "constraint_name", None) or ""
     rule = rule.removeprefix(f"ck_{getattr(found, 'table_name', '')}_").replace("_", " ")
     return answer(status, words.format(rule=rule))
+
+
+def say_operational(error: OperationalError) -> Response:
+    """Tell a value beyond the database's own limits from a database that is away."""
+    if (getattr(error.orig, "pgcode", None) or "").startswith(PROGRAM_LIMIT):
+        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, "a value is longer than can be stored")
+    return say_unexpected(error)
 
 
 def say_unexpected(error: Exception) -> Response:

@@ -1,11 +1,15 @@
 """The events of a turn: from the worker's stream while it lasts, else from the rows; no connection is held."""
 
 import json
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from shared.db import get_session
 from shared.domain.lifecycle import TERMINAL, RunStatus
@@ -20,6 +24,9 @@ GLANCE = 0.05  # the same, for a turn that has ended already
 HEARTBEAT = 15.0
 RETRY_MILLISECONDS = 1000
 RECONNECT = "event: reconnect\ndata: {}\n\n"  # no id: the client goes on behind the last event it heard
+AWAY = (OperationalError, InterfaceError, NoConnectionFree)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,10 +69,13 @@ def read_state(turn_id: int) -> TurnState:
 
 
 def relay(stream: TurnStream, read: Callable[[], TurnState], after: str | None = None) -> Iterator[Event | None]:
-    """Yield a turn's events behind the id `after`, whichever attempt they are of, and None at every quiet tick."""
+    """Yield a turn's events behind the id `after`, whichever attempt they are of, and None at every quiet tick.
+
+    A database that is away makes quiet ticks, and ends no stream.
+    """
     over = False
     while not over:
-        state = read()
+        state = yield from _patiently(read)
         try:
             for event in _attempt(stream, read, state, after):
                 yield event
@@ -86,12 +96,29 @@ def _attempt(
         if event is None and state.is_over:
             yield from from_rows(state)
             return
-        if event is None and read() != state:
+        if event is None and (_glance(read) or state) != state:
             return
 
 
+def _patiently(read: Callable[[], TurnState]) -> Generator[None, None, TurnState]:
+    """Read the row, however many ticks the database is away."""
+    while (state := _glance(read)) is None:
+        yield None
+        time.sleep(TICK)
+    return state
+
+
+def _glance(read: Callable[[], TurnState]) -> TurnState | None:
+    """Read the row; None while the database is away."""
+    try:
+        return read()
+    except AWAY as error:
+        log.warning("a turn cannot be read", extra={"kind": type(error).__name__})
+        return None
+
+
 def _when_over(read: Callable[[], TurnState]) -> Iterator[Event | None]:
-    while not (state := read()).is_over:
+    while not (state := (yield from _patiently(read))).is_over:
         yield None
         time.sleep(TICK)
     yield from from_rows(state)

@@ -11,21 +11,18 @@ from gateway.schemas.search import SearchIn, SearchOut
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.prompt import Passage
-from shared.errors import Rejected, Transient
-from shared.providers.embedding import HttpEmbedding, connect_embedding
+from shared.providers.embedding import HttpEmbedding, connect_query_embedding, try_query
 from shared.queries import personas, search
 from shared.queries.search import Filter, Question
 from shared.settings import get_settings
 
 bp = APIBlueprint("search", __name__, url_prefix="/api/v1/search")
-QUERY_PATIENCE = 5.0  # seconds for the one query; a search by words is better than none
 
 
 @cache
 def embedding() -> HttpEmbedding:
     """Return the process's connections to the embedding server."""
-    settings = get_settings()
-    return connect_embedding(settings.model_copy(update={"embedding_timeout": QUERY_PATIENCE}))
+    return connect_query_embedding(get_settings())
 
 
 @bp.post("")
@@ -45,10 +42,8 @@ def search_passages(json_data: SearchIn) -> dict[str, Any]:
 
 def ask(query: str) -> tuple[Question, str | None]:
     """Return the question with its vector; without one, and why, while the embedding server is of no help."""
-    try:
-        return Question(query, embedding().embed_query(query), embedding().model), None
-    except (Transient, Rejected) as error:
-        return Question(query, None, embedding().model), f"searched by words only: {error}"
+    vector, reason = try_query(embedding(), query)
+    return Question(query, vector, embedding().model), reason
 
 
 def as_found(passage: Passage) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
 from shared.domain.template import Warned
-from shared.errors import Transient
 from shared.models import Message, Turn
+from shared.providers.embedding import try_query
 from shared.providers.wire import ChatControls, ChatMessage, End, Text, Thinking
 from shared.queries import search, turns
 from shared.queries.scope import Scope
@@ -114,18 +114,13 @@ def _modules_after(context: TurnContext) -> dict[UUID, int]:
 
 
 def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[Warned]]:
-    """Find the best passages; by words alone, and with a warning, while the embedding server is away."""
-    warnings: list[Warned] = []
-    vector = None
-    try:
-        vector = with_.embedding.embed_query(context.question)
-    except Transient as error:
-        warnings.append(Warned("", "searched_by_words_only", str(error), 3))
+    """Find the best passages; by words alone, and with a warning, while the embedding server is of no help."""
+    vector, reason = try_query(with_.embedding, context.question)
     question = search.Question(context.question, vector, with_.embedding.model)
     where = search.Filter(persona_id=context.persona.id)
     with get_session() as session:
         found = search.hybrid(session, Scope(context.owner_id), question, where, limit=with_.settings.recall_limit)
-    return found, warnings
+    return found, [Warned("", "searched_by_words_only", reason, 3)] if reason else []
 
 
 def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:

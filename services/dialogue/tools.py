@@ -4,7 +4,7 @@ from functools import cache
 from typing import NamedTuple
 
 from shared.providers.chat import Chat
-from shared.providers.embedding import Embedding, connect_embedding
+from shared.providers.embedding import Embedding, connect_query_embedding
 from shared.providers.extractive import EXTRACTIVE, Extractive
 from shared.providers.http_chat import connect_chat
 from shared.providers.stream import TurnStream, connect_turn_stream
@@ -25,7 +25,7 @@ class Tools(NamedTuple):
 def tools() -> Tools:
     """Connect to what the settings name."""
     settings = get_settings()
-    return Tools(settings, connect_chat(settings), connect_embedding(settings), connect_turn_stream(settings))
+    return Tools(settings, connect_chat(settings), connect_query_embedding(settings), connect_turn_stream(settings))
 
 
 def chat_for(context: TurnContext) -> Chat:

@@ -10,12 +10,13 @@ from typing import Any, Literal, Protocol, Self
 
 import httpx
 
-from shared.errors import Rejected
+from shared.errors import Rejected, Transient
 from shared.providers import faults
 from shared.settings import Settings
 
 Vector = list[float]
 InputType = Literal["query", "passage"]
+QUERY_PATIENCE = 5.0  # seconds for the one query that somebody waits for; a search by words is better than none
 
 
 class Embedding(Protocol):
@@ -106,6 +107,20 @@ def connect_embedding(settings: Settings) -> HttpEmbedding:
         says_input_type=settings.embedding_input_type,
         timeout=settings.embedding_timeout,
     )
+
+
+def connect_query_embedding(settings: Settings) -> HttpEmbedding:
+    """Return the same server for single queries: it has seconds to answer, not minutes."""
+    timeout = min(settings.embedding_timeout, QUERY_PATIENCE)
+    return connect_embedding(settings.model_copy(update={"embedding_timeout": timeout}))
+
+
+def try_query(embedding: Embedding, text: str) -> tuple[Vector | None, str | None]:
+    """Embed what is looked for; without a vector, and with the reason, while the server is of no help."""
+    try:
+        return embedding.embed_query(text), None
+    except (Transient, Rejected) as error:
+        return None, f"searched by words only: {error}"
 
 
 class FakeEmbedding:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from shared.errors import PersonaeError, Rejected, Transient, Unavailable
+from shared.providers.wire import clean
 
 MAX_SAID = 300
 ADVICE = {
@@ -40,7 +41,7 @@ def of_status(server: str, status: int, said: str, *, secret: str | None = None)
 
 
 def _quote(said: str, secret: str | None) -> str:
-    words = " ".join(said.split())[:MAX_SAID]
+    words = " ".join(clean(said).split())[:MAX_SAID]
     if secret:
         words = words.replace(secret, "***")
     return f" ({words})" if words else ""

@@ -1,5 +1,6 @@
 """How often a turn's events go out: the first token at once, later ones together."""
 
+import logging
 import threading
 import time
 from collections import deque
@@ -10,6 +11,8 @@ from shared.providers.stream import Event, TurnStream
 
 HOLD_SECONDS = 0.04
 MAX_PENDING = 5000
+
+log = logging.getLogger(__name__)
 
 
 class TurnWriter:
@@ -129,8 +132,15 @@ class Pacer:
                 self._changed.wait_for(lambda: self._writers)
                 writers = list(self._writers)
             for writer in writers:
-                writer.flush_if_due()
+                self._flush(writer)
             time.sleep(self._interval)
+
+    def _flush(self, writer: TurnWriter) -> None:
+        try:
+            writer.flush_if_due()
+        except Exception:  # whatever is wrong with one turn, the thread is that of all
+            log.exception("a turn's events cannot be sent in time")
+            self.remove(writer)
 
 
 PACER = Pacer()

@@ -103,7 +103,9 @@ class RedisTurnStream:
         key = stream_key(turn_id, fence)
         pipeline = self._writer.pipeline(transaction=False)
         for event in events:
-            fields: dict[Any, Any] = {"kind": event.kind, "data": json.dumps(event.data, ensure_ascii=False)}
+            # Encoded here: hiredis raises for half a character, whatever the client's `encoding_errors`.
+            data = json.dumps(event.data, ensure_ascii=False).encode("utf-8", "replace")
+            fields: dict[Any, Any] = {"kind": event.kind, "data": data}
             pipeline.xadd(key, fields, id=event.id, maxlen=MAX_EVENTS, approximate=True)
         pipeline.expire(key, KEPT_SECONDS)
         try:

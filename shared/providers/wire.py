@@ -106,11 +106,35 @@ def read_events(chunks: Iterable[bytes]) -> Iterator[str]:
             raise Transient("the chat server sends an event without end")
 
 
+def clean(text: str) -> str:
+    """Return text that can be stored and sent: no NUL, surrogate pairs joined, lone surrogates as U+FFFD."""
+    return text.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+class Cleaner:
+    """Cleans text in pieces: a character may be cut between its two surrogates."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def feed(self, piece: str) -> str:
+        """Return what is certain, and hold back a first surrogate; raises TypeError for what is no text."""
+        text = self._half + piece
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        return clean(text.removesuffix(self._half))
+
+    def flush(self) -> str:
+        """Return what is left of a character whose second half never came."""
+        half, self._half = self._half, ""
+        return clean(half)
+
+
 class ReplyReader:
-    """Turns the data of a stream into events, and knows when the reply is whole."""
+    """Turns the data of a stream into events of clean text, and knows when the reply is whole."""
 
     def __init__(self) -> None:
         self._splitter = ThinkSplitter()
+        self._text, self._thought = Cleaner(), Cleaner()
         self._finish_reason: str | None = None
         self._usage: dict[str, Any] = {}
 
@@ -118,20 +142,23 @@ class ReplyReader:
         """Read one `chat.completion.chunk`; raises AttributeError or TypeError for what only resembles one."""
         self._usage = chunk.get("usage") or self._usage
         for choice in chunk.get("choices") or ():
-            self._finish_reason = choice.get("finish_reason") or self._finish_reason
+            self._finish_reason = clean(choice.get("finish_reason") or "") or self._finish_reason
             yield from self._read_delta(choice.get("delta") or {})
 
     def _read_delta(self, delta: dict[str, Any]) -> Iterator[Text | Thinking]:
         thought = next((delta[name] for name in THINKING_FIELDS if delta.get(name)), None)
-        if isinstance(thought, str):
+        if isinstance(thought, str) and (thought := self._thought.feed(thought)):
             yield Thinking(thought)
-        if delta.get("content"):
-            yield from self._splitter.feed(delta["content"])
+        if delta.get("content") and (text := self._text.feed(delta["content"])):
+            yield from self._splitter.feed(text)
 
     def end(self) -> Iterator[ChatEvent]:
         """Yield what was held back, and the end; raises Transient when the stream broke off before it."""
         if self._finish_reason is None:
             raise Transient("the chat server broke off in the middle of its reply")
+        if thought := self._thought.flush():
+            yield Thinking(thought)
+        yield from self._splitter.feed(self._text.flush())
         yield from self._splitter.flush()
         yield End(self._finish_reason, self._usage.get("prompt_tokens"), self._usage.get("completion_tokens"))
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from gateway import relay
 from gateway.relay import RECONNECT, Leaving, TurnState, written_out
@@ -125,6 +127,43 @@ def test_a_stream_with_a_hole_is_not_told_as_whole(stream: FakeTurnStream) -> No
 )
 def test_each_end_is_told_from_the_rows(stream: FakeTurnStream, state: TurnState, kinds: list[str]) -> None:
     assert [event.kind for event in told(relay.relay(stream, lambda: state))] == kinds
+
+
+class Flaky:
+    """Reads rows while the database comes and goes."""
+
+    def __init__(self, *rows: TurnState | Exception) -> None:
+        self._rows = iter(rows)
+
+    def __call__(self) -> TurnState:
+        row = next(self._rows)
+        if isinstance(row, Exception):
+            raise row
+        return row
+
+
+AWAY = [OperationalError("SELECT", {}, Exception("gone")), InterfaceError("SELECT", {}, Exception("gone")), NoneFree()]
+
+
+@pytest.mark.parametrize("away", AWAY, ids=lambda error: type(error).__name__)
+def test_a_stream_outlives_the_database_that_goes_away_and_comes_back(
+    stream: FakeTurnStream, monkeypatch: pytest.MonkeyPatch, away: Exception
+) -> None:
+    monkeypatch.setattr(relay, "TICK", 0.001)
+    begun = written(stream, attempt(1, 3, whole=False))
+    events = relay.relay(stream, Flaky(away, running(), away, away, running(2)))
+    assert [next(events) for _ in range(7)] == [None, *begun, None, None]
+    second = written(stream, attempt(2))
+    assert told(events) == second
+
+
+def test_a_broken_stream_waits_for_the_rows_while_the_database_is_away(
+    stream: FakeTurnStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "TICK", 0.001)
+    written(stream, attempt(1)[3:])
+    heard = list(relay.relay(stream, Flaky(running(), AWAY[0], running(), ended())))
+    assert [event and event.kind for event in heard] == [None, None, "restart", "message", "done"]
 
 
 def test_an_event_is_written_with_its_id_and_one_from_the_rows_without() -> None:

@@ -1,10 +1,13 @@
 """The embedding provider against the scripted server."""
 
+import socket
+import time
+
 import pytest
 
 from deploy.local.servers import free_port
 from shared.errors import Rejected, Transient, Unavailable
-from shared.providers.embedding import HttpEmbedding, connect_embedding
+from shared.providers.embedding import HttpEmbedding, connect_embedding, connect_query_embedding, try_query
 from shared.settings import Settings
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
@@ -41,6 +44,33 @@ def test_failures_say_whether_to_try_again(openai: FakeOpenAI, status: int, erro
     openai.script(Rule(status=status))
     with HttpEmbedding(openai.url, "m") as embedding, pytest.raises(error):
         embedding.embed_query("x")
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 500])
+def test_a_query_that_no_server_embeds_has_a_reason_instead_of_a_vector(openai: FakeOpenAI, status: int) -> None:
+    openai.script(Rule(status=status))
+    with HttpEmbedding(openai.url, "m") as embedding:
+        vector, reason = try_query(embedding, "x")
+    assert vector is None
+    assert "by words only" in str(reason)
+
+
+def test_a_query_is_embedded_without_a_reason(openai: FakeOpenAI) -> None:
+    with connect_query_embedding(Settings(embedding_url=openai.url)) as embedding:
+        assert try_query(embedding, "x") == (openai.embedding.embed_query("x"), None)
+
+
+@pytest.mark.parametrize(("patience", "timeout"), [(0.1, 120.0), (5.0, 0.1)], ids=["a query's", "the operator's"])
+def test_a_query_does_not_wait_for_a_silent_server(
+    monkeypatch: pytest.MonkeyPatch, patience: float, timeout: float
+) -> None:
+    monkeypatch.setattr("shared.providers.embedding.QUERY_PATIENCE", patience)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        started = time.monotonic()
+        with connect_query_embedding(Settings(embedding_url=url, embedding_timeout=timeout)) as embedding:
+            assert try_query(embedding, "x")[0] is None
+    assert time.monotonic() - started < 3
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

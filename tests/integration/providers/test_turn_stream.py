@@ -80,6 +80,12 @@ def test_what_is_there_already_is_skipped(stream: TurnStream, turn_id: str) -> N
     assert list(stream.events(turn_id, 1)) == written
 
 
+def test_text_that_cannot_be_encoded_is_replaced_and_raises_nothing(redis_url: str, turn_id: str) -> None:
+    with RedisTurnStream(redis_url) as stream:
+        assert stream.append(turn_id, 1, [Event(1, 1, "token", {"text": "a\ud83d"})])
+        assert next(stream.events(turn_id, 1)) == Event(1, 1, "token", {"text": "a?"})
+
+
 def test_a_missing_event_breaks_the_stream(stream: TurnStream, turn_id: str) -> None:
     stream.append(turn_id, 1, events_of("token", first=3))
     with pytest.raises(StreamBroken):

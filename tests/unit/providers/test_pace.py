@@ -1,10 +1,12 @@
 """How often a turn's events go out."""
 
+import threading
+from collections.abc import Sequence
 from itertools import islice
 
 import pytest
 
-from shared.providers.pace import TurnWriter
+from shared.providers.pace import Pacer, TurnWriter
 from shared.providers.stream import Event, FakeTurnStream, StreamBroken, parse_event_id, start_after
 
 
@@ -80,6 +82,36 @@ def test_a_silent_model_leaves_nothing_held(stream: FakeTurnStream) -> None:
         writer.token("b")
         events = [event for event in islice(stream.events(7, 1, block_seconds=5), 2) if event]
     assert [event.data["text"] for event in events] == ["a", "b"]
+
+
+class BrokenStream(FakeTurnStream):
+    """Raises, though it promised not to; says when it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.was_asked = threading.Event()
+
+    def append(self, turn_id: object, fence: int, events: Sequence[Event]) -> bool:
+        self.was_asked.set()
+        raise ValueError("against the promise")
+
+
+def test_a_turn_whose_events_cannot_be_sent_leaves_the_other_turns_their_thread(
+    stream: FakeTurnStream, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, pacer = BrokenStream(), Pacer(interval=0.001)
+    writers = [TurnWriter(where, 7, 1, hold_seconds=float("-inf")) for where in (broken, stream)]
+    with pytest.raises(ValueError, match="promise"):
+        writers[0].token("a")
+    broken.was_asked.clear()
+    pacer.add(writers[0])
+    assert broken.was_asked.wait(5)
+    stream.is_down = True
+    writers[1].token("b")
+    stream.is_down = False
+    pacer.add(writers[1])
+    assert next(stream.events(7, 1, block_seconds=5)) == Event(1, 1, "token", {"text": "b"})
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 def test_what_a_dead_broker_refused_is_sent_when_it_is_back(

@@ -13,6 +13,7 @@ from shared.providers.wire import (
     Thinking,
     ThinkSplitter,
     chat_request,
+    clean,
     read_events,
 )
 
@@ -64,6 +65,40 @@ def test_an_event_without_end_is_refused() -> None:
 def test_reasoning_fields_are_thinking(field: str) -> None:
     chunk = {"choices": [{"delta": {field: "hm", "content": "yes"}}]}
     assert list(ReplyReader().read(chunk)) == [Thinking("hm"), Text("yes")]
+
+
+@pytest.mark.parametrize(
+    ("said", "cleaned"),
+    [
+        pytest.param("a\0b", "ab", id="NUL"),
+        pytest.param("\ud83d\ude00", "😀", id="a pair"),
+        pytest.param("\ud83d", "\ufffd", id="a first half"),
+        pytest.param("\ude00x", "\ufffdx", id="a second half"),
+        pytest.param("\ud83d\ud83d\ude00", "\ufffd😀", id="a half before a pair"),
+        pytest.param("țară 😀", "țară 😀", id="nothing wrong"),
+    ],
+)
+def test_text_of_a_model_can_be_stored_however_it_is_cut(said: str, cleaned: str) -> None:
+    assert clean(said) == cleaned
+    for field in ("content", "reasoning"):
+        assert [read_text(field, said), read_text(field, *said)] == [cleaned, cleaned]
+
+
+def read_text(field: str, *pieces: str) -> str:
+    reader = ReplyReader()
+    chunks = [{"choices": [{"delta": {field: piece}, "finish_reason": "stop"}]} for piece in pieces]
+    events = [event for chunk in chunks for event in reader.read(chunk)] + list(reader.end())
+    return "".join(event.text for event in events if not isinstance(event, End))
+
+
+def test_a_character_in_two_chunks_is_one() -> None:
+    assert read_text("content", "\ud83d", "\ude00!") == "😀!"
+
+
+def test_a_finish_reason_can_be_stored() -> None:
+    reader = ReplyReader()
+    list(reader.read({"choices": [{"delta": {}, "finish_reason": "st\0op\ud83d"}]}))
+    assert list(reader.end()) == [End("stop\ufffd", None, None)]
 
 
 def test_the_end_has_the_reason_and_the_usage_of_whichever_chunk_carries_them() -> None:
