@@ -5,15 +5,14 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.local.credentials import encryption_key, password
+from deploy.local.credentials import password
 from deploy.local.servers import write_secret
 
-# Not PERSONAE_SECRET_KEY: an embedded stack reads the same file, and has a key of its own.
+# Without PERSONAE_: an embedded stack reads the same file, and has secrets of its own.
 SECRETS: Mapping[str, Callable[[], str]] = {
     "POSTGRES_PASSWORD": password,
     "REDIS_PASSWORD": password,
     "FLOWER_PASSWORD": password,
-    "SECRET_KEY": encryption_key,
 }
 
 

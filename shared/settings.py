@@ -56,7 +56,6 @@ class Settings(BaseSettings):
     proxy_scopes: str = "read,chat,write"  # what they may do; comma-separated
     outbound_allow: str = ""  # comma-separated hosts, host:port or networks that user-supplied URLs may reach
     input_roots: str = ""  # comma-separated folders from which file:// documents may be read
-    secret_key: SecretStr | None = None  # encrypts provider keys at rest
 
     model_url: str = "http://127.0.0.1:8020/v1"  # the bundled model server, or any that speaks OpenAI
     embedding_url: str | None = None  # defaults to model_url

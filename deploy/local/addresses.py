@@ -78,12 +78,10 @@ def _reachable(host: str) -> str:
 
 def environment(settings: Settings, credentials: Credentials, addresses: Addresses) -> dict[str, str]:
     """Return the variables by which every child learns of the stack."""
-    secret_key = settings.secret_key.get_secret_value() if settings.secret_key else credentials.secret_key
     return {
         "PERSONAE_DATA_DIR": str(settings.data_dir.expanduser().absolute()),
         "PERSONAE_DATABASE_URL": addresses.postgres,
         "PERSONAE_REDIS_URL": addresses.broker,
         "PERSONAE_MODEL_URL": addresses.model,
-        "PERSONAE_SECRET_KEY": secret_key,
         "PERSONAE_GATEWAY_PORT": str(addresses.ports["gateway"]),
     }

@@ -1,9 +1,7 @@
 """The secrets of an embedded stack: made at its first start, kept in the data directory."""
 
-import base64
-import os
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from deploy.local.folder import Folder, read_json, write_json
 
@@ -15,11 +13,6 @@ def password() -> str:
     return secrets.token_urlsafe(24)
 
 
-def encryption_key() -> str:
-    """Return a new key for what is encrypted at rest."""
-    return base64.urlsafe_b64encode(os.urandom(32)).decode()
-
-
 @dataclass(frozen=True)
 class Credentials:
     """What the embedded servers ask for, and the first API key."""
@@ -27,7 +20,6 @@ class Credentials:
     postgres_password: str = field(default_factory=password)
     broker_password: str = field(default_factory=password)
     flower_password: str = field(default_factory=password)
-    secret_key: str = field(default_factory=encryption_key)
     api_key: str | None = None
     api_key_id: str | None = None
 
@@ -35,7 +27,10 @@ class Credentials:
 def load(folder: Folder) -> Credentials | None:
     """Return a data directory's secrets, or None before its first start."""
     stored = read_json(folder.secrets)
-    return None if stored is None else Credentials(**stored)
+    if stored is None:
+        return None
+    known = {field.name for field in fields(Credentials)}  # an earlier version may have kept others
+    return Credentials(**{name: value for name, value in stored.items() if name in known})
 
 
 def save(folder: Folder, credentials: Credentials) -> None:

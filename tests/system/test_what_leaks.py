@@ -10,7 +10,7 @@ from tests.system.client import Client
 from tests.system.conftest import PROVIDER_KEY, RunningStack
 from tests.system.test_talking import ended
 
-NAMES = ("postgres_password", "broker_password", "flower_password", "secret_key", "api_key")
+NAMES = ("postgres_password", "broker_password", "flower_password", "api_key")
 HARMLESS = 12  # shorter values would be found by chance
 
 

@@ -31,7 +31,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
 def test_what_an_operator_wrote_stays_and_empty_secrets_are_filled(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("PERSONAE_CHAT_MODEL=real\nREDIS_PASSWORD=mine\nFLOWER_PASSWORD=\n")
-    assert add_missing(file) == ["POSTGRES_PASSWORD", "FLOWER_PASSWORD", "SECRET_KEY"]
+    assert add_missing(file) == ["POSTGRES_PASSWORD", "FLOWER_PASSWORD"]
     assert file.read_text().startswith("PERSONAE_CHAT_MODEL=real\nREDIS_PASSWORD=mine\n")
     assert file.stat().st_mode & 0o777 == 0o600
 
@@ -48,7 +48,7 @@ def test_an_embedded_stack_that_reads_the_same_file_keeps_its_own_secrets(tmp_pa
     file = tmp_path / ".env"
     add_missing(file)
     settings = Settings(_env_file=file)
-    assert (settings.secret_key, settings.database_url, settings.redis_url) == (None, None, None)
+    assert (settings.database_url, settings.redis_url) == (None, None)
 
 
 def test_no_package_is_needed_to_make_them(tmp_path: Path) -> None:

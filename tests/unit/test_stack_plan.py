@@ -83,7 +83,6 @@ def test_children_learn_the_stack_by_their_environment(tmp_path):
     assert environment["PERSONAE_DATABASE_URL"].endswith("@127.0.0.1:5001/personae")
     assert environment["PERSONAE_REDIS_URL"].endswith("@127.0.0.1:5002/0")
     assert environment["PERSONAE_MODEL_URL"] == "http://127.0.0.1:5003/v1"
-    assert environment["PERSONAE_SECRET_KEY"] == secrets.secret_key
     assert environment["PERSONAE_DATA_DIR"] == str(tmp_path)
 
 

@@ -151,7 +151,7 @@ def test_a_stream_outlives_the_database_that_goes_away_and_comes_back(
 ) -> None:
     monkeypatch.setattr(relay, "TICK", 0.001)
     begun = written(stream, attempt(1, 3, whole=False))
-    events = relay.relay(stream, Flaky(away, running(), away, away, running(2)))
+    events = relay.relay(stream, Flaky(away, running(), away, away, running(2), running(2)))
     assert [next(events) for _ in range(7)] == [None, *begun, None, None]
     second = written(stream, attempt(2))
     assert told(events) == second
