@@ -105,9 +105,9 @@ def test_the_next_turn_waits_only_so_long_and_knows_that_the_state_is_old(
     turns.add(session, MINE, conversation.id, "One?")
     reply(session, conversation)
     following = turns.add(session, MINE, conversation.id, "Two?")
-    assert turns.ready_overdue(session) == set()
+    assert turns.ready_stalled(session) == set()
     late(session)
-    assert turns.ready_overdue(session) == {"dialogue"}
+    assert turns.ready_stalled(session) == {"dialogue"}
     assert turns.load(session, following, history=5).state_is_stale
 
 
