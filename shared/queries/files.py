@@ -217,7 +217,7 @@ def add_run(
 
 def _params(location: DocumentURI, persona: Persona | None, collection: CollectionType | None) -> dict[str, Any]:
     whose = {"persona_id": str(persona.id), "collection": collection} if persona else {}
-    return {"uri_id": location.id, **whose}
+    return {"uri_id": location.id, "mime_type": location.mime_type, "doc_meta": location.doc_meta, **whose}
 
 
 def _add_group(session: Session, scope: Scope, persona: Persona, collection: CollectionType) -> RunGroup:

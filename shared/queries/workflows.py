@@ -131,19 +131,21 @@ class StepContext:
 
 
 def context(session: Session, step: RunStep) -> StepContext:
-    """Read what a step's work needs, and note that it has begun."""
+    """Read what a step's work needs, and note that it has begun.
+
+    The kind and the sender's facts are those of the run's start: what is found at the URI by now may be another version.
+    """
     run = session.get_one(WorkflowRun, step.workflow_run_id)
     group = session.get_one(RunGroup, run.run_group_id)
     document = session.get_one(Document, run.doc_id)
-    location = session.get(DocumentURI, run.run_params.get("uri_id", 0))
     config = session.get_one(StepConfig, step.step_config_id)
     _begin(session, group, run, step)
     return StepContext(
         step_id=step.id,
         step_type=step.step_type,
         doc_hash=document.hash,
-        mime_type=(location and location.mime_type) or document.mime_type,
-        doc_meta=document.doc_meta | (location.doc_meta if location else {}),
+        mime_type=run.run_params.get("mime_type") or document.mime_type,
+        doc_meta=document.doc_meta | run.run_params.get("doc_meta", {}),
         config=config.config_json or {},
         roots=_roots(session, run.id),
         params=run.run_params,

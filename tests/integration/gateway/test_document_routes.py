@@ -213,7 +213,13 @@ def test_for_a_persona_it_becomes_a_file_of_hers_with_a_run_of_its_own(writer, s
     answer = bring_in(writer, persona_id=persona, collection="works", priority="3", doc_meta='{"title": "The coil"}')
     run = session.scalars(select(WorkflowRun)).one()
     assert answer.json["run_group_id"] == run.run_group_id
-    assert run.run_params == {"uri_id": answer.json["uri_id"], "persona_id": persona, "collection": "works"}
+    assert run.run_params == {
+        "uri_id": answer.json["uri_id"],
+        "mime_type": "text/plain",
+        "doc_meta": {"title": "The coil"},
+        "persona_id": persona,
+        "collection": "works",
+    }
     assert {step.priority for step in session.scalars(select(RunStep))} == {3}
     assert session.scalars(select(DataSource.file_name)).all() == ["coil.txt"]
     assert session.get_one(DocumentURI, answer.json["uri_id"]).doc_meta == {"title": "The coil"}
@@ -229,7 +235,8 @@ def test_a_collection_refuses_what_it_does_not_take(app, writer):
 def test_a_document_of_nobody_is_started_where_it_is_asked_for(writer, session):
     answer = bring_in(writer, start="true")
     assert session.get_one(RunGroup, answer.json["run_group_id"]).owner_id == "default"
-    assert session.scalars(select(WorkflowRun.run_params)).one() == {"uri_id": answer.json["uri_id"]}
+    params = session.scalars(select(WorkflowRun.run_params)).one()
+    assert params == {"uri_id": answer.json["uri_id"], "mime_type": "text/plain", "doc_meta": {}}
 
 
 @pytest.mark.capability("C186")
