@@ -38,13 +38,18 @@ def parse(step: StepContext, with_: Tools) -> Facts:
     """Write the document's text as markdown, and its structure as JSON; raises Invalid with a reason for people."""
     root = step.roots[ArtifactType.PARSED_JSON]
     if with_.blobs.has_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root):
-        return {"reused": True}
+        return {"document": _about(_read_parsed(step, with_.blobs)), "reused": True}
     parsed = with_.parser.parse(stored.read(with_.blobs, step.doc_hash), step.mime_type)
     structure = {"pages": parsed.pages, "title": parsed.title, "author": parsed.author}
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_MD, root, parsed.text.encode())
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root, json.dumps(structure).encode())
+    return {"document": _about(parsed), "characters": len(parsed.text)}
+
+
+def _about(parsed: Parsed) -> Facts:
+    """Return what a document says of itself; one that was deleted meanwhile and sent again must learn it anew."""
     about = {"page_count": parsed.page_count, "title": parsed.title, "author": parsed.author}
-    return {"document": {name: value for name, value in about.items() if value}, "characters": len(parsed.text)}
+    return {name: value for name, value in about.items() if value}
 
 
 def chunk(step: StepContext, with_: Tools) -> Facts:

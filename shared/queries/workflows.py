@@ -133,7 +133,7 @@ class StepContext:
 def context(session: Session, step: RunStep) -> StepContext:
     """Read what a step's work needs, and note that it has begun.
 
-    The kind and the sender's facts are those of the run's start: what is found at the URI by now may be another version.
+    Kind and sender's facts are those of the run's start: what is found at the URI by now may be another version.
     """
     run = session.get_one(WorkflowRun, step.workflow_run_id)
     group = session.get_one(RunGroup, run.run_group_id)
