@@ -32,6 +32,7 @@ DOCUMENT_STEPS = (
     WorkflowStepType.EMBED,
     WorkflowStepType.STORE,
 )
+NOTHING_TO_DO = "there was nothing to do"
 StepConfigs = Mapping[WorkflowStepType, dict[str, Any]]
 
 
@@ -245,8 +246,9 @@ def _end_if_finished(session: Session, group: RunGroup) -> None:
 def _end_group(session: Session, group: RunGroup) -> None:
     counts = runs.count_by_status(session, group.id)
     order = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.COMPLETED)
-    worst = next((status for status in order if counts.get(status)), RunStatus.CANCELLED)
-    _set(group, worst, f"{counts.get(RunStatus.COMPLETED, 0)} of {sum(counts.values())} documents completed")
+    worst = next((status for status in order if counts.get(status)), RunStatus.COMPLETED)  # of no runs none failed
+    told = f"{counts.get(RunStatus.COMPLETED, 0)} of {sum(counts.values())} documents completed"
+    _set(group, worst, told if counts else NOTHING_TO_DO)
     group.completed_date = func.clock_timestamp()
     _record(session, group.id, LifeCycleEvent.GROUP_END)
     session.flush()
@@ -268,7 +270,7 @@ def _complete_batch(session: Session, batch_id: int) -> None:
 
 def end_empty(session: Session, group: RunGroup) -> None:
     """End a group that nothing was added to."""
-    _set(group, RunStatus.COMPLETED, "there was nothing to do")
+    _set(group, RunStatus.COMPLETED, NOTHING_TO_DO)
     group.completed_date = func.clock_timestamp()
     session.flush()
     jobs.note_end(session, group)
