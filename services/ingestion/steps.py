@@ -1,6 +1,7 @@
 """Validate, parse, chunk: each maps artifacts to artifacts, which are written before its row settles."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from shared.providers.sniff import JSONL
 from shared.queries.workflows import StepContext
 
 Facts = dict[str, Any]
+LONGEST_QUOTE = 20_000  # characters
+UNPAIRED = re.compile("[\ud800-\udfff]")
 QUOTE_KEYS = ("text", "quote")  # both are found in seed 000's files
 
 
@@ -104,6 +107,16 @@ def _quote(line: str, number: int) -> str:
     except ValueError as error:
         raise Invalid(f"line {number} is not JSON") from error
     found: list[str] = [entry[key] for key in QUOTE_KEYS if isinstance(entry, dict) and isinstance(entry.get(key), str)]
-    if not found or not found[0].strip():
+    quote = found[0].replace("\0", "").strip() if found else ""  # an escaped NUL is no NUL to the parser
+    if not quote:
         raise Invalid(f'line {number} has neither "text" nor "quote"')
-    return found[0].strip()
+    return _require_storable(quote, number)
+
+
+def _require_storable(quote: str, number: int) -> str:
+    """Return a quote that can be stored and searched: Postgres indexes no text of more than a megabyte."""
+    if len(quote) > LONGEST_QUOTE:
+        raise Invalid(f"line {number} is too long a quote: {len(quote)} characters, and {LONGEST_QUOTE} are taken")
+    if UNPAIRED.search(quote):
+        raise Invalid(f"line {number} holds half a character: an unpaired surrogate")
+    return quote
