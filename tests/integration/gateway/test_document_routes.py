@@ -1,5 +1,6 @@
 """Documents over REST: from a form, an allowed folder or the web; one document, however many places hold it."""
 
+import hashlib
 import io
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -118,6 +119,8 @@ def test_other_bytes_at_a_known_uri_are_its_next_version(writer):
         pytest.param({"collection": "works"}, 422, "go together", id="a collection of nobody"),
         pytest.param({"priority": "high"}, 422, "priority", id="no number"),
         pytest.param({"source": ""}, 422, "source", id="no source"),
+        pytest.param({"source_uri": "字" * 700}, 422, "longer than 2000 bytes", id="too many bytes of URI"),
+        pytest.param({"source": "字" * 100}, 422, "longer than 255 bytes", id="too many bytes of source"),
     ],
 )
 def test_a_wrong_field_is_explained(writer, session, fields, status, words):
@@ -125,6 +128,15 @@ def test_a_wrong_field_is_explained(writer, session, fields, status, words):
     assert answer.status_code == status
     assert words in answer.json["error"]
     assert session.scalars(select(Document)).all() == []
+
+
+def test_the_longest_names_that_are_taken_can_be_stored_and_found(writer):
+    digits = (hashlib.sha256(bytes([number])).hexdigest() for number in range(40))  # nothing that could be compressed
+    name = "".join(digits)
+    where = {"source_uri": name[:2000], "source": name[-255:]}
+    assert bring_in(writer, **where).status_code == 201
+    query = {"uri": where["source_uri"], "source": where["source"]}
+    assert writer.delete("/api/v1/document/by-uri", query_string=query).json["deleted_documents"] == 1
 
 
 @pytest.mark.capability("C113")
