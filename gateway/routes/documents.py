@@ -73,9 +73,10 @@ def get_document_history(query_data: LocationQuery) -> dict[str, Any]:
 @bp.output(DeletedOut)
 def delete_document(query_data: LocationQuery) -> dict[str, int]:
     with get_session() as session:
-        doc_hash = documents.get_uri(session, scope(), query_data.uri, query_data.source).doc_hash
+        location = documents.get_uri(session, scope(), query_data.uri, query_data.source)
+        doc_hashes = documents.hashes(session, [location])
         deleted = documents.delete_by_uri(session, scope(), query_data.uri, query_data.source)
-    intake.forget([doc_hash])
+    intake.forget(doc_hashes)
     return deleted
 
 

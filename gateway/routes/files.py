@@ -57,8 +57,8 @@ def list_files(persona_id: UUID, query_data: FileQuery) -> dict[str, Any]:
 @bp.output({}, 204)
 def delete_file(persona_id: UUID, file_id: UUID) -> str:
     with get_session() as session:
-        doc_hash = files.delete_(session, scope(), personas.get(session, scope(), persona_id), file_id)
-    intake.forget([doc_hash] if doc_hash else [])
+        doc_hashes = files.delete_(session, scope(), personas.get(session, scope(), persona_id), file_id)
+    intake.forget(doc_hashes)
     return ""
 
 

@@ -13,7 +13,7 @@ from gateway.schemas.personas import PersonaChange, PersonaDeletion, PersonaIn, 
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Persona
-from shared.queries import files, personas
+from shared.queries import documents, files, personas
 
 bp = APIBlueprint("personas", __name__, url_prefix="/api/v1/personas")
 
@@ -62,6 +62,7 @@ def change_persona(persona_id: UUID, json_data: PersonaChange) -> Persona:
 def delete_persona(persona_id: UUID, query_data: PersonaDeletion) -> str:
     with get_session() as session:
         found = files.locations(session, personas.get(session, scope(), persona_id))
+        doc_hashes = documents.hashes(session, found)
         personas.delete_(session, scope(), persona_id, keep_files=query_data.keep_files)
-    intake.forget({location.doc_hash for location in found})
+    intake.forget(doc_hashes)
     return ""

@@ -1,9 +1,9 @@
 """What every schema shares: text that Postgres can hold on the way in, rows of the database on the way out."""
 
 from collections.abc import Iterator
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -22,6 +22,21 @@ class Input(BaseModel):
         if any(not storable(text) for text in texts(self.__dict__)):
             raise ValueError(UNSTORABLE)
         return self
+
+
+def at_most_bytes(most: int) -> AfterValidator:
+    """Refuse a text that is longer in UTF-8: Postgres' indexes count bytes, and take no row of more than 2,704."""
+
+    def check(text: str) -> str:
+        if len(text.encode(errors="surrogatepass")) > most:
+            raise ValueError(f"text must not be longer than {most} bytes in UTF-8")
+        return text
+
+    return AfterValidator(check)
+
+
+Uri = Annotated[str, Field(min_length=1, max_length=2000), at_most_bytes(2000)]
+Source = Annotated[str, Field(min_length=1, max_length=255), at_most_bytes(255)]
 
 
 class Change(Input):

@@ -8,7 +8,7 @@ from uuid import UUID
 from apiflask.fields import UploadFile
 from pydantic import BeforeValidator, Field, model_validator
 
-from gateway.schemas.base import Input, Output
+from gateway.schemas.base import Input, Output, Source, Uri
 from gateway.schemas.paging import Page, PageQuery
 from shared.domain.persona import CollectionType
 from shared.errors import Refused
@@ -34,8 +34,8 @@ class DocumentIn(Input):
 
     file: UploadFile | None = None
     input_uri: str | None = Field(default=None, min_length=1, max_length=2000)
-    source_uri: str = Field(min_length=1, max_length=2000)
-    source: str = Field(min_length=1, max_length=255)
+    source_uri: Uri
+    source: Source
     batch_id: int | None = Field(default=None, ge=1, le=LARGEST_ID)
     doc_meta: Annotated[dict[str, Any], BeforeValidator(json_object_from)] = Field(default_factory=dict)
     mime_type: str | None = Field(default=None, max_length=255)
@@ -80,8 +80,8 @@ class DocumentQuery(PageQuery):
 class LocationQuery(Input):
     """Which URI of which source."""
 
-    uri: str = Field(min_length=1, max_length=2000)
-    source: str = Field(min_length=1, max_length=255)
+    uri: Uri
+    source: Source
 
 
 class LocationOut(Output):

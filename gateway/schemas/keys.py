@@ -1,9 +1,9 @@
 """API keys."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, field_validator
 
 from gateway.schemas.base import Input, Output, example
 from gateway.schemas.paging import Page
@@ -19,6 +19,13 @@ class KeyIn(Input):
     scopes: list[Permission] = Field(min_length=1)
     owner_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
     expires_at: AwareDatetime | None = None
+
+    @field_validator("expires_at")
+    @classmethod
+    def _is_still_to_come(cls, expires_at: datetime | None) -> datetime | None:
+        if expires_at is not None and expires_at <= datetime.now(UTC):
+            raise ValueError("a key cannot be born expired")
+        return expires_at
 
 
 class KeyOut(Output):

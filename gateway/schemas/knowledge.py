@@ -6,18 +6,19 @@ from uuid import UUID
 
 from pydantic import Field
 
-from gateway.schemas.base import Input, Output, example
+from gateway.schemas.base import Input, Output, Source, example
 from gateway.schemas.paging import Page, PageQuery
 from shared.domain.persona import CollectionType
 
 LARGEST_BATCH = 1000
+LONGEST_CONTENT = 100_000  # characters; Postgres takes a megabyte of different words
 
 
 class ChunkIn(Input):
     """A passage; one whose source and external id are known replaces the text."""
 
-    source: str = Field(min_length=1, max_length=255)
-    content: str = Field(min_length=1)
+    source: Source
+    content: str = Field(min_length=1, max_length=LONGEST_CONTENT)
     external_id: str | None = Field(default=None, min_length=1, max_length=500)
     title: str | None = Field(default=None, max_length=500)
     chunk_metadata: dict[str, Any] | None = None

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gateway.schemas.base import Input, Output, example
 from gateway.schemas.paging import PageQuery
@@ -23,6 +23,13 @@ class MessageIn(Input):
     max_tokens: int | None = Field(default=None, ge=1, le=100_000)
     seed: int | None = Field(default=None, ge=0, lt=2**31)
     stop: list[str] | None = Field(default=None, max_length=4)
+
+    @field_validator("content")
+    @classmethod
+    def _says_something(cls, content: str) -> str:
+        if not content.strip():
+            raise ValueError("the message says nothing")
+        return content
 
     def options(self) -> dict[str, Any]:
         """Return the controls that were given."""

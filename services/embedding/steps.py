@@ -18,6 +18,7 @@ from shared.queries import embeddings, passages
 from shared.queries.scope import Scope
 from shared.queries.workflows import StepContext
 
+Facts = dict[str, Any]
 TEXTS_PER_REQUEST = 64  # between two looks at whether the work was told to stop
 
 
@@ -42,7 +43,7 @@ class Result:
     """What a step came to, to be written in its settling transaction."""
 
     loaded: Loaded
-    facts: dict[str, Any]
+    facts: Facts
     vectors: dict[str, Vector] = field(default_factory=dict)
 
 
@@ -83,12 +84,13 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
     return Result(loaded, facts, dict(zip(loaded.missing, vectors, strict=True)))
 
 
-def save_vectors(session: Session, result: Result) -> None:
-    """Store the vectors; raises Invalid when the model's dimension has changed."""
+def save_vectors(session: Session, result: Result) -> Facts:
+    """Store the vectors, and return the step's facts; raises Invalid when the model's dimension has changed."""
     if result.vectors:
         model = result.facts["model"]
         embeddings.ensure_model(session, model, {len(vector) for vector in result.vectors.values()})
         embeddings.add(session, model, result.vectors)
+    return result.facts
 
 
 def note_stored(loaded: Loaded, with_: Tools) -> Result:
@@ -100,12 +102,17 @@ def note_stored(loaded: Loaded, with_: Tools) -> Result:
     return Result(loaded, {"stored": len(loaded.rows)})
 
 
-def save_passages(session: Session, result: Result) -> None:
-    """Replace the passages of the document's URI; raises NotFound when it or its persona was deleted meanwhile."""
+def save_passages(session: Session, result: Result) -> Facts:
+    """Replace the passages of the document's URI, unless a newer version is found there; return the step's facts.
+
+    Raises NotFound when it or its persona was deleted meanwhile.
+    """
     step = result.loaded.step
     location = session.get(DocumentURI, step.params["uri_id"], with_for_update=True)
     if location is None:
         raise NotFound("the document was deleted during its ingestion")
+    if location.doc_hash != step.doc_hash:
+        return {"superseded": True}
     found = [passages.Text(row["text"], row["start"], row["end"], row["page"]) for row in result.loaded.rows]
     persona_id = UUID(step.params["persona_id"]) if step.params.get("persona_id") else None
     if persona_id is not None and session.get(Persona, persona_id) is None:
@@ -120,3 +127,4 @@ def save_passages(session: Session, result: Result) -> None:
         persona_id=persona_id,
         collection=step.params.get("collection"),
     )
+    return result.facts

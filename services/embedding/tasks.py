@@ -39,8 +39,7 @@ def work(loaded: steps.Loaded) -> Result:
 
 def save(session: Session, step: RunStep, result: Result) -> None:
     """Write vectors, or replace the document's passages."""
-    SAVE[step.step_type](session, result)
-    workflows.note_facts(session, step, result.facts)
+    workflows.note_facts(session, step, SAVE[step.step_type](session, result))
 
 
 embed_and_store = performs(EMBED_DOCUMENT, RunStep, load=load, work=work, save=save, max_runtime=3600.0)

@@ -1,6 +1,7 @@
 """Validate, parse, chunk: each maps artifacts to artifacts, which are written before its row settles."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from shared.providers.sniff import JSONL
 from shared.queries.workflows import StepContext
 
 Facts = dict[str, Any]
+LONGEST_QUOTE = 20_000  # characters
+UNPAIRED = re.compile("[\ud800-\udfff]")
 QUOTE_KEYS = ("text", "quote")  # both are found in seed 000's files
 
 
@@ -38,13 +41,18 @@ def parse(step: StepContext, with_: Tools) -> Facts:
     """Write the document's text as markdown, and its structure as JSON; raises Invalid with a reason for people."""
     root = step.roots[ArtifactType.PARSED_JSON]
     if with_.blobs.has_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root):
-        return {"reused": True}
+        return {"document": _about(_read_parsed(step, with_.blobs)), "reused": True}
     parsed = with_.parser.parse(stored.read(with_.blobs, step.doc_hash), step.mime_type)
     structure = {"pages": parsed.pages, "title": parsed.title, "author": parsed.author}
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_MD, root, parsed.text.encode())
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root, json.dumps(structure).encode())
+    return {"document": _about(parsed), "characters": len(parsed.text)}
+
+
+def _about(parsed: Parsed) -> Facts:
+    """Return what a document says of itself; one that was deleted meanwhile and sent again must learn it anew."""
     about = {"page_count": parsed.page_count, "title": parsed.title, "author": parsed.author}
-    return {"document": {name: value for name, value in about.items() if value}, "characters": len(parsed.text)}
+    return {name: value for name, value in about.items() if value}
 
 
 def chunk(step: StepContext, with_: Tools) -> Facts:
@@ -99,6 +107,16 @@ def _quote(line: str, number: int) -> str:
     except ValueError as error:
         raise Invalid(f"line {number} is not JSON") from error
     found: list[str] = [entry[key] for key in QUOTE_KEYS if isinstance(entry, dict) and isinstance(entry.get(key), str)]
-    if not found or not found[0].strip():
+    quote = found[0].replace("\0", "").strip() if found else ""  # an escaped NUL is no NUL to the parser
+    if not quote:
         raise Invalid(f'line {number} has neither "text" nor "quote"')
-    return found[0].strip()
+    return _require_storable(quote, number)
+
+
+def _require_storable(quote: str, number: int) -> str:
+    """Return a quote that can be stored and searched: Postgres indexes no text of more than a megabyte."""
+    if len(quote) > LONGEST_QUOTE:
+        raise Invalid(f"line {number} is too long a quote: {len(quote)} characters, and {LONGEST_QUOTE} are taken")
+    if UNPAIRED.search(quote):
+        raise Invalid(f"line {number} holds half a character: an unpaired surrogate")
+    return quote

@@ -1,5 +1,6 @@
 """What a persona is called and says when whoever made it gave only a part. Pure."""
 
+import hashlib
 import json
 import re
 from collections.abc import Collection
@@ -54,9 +55,9 @@ def name_from(profile: dict[str, Any] | None) -> str:
 
 
 def slug_from(name: str) -> str:
-    """Return a name as lower-case ASCII words joined by hyphens; "persona" where nothing is left."""
+    """Return a name as lower-case ASCII words joined by hyphens; a short hash of it where nothing is left."""
     slug = re.sub(r"[^a-z0-9]+", "-", fold(name)).strip("-")
-    return slug[:LONGEST_SLUG].rstrip("-") or "persona"
+    return slug[:LONGEST_SLUG].rstrip("-") or f"persona-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def free_slug(slug: str, taken: Collection[str]) -> str:

@@ -74,9 +74,10 @@ class KreuzbergParser:
             result = kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
         except kreuzberg.KreuzbergError as error:
             raise Invalid(_reason(str(error), mime_type)) from error
-        parsed = _paged(result.pages or ()) if mime_type in PAGED else Parsed(result.content)
+        parsed = _paged(result.pages or ()) if mime_type in PAGED else Parsed(_clean(result.content))
         authors = result.metadata.get("authors") or [None]
-        return parsed._replace(title=title or result.metadata.get("title") or None, author=authors[0] or None)
+        title = _clean(title or result.metadata.get("title") or "")
+        return parsed._replace(title=title or None, author=_clean(authors[0] or "") or None)
 
 
 def _configuration(kreuzberg: Any) -> Any:
@@ -86,6 +87,11 @@ def _configuration(kreuzberg: Any) -> Any:
         disable_ocr=True,
         pages=kreuzberg.PageConfig(extract_pages=True),
     )
+
+
+def _clean(text: str) -> str:
+    """Leave out NUL, which Postgres does not store."""
+    return text.replace("\0", "")
 
 
 def _reason(said: str, mime_type: str) -> str:
@@ -107,7 +113,7 @@ def _html_title(text: str) -> str | None:
 
 def _paged(pages: Iterable[dict[str, Any]]) -> Parsed:
     """Join pages, so that offsets are exact whatever the library thinks they are."""
-    return join_pages([str(page["content"]) for page in pages])
+    return join_pages([_clean(str(page["content"])) for page in pages])
 
 
 def join_pages(contents: Sequence[str]) -> Parsed:

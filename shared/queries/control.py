@@ -24,14 +24,14 @@ def pause(session: Session, run_ids: Sequence[int]) -> set[str]:
     Raises Conflict when all have ended.
     """
     steps = _lock_steps(session, run_ids)
-    unfinished = {step.workflow_run_id for step in steps}
-    if not unfinished:
-        raise Conflict("nothing to pause: every run has ended")
-    session.execute(
+    paused = session.scalars(
         update(WorkflowRun)
-        .where(WorkflowRun.id.in_(unfinished), WorkflowRun.paused_at.is_(None))
-        .values(paused_at=func.clock_timestamp())
-    )
+        .where(WorkflowRun.id.in_(run_ids), WorkflowRun.status.in_(UNFINISHED))
+        .values(paused_at=func.coalesce(WorkflowRun.paused_at, func.clock_timestamp()))
+        .returning(WorkflowRun.id)
+    ).all()
+    if not paused:
+        raise Conflict("nothing to pause: every run has ended")
     waiting = [step.id for step in steps if step.status is not RunStatus.RUNNING]
     session.execute(update(RunStep).where(RunStep.id.in_(waiting)).values(ready_at=None))
     return set()

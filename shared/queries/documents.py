@@ -1,10 +1,10 @@
 """Documents and the URIs that lead to them (seed 004)."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -92,9 +92,8 @@ def register(
     batch that brought them (seed 004 left them in their old one).
     """
     _lock_bytes(session, stored.doc_hash)
+    known = _lock_uri(session, scope, uri, source)
     _add_document(session, stored)
-    location = owned(DocumentURI, scope).where(DocumentURI.uri == uri, DocumentURI.source == source)
-    known = session.scalar(location.with_for_update())
     if known is None:
         return _first_version(session, scope, stored, uri=uri, source=source, batch_id=batch_id, meta=meta)
     changed = known.doc_hash != stored.doc_hash
@@ -171,24 +170,34 @@ def delete_by_uri(session: Session, scope: Scope, uri: str, source: str) -> dict
     """Delete a URI with its history, and what nobody else's URI leads to; return seed 004's counters; raises NotFound.
 
     With an owner's last URI of a document go the owner's runs and knowledge of it; with the last of all, the document
-    and its artifacts.
+    and its artifacts. The documents of the URI's earlier versions go in the same way.
     """
-    lock_runs(session, scope, [get_uri(session, scope, uri, source).doc_hash])
-    location = _lock(session, scope, uri, source)
+    lock_runs(session, scope, hashes(session, [get_uri(session, scope, uri, source)]))
+    location = found(_lock_uri(session, scope, uri, source), "document", f"{uri} of {source}")
+    versions = hashes(session, [location])
+    _lock_documents(session, versions)
     history = removed(session, delete(DocumentURIHistory).where(DocumentURIHistory.doc_uri_id == location.id))
     uris = removed(session, delete(DocumentURI).where(DocumentURI.id == location.id))
-    made = runs.Deleted(0, 0, 0)
-    if not _leads_to(session, location.doc_hash, DocumentURI.owner_id == scope.owner_id):
-        made = _delete_what_was_made(session, scope, location.doc_hash)
+    mine = select(DocumentURI.doc_hash).where(
+        DocumentURI.doc_hash.in_(versions), DocumentURI.owner_id == scope.owner_id
+    )
+    made = _delete_what_was_made(session, scope, set(versions).difference(session.scalars(mine)))
     counters = {
         "deleted_document_uris": uris,
         "deleted_uri_history": history,
-        "deleted_documents": _delete_unreachable(session, location.doc_hash),
+        "deleted_documents": _delete_unreachable(session, versions),
         "deleted_workflow_runs": made.workflow_runs,
         "deleted_run_steps": made.run_steps,
         "deleted_lifecycle_history": made.lifecycle_history,
     }
     return counters | {"total_deleted": sum(counters.values())}
+
+
+def hashes(session: Session, locations: Iterable[DocumentURI]) -> list[str]:
+    """Return every document that is or was found at the URIs, in the order in which they are locked."""
+    of_them = {location.id: location.doc_hash for location in locations}
+    earlier = select(DocumentURIHistory.hash).where(DocumentURIHistory.doc_uri_id.in_(of_them))
+    return sorted({*of_them.values(), *session.scalars(earlier)})
 
 
 def lock_runs(session: Session, scope: Scope, doc_hashes: Collection[str]) -> None:
@@ -197,32 +206,35 @@ def lock_runs(session: Session, scope: Scope, doc_hashes: Collection[str]) -> No
     runs.lock_steps(session, mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.doc_id.in_(doc_hashes)))
 
 
-def _lock(session: Session, scope: Scope, uri: str, source: str) -> DocumentURI:
-    """Return the URI; until the commit nobody changes it, or adds another that leads to its document."""
+def _lock_uri(session: Session, scope: Scope, uri: str, source: str) -> DocumentURI | None:
+    """Return the URI as it is, for nobody else to change; before its documents, as every writer of both locks them."""
     mine = owned(DocumentURI, scope).where(DocumentURI.uri == uri, DocumentURI.source == source)
-    location = found(session.scalar(mine.with_for_update()), "document", f"{uri} of {source}")
-    session.execute(select(Document.hash).where(Document.hash == location.doc_hash).with_for_update())
-    return location
+    return session.scalar(mine.with_for_update(), execution_options={"populate_existing": True})
 
 
-def _leads_to(session: Session, doc_hash: str, *conditions: ColumnElement[bool]) -> bool:
-    return bool(session.scalar(select(exists().where(DocumentURI.doc_hash == doc_hash, *conditions))))
+def _lock_documents(session: Session, doc_hashes: Collection[str]) -> None:
+    """Let nobody add a URI that leads to these documents until the commit."""
+    known = select(Document.hash).where(Document.hash.in_(doc_hashes))
+    session.execute(known.order_by(Document.hash).with_for_update())
 
 
-def _delete_what_was_made(session: Session, scope: Scope, doc_hash: str) -> runs.Deleted:
-    session.execute(
-        delete(KnowledgeChunk).where(KnowledgeChunk.owner_id == scope.owner_id, KnowledgeChunk.doc_hash == doc_hash)
-    )
+def _delete_what_was_made(session: Session, scope: Scope, doc_hashes: Collection[str]) -> runs.Deleted:
+    """Delete an owner's runs and knowledge of documents; what another URI holds of an earlier version is its own."""
+    chunks = delete(KnowledgeChunk).where(KnowledgeChunk.owner_id == scope.owner_id)
+    session.execute(chunks.where(KnowledgeChunk.doc_hash.in_(doc_hashes), KnowledgeChunk.document_uri_id.is_(None)))
     mine = select(WorkflowRun.id).join(RunGroup, RunGroup.id == WorkflowRun.run_group_id)
-    mine = mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.doc_id == doc_hash)
+    mine = mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.doc_id.in_(doc_hashes))
     groups = session.scalars(mine.with_only_columns(WorkflowRun.run_group_id).distinct()).all()
     deleted = runs.delete_runs(session, mine)
     workflows.end_finished(session, groups)  # or they, and what waits for them, would never end
     return deleted
 
 
-def _delete_unreachable(session: Session, doc_hash: str) -> int:
-    """Delete the document, its artifacts with it, unless a URI of anyone still leads there."""
-    if _leads_to(session, doc_hash):
-        return 0
-    return removed(session, delete(Document).where(Document.hash == doc_hash))
+def _delete_unreachable(session: Session, doc_hashes: Collection[str]) -> int:
+    """Delete documents, their artifacts with them, but none that a URI, a run or a passage of anyone still refers to.
+
+    A run and a passage of a version that is no longer found anywhere go with the URI whose version it was.
+    """
+    referring = (DocumentURI.doc_hash, WorkflowRun.doc_id, KnowledgeChunk.doc_hash)
+    unreachable = [~exists().where(column == Document.hash) for column in referring]
+    return removed(session, delete(Document).where(Document.hash.in_(doc_hashes), *unreachable))

@@ -63,15 +63,19 @@ def list_(
     return page(session, mine.order_by(DataSource.created_at, DataSource.id), limit=limit, offset=offset)
 
 
-def delete_(session: Session, scope: Scope, persona: Persona, file_id: UUID) -> str | None:
-    """Delete a file with its passages, and its document where nobody else has it; return its hash; raises NotFound."""
+def delete_(session: Session, scope: Scope, persona: Persona, file_id: UUID) -> list[str]:
+    """Delete a file with its passages, and its documents where nobody else has them; return their hashes.
+
+    Raises NotFound.
+    """
     mine = select(DataSource).where(DataSource.persona_id == persona.id, DataSource.id == file_id)
     file = found(session.scalar(mine), "file", file_id)
     location = session.get(DocumentURI, file.document_uri_id) if file.document_uri_id else None
-    session.execute(delete(DataSource).where(DataSource.id == file.id))
-    if location is not None:
+    doc_hashes = documents.hashes(session, [location] if location else [])
+    if location is not None:  # before the file, as an upload locks them
         documents.delete_by_uri(session, scope, location.uri, location.source)
-    return location.doc_hash if location else None
+    session.execute(delete(DataSource).where(DataSource.id == file.id))
+    return doc_hashes
 
 
 def locations(session: Session, persona: Persona) -> Sequence[DocumentURI]:
@@ -86,7 +90,7 @@ def release(session: Session, scope: Scope, persona: Persona, *, keep_files: boo
     mine = select(IngestionJob.run_group_id).where(IngestionJob.persona_id == persona.id)
     groups = [group_id for group_id in session.scalars(mine) if group_id is not None]
     runs.lock_steps(session, select(WorkflowRun.id).where(WorkflowRun.run_group_id.in_(groups)))
-    documents.lock_runs(session, scope, {location.doc_hash for location in found})
+    documents.lock_runs(session, scope, documents.hashes(session, found))
     for group_id in groups:
         runs.delete_group(session, scope, group_id)
     for location in () if keep_files else found:
@@ -217,7 +221,7 @@ def add_run(
 
 def _params(location: DocumentURI, persona: Persona | None, collection: CollectionType | None) -> dict[str, Any]:
     whose = {"persona_id": str(persona.id), "collection": collection} if persona else {}
-    return {"uri_id": location.id, **whose}
+    return {"uri_id": location.id, "mime_type": location.mime_type, "doc_meta": location.doc_meta, **whose}
 
 
 def _add_group(session: Session, scope: Scope, persona: Persona, collection: CollectionType) -> RunGroup:

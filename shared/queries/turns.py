@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import Select, and_, delete, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
-from shared.domain.conversation import MessageRole
+from shared.domain.conversation import ConversationStatus, MessageRole
 from shared.domain.lifecycle import TERMINAL, RunStatus
-from shared.errors import Invalid, NotFound
+from shared.errors import Conflict, Invalid, NotFound
 from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
 from shared.models.turns import BLOCKED
 from shared.queries import conversations, executions, memory, modules, transcript, work
@@ -28,11 +28,14 @@ def add(
 ) -> Turn:
     """Save the user's message and the turn that will answer it; it waits while an earlier turn is unfinished.
 
-    Raises NotFound for a conversation of somebody else, Invalid for one without a persona.
+    Raises NotFound for a conversation of somebody else, Invalid for one without a persona, Conflict for an archived
+    one.
     """
     conversation = conversations.lock(session, conversation_id, scope)
     if conversation.persona_id is None:
         raise Invalid("the conversation has no persona that could answer: set persona_id first")
+    if conversation.status is ConversationStatus.ARCHIVED:
+        raise Conflict("the conversation is archived: set its status to active first")
     message = Message(conversation_id=conversation.id, role=MessageRole.USER, content=content)
     session.add(message)
     session.flush()

@@ -32,6 +32,7 @@ DOCUMENT_STEPS = (
     WorkflowStepType.EMBED,
     WorkflowStepType.STORE,
 )
+NOTHING_TO_DO = "there was nothing to do"
 StepConfigs = Mapping[WorkflowStepType, dict[str, Any]]
 
 
@@ -131,19 +132,21 @@ class StepContext:
 
 
 def context(session: Session, step: RunStep) -> StepContext:
-    """Read what a step's work needs, and note that it has begun."""
+    """Read what a step's work needs, and note that it has begun.
+
+    Kind and sender's facts are those of the run's start: what is found at the URI by now may be another version.
+    """
     run = session.get_one(WorkflowRun, step.workflow_run_id)
     group = session.get_one(RunGroup, run.run_group_id)
     document = session.get_one(Document, run.doc_id)
-    location = session.get(DocumentURI, run.run_params.get("uri_id", 0))
     config = session.get_one(StepConfig, step.step_config_id)
     _begin(session, group, run, step)
     return StepContext(
         step_id=step.id,
         step_type=step.step_type,
         doc_hash=document.hash,
-        mime_type=(location and location.mime_type) or document.mime_type,
-        doc_meta=document.doc_meta | (location.doc_meta if location else {}),
+        mime_type=run.run_params.get("mime_type") or document.mime_type,
+        doc_meta=document.doc_meta | run.run_params.get("doc_meta", {}),
         config=config.config_json or {},
         roots=_roots(session, run.id),
         params=run.run_params,
@@ -243,9 +246,10 @@ def _end_if_finished(session: Session, group: RunGroup) -> None:
 def _end_group(session: Session, group: RunGroup) -> None:
     counts = runs.count_by_status(session, group.id)
     order = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.COMPLETED)
-    worst = next((status for status in order if counts.get(status)), RunStatus.CANCELLED)
+    worst = next((status for status in order if counts.get(status)), RunStatus.COMPLETED)  # of no runs none failed
     told = f"{counts.get(RunStatus.COMPLETED, 0)} of {sum(counts.values())} documents completed"
-    _set(group, worst, told + (_first_failure(session, group.id) if worst is RunStatus.FAILED else ""))
+    reason = _first_failure(session, group.id) if worst is RunStatus.FAILED else ""
+    _set(group, worst, f"{told}{reason}" if counts else NOTHING_TO_DO)
     group.completed_date = func.clock_timestamp()
     _record(session, group.id, LifeCycleEvent.GROUP_END)
     session.flush()
@@ -273,7 +277,7 @@ def _complete_batch(session: Session, batch_id: int) -> None:
 
 def end_empty(session: Session, group: RunGroup) -> None:
     """End a group that nothing was added to."""
-    _set(group, RunStatus.COMPLETED, "there was nothing to do")
+    _set(group, RunStatus.COMPLETED, NOTHING_TO_DO)
     group.completed_date = func.clock_timestamp()
     session.flush()
     jobs.note_end(session, group)

@@ -70,3 +70,9 @@ def test_what_it_shows_survives_its_restart(
     until(lambda: stack.commands.pid_of("flower") not in (None, pid), 10)
     (after,) = until(lambda: failures_of(flower, failed_turn), 20)
     assert after["uuid"] == before["uuid"]
+
+
+@pytest.mark.capability("C180")
+@pytest.mark.parametrize("path", ["worker/shutdown/worker-upkeep", "task/send-task/work.dialogue", "task/revoke/x"])
+def test_flower_only_watches(flower: httpx.Client, path: str) -> None:
+    assert flower.post(f"/api/{path}", json={"args": []}).status_code == 403

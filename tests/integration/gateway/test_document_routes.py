@@ -1,5 +1,6 @@
 """Documents over REST: from a form, an allowed folder or the web; one document, however many places hold it."""
 
+import hashlib
 import io
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -118,6 +119,8 @@ def test_other_bytes_at_a_known_uri_are_its_next_version(writer):
         pytest.param({"collection": "works"}, 422, "go together", id="a collection of nobody"),
         pytest.param({"priority": "high"}, 422, "priority", id="no number"),
         pytest.param({"source": ""}, 422, "source", id="no source"),
+        pytest.param({"source_uri": "字" * 700}, 422, "longer than 2000 bytes", id="too many bytes of URI"),
+        pytest.param({"source": "字" * 100}, 422, "longer than 255 bytes", id="too many bytes of source"),
     ],
 )
 def test_a_wrong_field_is_explained(writer, session, fields, status, words):
@@ -125,6 +128,15 @@ def test_a_wrong_field_is_explained(writer, session, fields, status, words):
     assert answer.status_code == status
     assert words in answer.json["error"]
     assert session.scalars(select(Document)).all() == []
+
+
+def test_the_longest_names_that_are_taken_can_be_stored_and_found(writer):
+    digits = (hashlib.sha256(bytes([number])).hexdigest() for number in range(40))  # nothing that could be compressed
+    name = "".join(digits)
+    where = {"source_uri": name[:2000], "source": name[-255:]}
+    assert bring_in(writer, **where).status_code == 201
+    query = {"uri": where["source_uri"], "source": where["source"]}
+    assert writer.delete("/api/v1/document/by-uri", query_string=query).json["deleted_documents"] == 1
 
 
 @pytest.mark.capability("C113")
@@ -213,7 +225,13 @@ def test_for_a_persona_it_becomes_a_file_of_hers_with_a_run_of_its_own(writer, s
     answer = bring_in(writer, persona_id=persona, collection="works", priority="3", doc_meta='{"title": "The coil"}')
     run = session.scalars(select(WorkflowRun)).one()
     assert answer.json["run_group_id"] == run.run_group_id
-    assert run.run_params == {"uri_id": answer.json["uri_id"], "persona_id": persona, "collection": "works"}
+    assert run.run_params == {
+        "uri_id": answer.json["uri_id"],
+        "mime_type": "text/plain",
+        "doc_meta": {"title": "The coil"},
+        "persona_id": persona,
+        "collection": "works",
+    }
     assert {step.priority for step in session.scalars(select(RunStep))} == {3}
     assert session.scalars(select(DataSource.file_name)).all() == ["coil.txt"]
     assert session.get_one(DocumentURI, answer.json["uri_id"]).doc_meta == {"title": "The coil"}
@@ -229,7 +247,8 @@ def test_a_collection_refuses_what_it_does_not_take(app, writer):
 def test_a_document_of_nobody_is_started_where_it_is_asked_for(writer, session):
     answer = bring_in(writer, start="true")
     assert session.get_one(RunGroup, answer.json["run_group_id"]).owner_id == "default"
-    assert session.scalars(select(WorkflowRun.run_params)).one() == {"uri_id": answer.json["uri_id"]}
+    params = session.scalars(select(WorkflowRun.run_params)).one()
+    assert params == {"uri_id": answer.json["uri_id"], "mime_type": "text/plain", "doc_meta": {}}
 
 
 @pytest.mark.capability("C186")

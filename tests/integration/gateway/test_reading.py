@@ -250,6 +250,7 @@ def test_a_retry_runs_only_what_failed(writer, persona, session):
 def test_a_retry_of_files_that_are_gone_says_what_to_do(writer, persona, session):
     file = upload(writer, persona, "works", ("x.txt", TEXT)).json["uploaded"][0]
     writer.post(f"{persona}/ingest")
+    settle(session, take(session, RunStep, "ingestion"), RunStatus.FAILED, "the file is damaged")
     writer.delete(f"{persona}/files/{file['id']}")
     answer = writer.post(f"{persona}/ingestion/retry")
     assert (answer.status_code, "start a new ingestion" in answer.json["error"]) == (400, True)

@@ -149,6 +149,12 @@ def test_what_has_nothing_to_act_on_is_a_conflict(writer, group, session, action
     assert writer.post(f"{group}/{action}").status_code == 409
 
 
+def test_a_run_that_failed_cannot_be_paused(writer, run, session):
+    settle(session, claim(session), RunStatus.FAILED, "the file is damaged")
+    assert writer.post(f"{run}/pause").status_code == 409
+    assert writer.get(run).json["paused_at"] is None
+
+
 def test_a_reader_watches_and_does_not_steer(reader, group, run):
     assert reader.get(run).status_code == 200
     assert reader.post(f"{run}/cancel").status_code == 403

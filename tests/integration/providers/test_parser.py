@@ -20,6 +20,12 @@ def test_the_pages_of_a_pdf_have_their_places_in_the_text() -> None:
     assert (parsed.title, parsed.author, parsed.page_count) == ("Animals", "Ann", 3)
 
 
+def test_nul_characters_are_left_out_and_places_stay_exact() -> None:
+    parsed = parse(pdf(["Foxes\\000 live.", *PAGES[1:]], title="Ani\\000mals", author="A\\000nn"))
+    assert "\0" not in f"{parsed.text}{parsed.title}{parsed.author}"
+    assert [parsed.text[page.start : page.end] for page in parsed.pages][1:] == PAGES[1:]
+
+
 def test_a_place_in_the_text_leads_to_its_page() -> None:
     parsed = parse(pdf(PAGES))
     assert [parsed.page_at(parsed.text.index(word)) for word in ("Foxes", "yards", "Whales")] == [1, 2, 3]
