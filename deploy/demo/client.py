@@ -53,9 +53,30 @@ class Client:
         found: list[dict[str, Any]] = self._call("POST", "/api/v1/search", json=body)["items"]
         return found
 
-    def begin(self, persona_id: str) -> str:
+    def find_or_add_module(self, module: dict[str, Any]) -> None:
+        """Have the module that templates refer to by this name."""
+        listed = self._call("GET", "/api/v1/modules", params={"limit": 500})["items"]
+        if module["name"] not in {item["name"] for item in listed}:
+            self._call("POST", "/api/v1/modules", json=module)
+
+    def begin(self, persona_id: str, **values: Any) -> str:
         """Begin a conversation."""
-        return str(self._call("POST", "/api/v1/conversations", json={"persona_id": persona_id, "title": "Demo"})["id"])
+        body = {"persona_id": persona_id, "title": "Demo", **values}
+        return str(self._call("POST", "/api/v1/conversations", json=body)["id"])
+
+    def import_messages(self, conversation_id: str, messages: list[dict[str, str]]) -> None:
+        """Add what was said elsewhere."""
+        self._call("POST", f"/api/v1/conversations/{conversation_id}/messages/import", json={"messages": messages})
+
+    def memories(self, conversation_id: str) -> list[dict[str, Any]]:
+        """Return what became of older messages."""
+        found: list[dict[str, Any]] = self._call("GET", f"/api/v1/conversations/{conversation_id}/memories")["items"]
+        return found
+
+    def prompt_of(self, turn_id: int) -> str:
+        """Return the system text that a reply was made from."""
+        trace = self._call("GET", f"/api/v1/turns/{turn_id}/trace")["trace"]
+        return str(trace["messages"][0]["content"])
 
     def say(self, conversation_id: str, content: str, **controls: Any) -> Iterator[Event]:
         """Say something, and yield the events of the reply."""

@@ -20,7 +20,8 @@ ELENA = Cast(
         "slug": "elena-marsh",
         "name": "Elena Marsh",
         "description": "Keeper of the lighthouse on Gull Rock, 1871 to 1902",
-        "template": "You are Elena Marsh, keeper of the lighthouse on Gull Rock. You answer in one short sentence.",
+        "template": "You are Elena Marsh, keeper of the lighthouse on Gull Rock. You answer in one short sentence. "
+        "@demo_visits",
         "color": "#2F6F8F",
     },
     files={
@@ -48,3 +49,24 @@ MATEI = Cast(
     answer_holds="cuib de rândunici",
 )
 CAST = (ELENA, MATEI)
+
+VISITS = {
+    "name": "demo_visits",
+    "description": "How often this visitor has spoken before, counted after each reply",
+    "type": "advanced",
+    "execution_context": "POST_RESPONSE",
+    "content": "This visitor has spoken to you ${visits} times before.",
+    "script": "visits = ctx.get_variable('visits', 0) + 1\nctx.set_variable('visits', visits)",
+}
+SEEN_BEFORE = "spoken to you 1 times before"
+TALKED_OF = ("the lamp", "the fog bell", "the second boat", "the winter stores", "the goat", "the harbour office")
+
+
+def long_talk(messages: int) -> list[dict[str, str]]:
+    """Return that many messages of an earlier talk with the keeper."""
+    said = []
+    for number in range(messages // 2):
+        subject = TALKED_OF[number % len(TALKED_OF)]
+        said.append({"role": "user", "content": f"Tell me about {subject} in the year {1872 + number}."})
+        said.append({"role": "assistant", "content": f"In {1872 + number} I counted {subject} {number + 1} times."})
+    return said

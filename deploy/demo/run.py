@@ -8,9 +8,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from deploy.demo.client import Client, DemoFailed, flower_workers
-from deploy.demo.personas import CAST, ELENA, MATERIAL, Cast
+from deploy.demo.personas import CAST, ELENA, MATEI, MATERIAL, SEEN_BEFORE, VISITS, Cast, long_talk
 
 PATIENCE = 180.0
+MESSAGES, FIRST_WINDOW = 36, "25-35"
+EXTRACTIVE = "extractive: sentences taken from what was read, no model"
 DEMO_MODEL = "demo model: SmolLM2-135M, small enough for any machine, and no judge of facts"
 
 
@@ -18,12 +20,16 @@ def run(status: dict[str, Any], console: Console) -> None:
     """Show the main job on a running stack; raises DemoFailed when something it promises does not happen."""
     client = Client(status["gateway"]["url"], status["api_key"])
     started = time.monotonic()
+    client.find_or_add_module(VISITS)
     ids = {cast.persona["slug"]: str(client.find_or_add_persona(cast.persona)["id"]) for cast in CAST}
     for cast in CAST:
         _ingest(client, ids[cast.persona["slug"]], cast, console)
     for cast in CAST:
         _search(client, ids[cast.persona["slug"]], cast, console)
-    message = _answer(client, ids[ELENA.persona["slug"]], ELENA, console)
+    elena, matei = (ids[cast.persona["slug"]] for cast in CAST)
+    message = _answer(client, elena, ELENA, console)
+    _extract(client, matei, MATEI, console)
+    _remember(client, elena, console)
     workers = flower_workers(status["flower"])
     if len(workers) < len(status["workers"]):
         raise DemoFailed(f"Flower shows {len(workers)} workers of {len(status['workers'])}")
@@ -67,8 +73,24 @@ def _search(client: Client, persona_id: str, cast: Cast, console: Console) -> No
 
 
 def _answer(client: Client, persona_id: str, cast: Cast, console: Console) -> dict[str, Any]:
-    console.print(f"\n[bold]{cast.persona['name']}[/] [dim]({DEMO_MODEL})[/]")
+    """Stream an answer that cites, and show that the next turn knows what a module counted after this one."""
     conversation = client.begin(persona_id)
+    message = _stream(client, conversation, cast, DEMO_MODEL, console)
+    last, *_ = client.say(conversation, "And what did you think of it?", max_tokens=20)
+    if SEEN_BEFORE not in client.prompt_of(last.data["turn_id"]):
+        raise DemoFailed("the second prompt does not hold what the module counted after the first reply")
+    console.print(f"  [dim]the next prompt, by a module that ran after this reply:[/] … {SEEN_BEFORE}.\n")
+    return message
+
+
+def _extract(client: Client, persona_id: str, cast: Cast, console: Console) -> None:
+    message = _stream(client, client.begin(persona_id, provider_type="extractive"), cast, EXTRACTIVE, console)
+    if cast.answer_holds not in message["content"]:
+        raise DemoFailed(f"the extractive answer does not hold {cast.answer_holds!r}")
+
+
+def _stream(client: Client, conversation: str, cast: Cast, label: str, console: Console) -> dict[str, Any]:
+    console.print(f"\n[bold]{cast.persona['name']}[/] [dim]({label})[/]")
     message: dict[str, Any] = {}
     for event in client.say(conversation, cast.question, max_tokens=80):
         match event.kind:
@@ -83,10 +105,26 @@ def _answer(client: Client, persona_id: str, cast: Cast, console: Console) -> di
     citations = message.get("extra_data", {}).get("citations", [])
     console.print("\n")
     for citation in citations:
-        console.print(f"  [dim]rests on[/] [{citation['number']}] {citation['label']}", highlight=False)
+        console.print(f"  [dim]rests on[/] [{citation['number']}] {citation['label']}", markup=True, highlight=False)
     if not citations:
         raise DemoFailed("the answer cites nothing of what was read")
     return message
+
+
+def _remember(client: Client, persona_id: str, console: Console) -> None:
+    """Bring in a long talk, and show the memory that its older messages became."""
+    conversation = client.begin(persona_id)
+    client.import_messages(conversation, long_talk(MESSAGES))
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        memories = {memory["original_message_range"]: memory for memory in client.memories(conversation)}
+        if memory := memories.get(FIRST_WINDOW):
+            break
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"{MESSAGES} messages became no memory within {PATIENCE:g} s")
+        time.sleep(0.2)
+    console.print(f"\n[bold]{MESSAGES} messages[/] [dim]→ a memory of messages {FIRST_WINDOW}, {memory['model']}:[/]")
+    console.print(f"  {' '.join(memory['compressed_content'].split())[:200]} …", markup=False, highlight=False)
 
 
 def _summarise(
@@ -97,6 +135,8 @@ def _summarise(
     table.add_row("[green]✓[/] read", "PDF, DOCX, Markdown and JSONL: validated, parsed, cut, embedded once, stored")
     table.add_row("[green]✓[/] found", "in English and Romanian, by words and vectors")
     table.add_row("[green]✓[/] answered", f"{message['output_tokens']} tokens, streamed, with citations")
+    table.add_row("[green]✓[/] changed", "a module counted after the reply, and the next prompt knew")
+    table.add_row("[green]✓[/] remembered", f"{MESSAGES} messages, of which the older became memories")
     table.add_row("[green]✓[/] workers", f"{len(workers)} seen by Flower: {', '.join(workers)}")
     table.add_row("", "")
     table.add_row("docs", f"{url}/docs")
