@@ -64,7 +64,6 @@ def load(session: Session, row: ModuleExecution) -> Assignment:
         ai_response=reply.content if reply else "",
         until=question.position,
         system=_system(session, turn) if row.stage == WITH_AI else "",
-        remembered=executions.remembered(states),
         seed=turn.options.get("seed"),
     )
     module = session.get_one(Module, row.module_id)

@@ -10,6 +10,7 @@ MODULE_NAME = r"[A-Za-z][A-Za-z0-9_]{0,49}"
 DEEPEST_NESTING = 10
 LARGEST_TEXT = 200_000  # characters that references may add to one text
 _REFERENCE = re.compile(rf"(?<!\\)@({MODULE_NAME})(?![A-Za-z0-9_])")
+_LIKE_A_NAME = re.compile(r"(?<!\\)@([A-Za-z0-9_]+)")
 _VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 _PLACE = re.compile(rf"(?P<escaped>\\@)|@(?P<module>{MODULE_NAME})(?![A-Za-z0-9_])|{_VARIABLE}")
 
@@ -17,6 +18,11 @@ _PLACE = re.compile(rf"(?P<escaped>\\@)|@(?P<module>{MODULE_NAME})(?![A-Za-z0-9_
 def references(template: str) -> list[str]:
     r"""Return the names a template refers to, each once, in reading order; `\@name` refers to nothing."""
     return list(dict.fromkeys(_REFERENCE.findall(template)))
+
+
+def invalid_names(template: str) -> list[str]:
+    """Return what follows an `@` like a name and is none, each once: it begins with a digit or is too long."""
+    return [name for name in dict.fromkeys(_LIKE_A_NAME.findall(template)) if not re.fullmatch(MODULE_NAME, name)]
 
 
 class Warned(NamedTuple):

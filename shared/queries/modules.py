@@ -1,6 +1,6 @@
 """Modules of prompts (seed 001)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -59,6 +59,12 @@ def delete_(session: Session, scope: Scope, module_id: UUID) -> bool:
     """Delete a module with the states it left; say whether there was one."""
     mine = delete(Module).where(Module.owner_id == scope.owner_id, Module.id == module_id)
     return removed(session, mine) > 0
+
+
+def existing(session: Session, scope: Scope, names: Collection[str]) -> set[str]:
+    """Return which of these names are those of active modules."""
+    mine = owned(Module, scope).where(Module.is_active, Module.name.in_(names))
+    return set(session.scalars(mine.with_only_columns(Module.name)))
 
 
 def referred_to(session: Session, scope: Scope, template: str) -> dict[str, Module]:

@@ -8,8 +8,9 @@ import pytest
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import eventually
+from tests.processes import eventually, until
 from tests.system.client import Client
+from tests.system.conftest import RunningStack
 
 Talk = Callable[..., str]
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
@@ -120,7 +121,7 @@ def test_a_script_asks_the_model_once_after_the_reply_and_knows_what_stage_4_fou
     assert main == "You are Ada.  "
     assert side.startswith(main)
     assert side.endswith('Current context:\n{"%s": {"count": 2}}' % first[1:])  # noqa: UP031
-    send(client, messages, "Two")
+    trace_of(client, send(client, messages, "Two"), executions=2)
     assert told(model)[2] == "You are Ada. 2 So far: A short talk."
 
 
@@ -144,3 +145,23 @@ def test_a_module_that_fails_is_a_warning_and_the_reply_comes(
     trace = trace_of(client, turn, executions)
     assert [warning["warning_type"] for warning in trace["warnings"]] == ["execution_error"] * (1 - executions)
     assert [run["status"] for run in trace.get("executions", [])] == ["failed"] * executions
+
+
+@pytest.mark.capability("C63")
+@pytest.mark.capability("C65")
+def test_a_worker_killed_while_modules_run_leaves_each_state_once(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk, stack: RunningStack
+) -> None:
+    model.script(Rule(match="Take your time", tokens=["word "] * 40, token_delay=0.3))
+    count = "ctx.set_variable('seen', ctx.get_variable('seen', 0) + 1)"
+    first = module(count, context="POST_RESPONSE", content="${seen}")
+    second = module(f"{count}\nctx.generate('Take your time')", context="POST_RESPONSE", content="${seen}")
+    messages = talk(f"You are Ada. {first} {second}")
+    turn = send(client, messages, "One")
+    until(lambda: len(told(model)) == 2 and model.open_streams)
+    stack.commands.kill("worker-threads")
+    model.script()
+    runs = trace_of(client, turn, executions=2)["executions"]
+    assert [(run["stage"], run["variables"]) for run in runs] == [(4, {"seen": 1}), (5, {"seen": 1})]
+    trace_of(client, send(client, messages, "Two"), executions=2)
+    assert "You are Ada. 1 1" in told(model)

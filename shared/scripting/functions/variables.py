@@ -17,7 +17,7 @@ def set_variable(context: Context, name: str, value: Any) -> None:
 
 
 def get_variable(context: Context, name: str, default: Any = None) -> Any:
-    """Return what the module kept, in this run or an earlier one; else what another module of the conversation did."""
+    """Return what the module kept, in this run or an earlier one; before a reply also what others kept after one."""
     for known in (context.variables, context.stored, context.surroundings.remembered):
         if name in known:
             return known[name]

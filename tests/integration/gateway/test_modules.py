@@ -65,6 +65,21 @@ def test_a_module_is_deleted(client):
     assert client.get(f"{MODULES}/{module['id']}").status_code == 404
 
 
+@pytest.mark.capability("C56")
+def test_a_template_is_looked_at_and_nothing_of_it_runs(client):
+    client.post(MODULES, json={"name": "clock", "type": "advanced", "script": "while True: pass"})
+    client.post(MODULES, json={"name": "off", "is_active": False})
+    found = client.post("/api/v1/templates/validate", json={"template": r"@clock @off \@no @9a @clock"}).json
+    assert found == {
+        "is_valid": False,
+        "module_references": ["clock", "off"],
+        "existing_modules": ["clock"],
+        "missing_modules": ["off"],
+        "invalid_module_names": ["9a"],
+        "total_modules_found": 1,
+    }
+
+
 @pytest.mark.capability("C72")
 def test_what_the_sandbox_lacks_is_told_with_its_line(client):
     made = client.post(MODULES, json={"name": "a", "type": "advanced", "script": "x = 1\ndel x"}).json

@@ -1,0 +1,31 @@
+"""Templates of prompts."""
+
+from apiflask import APIBlueprint
+
+from gateway.auth import requires, scope
+from gateway.schemas.templates import TemplateIn, TemplateOut
+from shared.db import get_session
+from shared.domain import template
+from shared.domain.access import Permission
+from shared.queries import modules
+
+bp = APIBlueprint("templates", __name__, url_prefix="/api/v1/templates")
+
+
+@bp.post("/validate")
+@requires(Permission.WRITE)
+@bp.input(TemplateIn)
+@bp.output(TemplateOut)
+def validate_template(json_data: TemplateIn) -> TemplateOut:
+    names, invalid = template.references(json_data.template), template.invalid_names(json_data.template)
+    with get_session() as session:
+        there = modules.existing(session, scope(), names)
+    missing = [name for name in names if name not in there]
+    return TemplateOut(
+        is_valid=not missing and not invalid,
+        module_references=names,
+        existing_modules=[name for name in names if name in there],
+        missing_modules=missing,
+        invalid_module_names=invalid,
+        total_modules_found=len(there),
+    )
