@@ -102,6 +102,15 @@ def test_a_value_out_of_range_is_the_callers_error(faulty):
     assert faulty(overflow).status_code == 422
 
 
+def test_a_text_too_long_to_be_searched_is_the_callers_error(faulty):
+    def exceed():
+        with get_session() as session:
+            words = "SELECT string_agg(md5(n::text), ' ') FROM generate_series(1, 40000) n"
+            session.execute(text(f"SELECT to_tsvector('simple', ({words}))"))
+
+    assert faulty(exceed).status_code == 422
+
+
 @pytest.mark.capability("C13")
 @pytest.mark.parametrize(
     ("method", "path", "arguments", "status", "words"),
