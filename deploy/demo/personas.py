@@ -29,8 +29,8 @@ ELENA = Cast(
         "works": ("gull-rock-log.pdf",),
         "quotes": ("elena-quotes.jsonl",),
     },
-    question="What replaced the bell in 1890?",
-    answer_holds="a horn driven by compressed air",
+    question="What did the keepers ring when fog hid the beam?",
+    answer_holds="a bronze bell once every",
 )
 MATEI = Cast(
     persona={

@@ -68,6 +68,19 @@ def test_what_a_collection_does_not_take_is_skipped_with_a_reason(
     assert stored(app) == []
 
 
+@pytest.mark.parametrize(
+    ("collection", "name", "content", "words"),
+    [
+        pytest.param("quotes", "none.jsonl", b"", "empty", id="no bytes"),
+        pytest.param("quotes", "blank.jsonl", b"\n \n", "no text", id="blank lines"),
+        pytest.param("works", "noise.txt", b"\x81\x8d\xff\xfe\x00\x01", "binary", id="no text in any encoding"),
+    ],
+)
+def test_files_of_no_words_are_skipped_with_the_reason(writer, persona, collection, name, content, words):
+    answer = upload(writer, persona, collection, (name, content)).json
+    assert (answer["uploaded"], words in answer["skipped"][0]["reason"]) == ([], True)
+
+
 @pytest.mark.capability("C87")
 def test_one_bad_file_does_not_keep_the_others_out(writer, persona):
     answer = upload(writer, persona, "profile", ("bad.pdf", b"\x7fELF"), ("good.docx", docx(["Good."])))

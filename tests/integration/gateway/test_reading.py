@@ -270,19 +270,6 @@ def test_clearing_the_history_keeps_what_is_under_way(writer, persona, session):
     assert status(writer, persona)["jobs"] == []
 
 
-@pytest.mark.parametrize(
-    ("collection", "name", "content", "words"),
-    [
-        pytest.param("quotes", "none.jsonl", b"", "empty", id="no bytes"),
-        pytest.param("quotes", "blank.jsonl", b"\n \n", "no text", id="blank lines"),
-        pytest.param("works", "noise.txt", b"\x81\x8d\xff\xfe\x00\x01", "binary", id="no text in any encoding"),
-    ],
-)
-def test_files_of_no_words_are_skipped_with_the_reason(writer, persona, collection, name, content, words):
-    answer = upload(writer, persona, collection, (name, content)).json
-    assert (answer["uploaded"], words in answer["skipped"][0]["reason"]) == ([], True)
-
-
 def test_old_romanian_encodings_are_read_as_they_were_meant(writer, persona, session, ingest):
     upload(writer, persona, "works", ("vechi.txt", "Poeţii şi ţăranii".encode("cp1250")))
     ingest()
