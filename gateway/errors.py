@@ -7,7 +7,6 @@ from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, jsonify
-from psycopg2.errors import ProgramLimitExceeded
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
@@ -27,7 +26,6 @@ STATUS: dict[type[Exception], int] = {
     errors.Rejected: 502,
     errors.Transient: 503,
     errors.PersonaeError: 400,
-    ProgramLimitExceeded: 422,
     OperationalError: 503,
     InterfaceError: 503,
     NoConnectionFree: 503,
@@ -36,7 +34,6 @@ STATUS: dict[type[Exception], int] = {
 }
 # What may be said of an error whose own text must not leave the house.
 WORDS: dict[type[Exception], str] = {
-    ProgramLimitExceeded: "a text is too long to be stored and searched",
     OperationalError: "the database is not available; try again shortly",
     InterfaceError: "the database is not available; try again shortly",
     NoConnectionFree: "the gateway is busy; try again shortly",
@@ -133,11 +130,9 @@ def say_operational(error: OperationalError) -> Response:
 
 def say_unexpected(error: Exception) -> Response:
     """Say as much as the table allows; only the log gets the rest."""
-    cause = getattr(error, "orig", None)
-    told = cause if isinstance(cause, ProgramLimitExceeded) else error  # to its wrapper it is like a lost connection
-    status: int = closest(told, STATUS)
+    status: int = closest(error, STATUS)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("unexpected error", exc_info=error)
     else:
         log.warning("database refused", extra={"kind": type(error).__name__, "reason": str(error.__cause__ or error)})
-    return answer(status, closest(told, WORDS))
+    return answer(status, closest(error, WORDS))
