@@ -15,7 +15,7 @@ from uuid import uuid4
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.db import get_session, reserved_engine
+from shared.db import get_reserved_session
 from shared.models.base import Work
 from shared.queries import work
 from shared.settings import get_settings
@@ -161,7 +161,7 @@ class Keeper:
         renewed = [held.key for held in mine if not held.overdue(lease)]
         by_model = {held.key[0]: held.model for held in mine}
         claimed, self._claimed = self._claimed, False
-        with get_session(reserved_engine()) as session:
+        with get_reserved_session() as session:
             work.check_in(session, self.worker, queues=json.dumps(IDENTITY.queues), claimed=claimed)
             for table, model in by_model.items():
                 keys = [(id, fence) for name, id, fence in renewed if name == table]

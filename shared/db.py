@@ -3,7 +3,7 @@
 import contextvars
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -85,8 +85,7 @@ def get_engine() -> Engine:
     return _engines[pid]
 
 
-def reserved_engine() -> Engine:
-    """Return an engine of one connection beside the pool, for what must not wait behind the work."""
+def _reserved_engine() -> Engine:
     pid = os.getpid()
     if pid not in _reserved:
         _reserved[pid] = new_engine(size=1)
@@ -129,9 +128,22 @@ def will_pass(error: BaseException) -> bool:
 
 
 @contextmanager
-def get_session(engine: Engine | None = None) -> Iterator[Session]:
+def get_session() -> Iterator[Session]:
     """Commit on success, roll back on error. Nothing else in our code commits."""
-    bind = session_factory.kw.get("bind") or engine or get_engine()
+    with _committing(get_engine) as session:
+        yield session
+
+
+@contextmanager
+def get_reserved_session() -> Iterator[Session]:
+    """Do as `get_session`, on the one connection that no work waits for."""
+    with _committing(_reserved_engine) as session:
+        yield session
+
+
+@contextmanager
+def _committing(engine: Callable[[], Engine]) -> Iterator[Session]:
+    bind = session_factory.kw.get("bind") or engine()
     with session_factory(bind=bind) as session:
         token = _open_sessions.set(_open_sessions.get() + 1)
         try:
