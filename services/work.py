@@ -273,7 +273,7 @@ def _settle(outcomes: list[Outcome]) -> list[Outcome]:
     except Lost:
         log.warning("late settlement refused", extra={"row": outcomes[0].held.key})
         return []
-    except Exception as error:
+    except Exception as error:  # settled again, row by row or as a failure; with nothing left to leave out it is raised
         return _settle_apart(outcomes, error)
     for outcome in outcomes:
         _kind_of(outcome.held).announce(outcome.held, outcome)
