@@ -115,6 +115,8 @@ def _modules_after(context: TurnContext) -> dict[UUID, int]:
 
 def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[Warned]]:
     """Find the best passages; by words alone, and with a warning, while the embedding server is of no help."""
+    if not context.has_read:
+        return [], []
     vector, reason = try_query(with_.embedding, context.question)
     question = search.Question(context.question, vector, with_.embedding.model)
     where = search.Filter(persona_id=context.persona.id)

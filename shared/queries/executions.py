@@ -4,17 +4,44 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, select, update
+from sqlalchemy import Text, bindparam, cast, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.stages import ExecutionStage
 from shared.models import ConversationState, Module, ModuleExecution, Turn, TurnTrace
 from shared.queries import work
-from shared.settings import get_settings
 
 STAGES = {4: ExecutionStage.STAGE4, 5: ExecutionStage.STAGE5}
+
+# Statements of every turn are built once: building one costs as much as running it.
+UNFINISHED = ModuleExecution.status.not_in(TERMINAL)
+UNFINISHED_OF_TURN = (
+    select(ModuleExecution)
+    .where(ModuleExecution.turn_id == bindparam("turn_id"), UNFINISHED)
+    .order_by(ModuleExecution.id)
+)
+# Whether modules of an earlier turn have not left their state yet.
+UNFINISHED_EARLIER = exists().where(
+    ModuleExecution.conversation_id == bindparam("conversation_id"),
+    ModuleExecution.turn_id < bindparam("turn_id"),
+    UNFINISHED,
+)
+_REPLIED = aliased(Turn)
+_LONGEST_WAIT = func.make_interval(0, 0, 0, 0, 0, 0, bindparam("wait"))
+# Whether the next turn must wait for modules: those of a reply that is not older than the longest wait.
+HOLDING_UP = exists().where(
+    ModuleExecution.conversation_id == bindparam("conversation_id"),
+    _REPLIED.id == ModuleExecution.turn_id,
+    UNFINISHED,
+    or_(_REPLIED.completed_date.is_(None), _REPLIED.completed_date >= func.clock_timestamp() - _LONGEST_WAIT),
+)
+STATES = (
+    select(ConversationState.module_id, ConversationState.variables)
+    .where(ConversationState.conversation_id == bindparam("conversation_id"))
+    .order_by(ConversationState.executed_at, ConversationState.id)
+)
 
 
 def add(session: Session, turn: Turn, staged: Mapping[UUID, int]) -> None:
@@ -35,46 +62,14 @@ def add(session: Session, turn: Turn, staged: Mapping[UUID, int]) -> None:
 
 def ready_lowest(session: Session, turn_id: int) -> set[str]:
     """Make a turn's runs of the lowest unfinished stage ready; return their queues, none when all have ended."""
-    waiting = session.scalars(_unfinished().where(ModuleExecution.turn_id == turn_id)).all()
+    waiting = session.scalars(UNFINISHED_OF_TURN, {"turn_id": turn_id}).all()
     lowest = min((row.stage or 0 for row in waiting), default=0)
     return work.make_ready(session, [row for row in waiting if row.stage == lowest])
 
 
-def are_unfinished(session: Session, turn_id: int) -> bool:
-    """Say whether modules of a turn are still to run."""
-    return session.scalar(select(_unfinished().where(ModuleExecution.turn_id == turn_id).exists())) or False
-
-
-def hold_up(session: Session, conversation_id: UUID) -> bool:
-    """Say whether the next turn must wait for modules: those of a reply that is not older than the longest wait."""
-    running = _unfinished().join(Turn, Turn.id == ModuleExecution.turn_id)
-    mine = running.where(ModuleExecution.conversation_id == conversation_id, ~_overdue())
-    return session.scalar(select(mine.exists())) or False
-
-
-def are_stale(session: Session, turn: Turn) -> bool:
-    """Say whether modules of an earlier turn have not left their state yet."""
-    earlier = _unfinished().where(
-        ModuleExecution.conversation_id == turn.conversation_id, ModuleExecution.turn_id < turn.id
-    )
-    return session.scalar(select(earlier.exists())) or False
-
-
-def _overdue() -> ColumnElement[bool]:
-    wait = func.make_interval(0, 0, 0, 0, 0, 0, get_settings().post_response_wait)
-    return Turn.completed_date < func.clock_timestamp() - wait
-
-
-def _unfinished() -> Select[ModuleExecution]:
-    return select(ModuleExecution).where(ModuleExecution.status.not_in(TERMINAL)).order_by(ModuleExecution.id)
-
-
 def states(session: Session, conversation_id: UUID) -> dict[UUID, dict[str, Any]]:
     """Return the newest variables of each module in a conversation, by module id, oldest first."""
-    mine = select(ConversationState.module_id, ConversationState.variables).where(
-        ConversationState.conversation_id == conversation_id
-    )
-    rows = session.execute(mine.order_by(ConversationState.executed_at, ConversationState.id)).all()
+    rows = session.execute(STATES, {"conversation_id": conversation_id}).all()
     return {row.module_id: row.variables for row in rows}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, true, update
 from sqlalchemy.orm import Session
 
 from shared.domain import memory
@@ -18,21 +18,31 @@ from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
+_OF_CONVERSATION = MemoryWindow.conversation_id == bindparam("conversation_id")
+_LAST = (
+    select(MemoryWindow.sequence, MemoryWindow.last_position)
+    .where(_OF_CONVERSATION)
+    .order_by(MemoryWindow.sequence.desc())
+    .limit(1)
+    .subquery()
+)
+# The positions of messages that are in no window yet, each with the number of the last window.
+UNCOMPRESSED = (
+    select(Message.position, _LAST.c.sequence)
+    .outerjoin(_LAST, true())
+    .where(Message.conversation_id == bindparam("conversation_id"))
+    .where(Message.position > func.coalesce(_LAST.c.last_position, 0))
+    .order_by(Message.position)
+)
+
 
 def add_due_windows(session: Session, conversation_id: UUID) -> set[str]:
     """Add every window that is due and not there yet, the first of them ready; return the queues to ring.
 
-    The conversation stays locked until the caller commits, so that two who see the same messages add nothing twice.
+    The caller has locked the conversation, so that two who see the same messages add nothing twice.
     """
-    conversations.lock(session, conversation_id)
-    last = session.scalar(_windows(conversation_id).order_by(MemoryWindow.sequence.desc()).limit(1))
-    after = last.last_position if last else 0
-    positions = session.scalars(
-        select(Message.position)
-        .where(Message.conversation_id == conversation_id, Message.position > after)
-        .order_by(Message.position)
-    ).all()
-    due = memory.due(positions, rule(), last=last.sequence if last else None)
+    rows = session.execute(UNCOMPRESSED, {"conversation_id": conversation_id}).all()
+    due = memory.due([row.position for row in rows], rule(), last=rows[0].sequence if rows else None)
     if not due:
         return set()
     session.add_all(MemoryWindow(conversation_id=conversation_id, **window._asdict()) for window in due)
