@@ -25,17 +25,23 @@ QUESTION = "What did you write?"
 
 
 @contextmanager
-def raw_model() -> Iterator[str]:
-    """The scripted model in a process of its own: 60 ms, then 20 tokens 20 ms apart; yields its URL."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.fakes.openai_server", "--port", str(port)], cwd=ROOT)
-    url = f"http://127.0.0.1:{port}/v1"
+def served(module: str, port: int) -> Iterator[None]:
+    """A server of ours in a process of its own."""
+    process = subprocess.Popen([sys.executable, "-m", module, "--port", str(port)], cwd=ROOT)
     try:
-        _wait_for(url)
-        yield url
+        _wait_for(f"http://127.0.0.1:{port}/v1")
+        yield
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(10)
+
+
+@contextmanager
+def raw_model() -> Iterator[str]:
+    """The scripted model: 60 ms, then 20 tokens 20 ms apart; yields its URL."""
+    port = free_port()
+    with served("tests.fakes.openai_server", port):
+        yield f"http://127.0.0.1:{port}/v1"
 
 
 def _wait_for(url: str) -> None:
@@ -46,7 +52,7 @@ def _wait_for(url: str) -> None:
             return
         except httpx.HTTPError:
             time.sleep(0.1)
-    raise RuntimeError("the fake model did not start")
+    raise RuntimeError(f"{url} does not answer")
 
 
 def first_token(client: httpx.Client, url: str, body: dict[str, object], mark: str) -> float:
