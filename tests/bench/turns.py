@@ -49,21 +49,26 @@ MODULES: list[dict[str, str]] = [
 
 
 @contextmanager
-def raw_model() -> Iterator[str]:
-    """The scripted model in a process of its own; yields its URL."""
-    port = free_port()
-    delays = ["--first-delay", str(FIRST_DELAY), "--token-delay", str(TOKEN_DELAY)]
-    command = [sys.executable, "-m", "tests.fakes.openai_server", "--port", str(port), *delays]
-    process = subprocess.Popen(command, cwd=ROOT)
-    url = f"http://127.0.0.1:{port}/v1"
+def served(module: str, port: int, *options: str) -> Iterator[None]:
+    """A server of ours in a process of its own."""
+    process = subprocess.Popen([sys.executable, "-m", module, "--port", str(port), *options], cwd=ROOT)
     try:
-        _wait_for(url)
-        rules = [{"match": question, "tokens": ["word "] * count} for question, count in TOKENS.items()]
-        httpx.post(f"http://127.0.0.1:{port}/_script", json={"rules": rules[::-1]}).raise_for_status()
-        yield url
+        _wait_for(f"http://127.0.0.1:{port}/v1")
+        yield
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(10)
+
+
+@contextmanager
+def raw_model() -> Iterator[str]:
+    """The scripted model; yields its URL."""
+    port = free_port()
+    delays = ("--first-delay", f"{FIRST_DELAY}", "--token-delay", f"{TOKEN_DELAY}")
+    with served("tests.fakes.openai_server", port, *delays):
+        rules = [{"match": question, "tokens": ["word "] * count} for question, count in TOKENS.items()]
+        httpx.post(f"http://127.0.0.1:{port}/_script", json={"rules": rules[::-1]}).raise_for_status()
+        yield f"http://127.0.0.1:{port}/v1"
 
 
 def _wait_for(url: str) -> None:
@@ -74,7 +79,7 @@ def _wait_for(url: str) -> None:
             return
         except httpx.HTTPError:
             time.sleep(0.1)
-    raise RuntimeError("the fake model did not start")
+    raise RuntimeError(f"{url} does not answer")
 
 
 class Times(NamedTuple):
@@ -135,7 +140,10 @@ class Bench:
         raw = {"model": "fake", "stream": True, "messages": [{"role": "user", "content": question}]}
         talks = [self.api.post("conversations", {"persona_id": self.persona})["id"] for _ in range(concurrency)]
         urls = [f"{self.gateway}/api/v1/conversations/{talk}/messages" for talk in talks]
-        with httpx.Client(timeout=60, limits=limits) as bare, httpx.Client(timeout=60, limits=limits, headers=key) as api:
+        with (
+            httpx.Client(timeout=60, limits=limits) as bare,
+            httpx.Client(timeout=60, limits=limits, headers=key) as api,
+        ):
             floor = Target(bare, [f"{self.model}/chat/completions"] * concurrency, raw, '"content"', "[DONE]")
             ours = Target(api, urls, {"content": question}, "event: token", "event: done")
             least, times = floor.converse(spread=spread), ours.converse(spread=spread)
