@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, select, update
+from sqlalchemy import ColumnElement, Integer, Select, Text, case, cast, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session
 
@@ -15,22 +15,16 @@ from shared.queries import work
 from shared.settings import get_settings
 
 STAGES = {4: ExecutionStage.STAGE4, 5: ExecutionStage.STAGE5}
+COPIED = ("turn_id", "conversation_id", "priority", "status_meta")  # from a turn to the runs that follow it
 
 
 def add(session: Session, turn: Turn, staged: Mapping[UUID, int]) -> None:
-    """Add a blocked run for each module, given with its stage."""
-    session.add_all(
-        ModuleExecution(
-            turn_id=turn.id,
-            conversation_id=turn.conversation_id,
-            module_id=module_id,
-            stage=stage,
-            priority=turn.priority,
-            status_meta=turn.status_meta,
-        )
-        for module_id, stage in sorted(staged.items(), key=lambda item: (item[1], item[0]))
-    )
-    session.flush()
+    """Add a blocked run for each module that is still there, given with its stage."""
+    stage = case(dict(staged), value=Module.id).cast(Integer)
+    given = (turn.id, turn.conversation_id, turn.priority, turn.status_meta)
+    values = (literal(value, getattr(ModuleExecution, name).type) for name, value in zip(COPIED, given, strict=True))
+    mine = select(Module.id, Module.owner_id, stage, *values).where(Module.id.in_(staged)).order_by(stage, Module.id)
+    session.execute(insert(ModuleExecution).from_select(["module_id", "owner_id", "stage", *COPIED], mine))
 
 
 def ready_lowest(session: Session, turn_id: int) -> set[str]:
@@ -98,7 +92,7 @@ def variables_of(session: Session, turn_id: int, stage: int) -> dict[str, dict[s
 def save(session: Session, row: ModuleExecution, variables: dict[str, Any], output: str, trace: dict[str, Any]) -> None:
     """Keep what a run came to, with the run and as the state of its module; a later turn's state stays."""
     row.variables, row.output = variables, output
-    if row.conversation_id is None or row.stage not in STAGES or row.status is not RunStatus.COMPLETED:
+    if not (row.conversation_id and row.module_id and row.stage in STAGES and row.status is RunStatus.COMPLETED):
         return
     if not _is_overtaken(session, row):
         metadata = {"success": True, "execution_time": trace.get("seconds"), "turn_id": row.turn_id}
