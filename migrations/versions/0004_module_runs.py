@@ -27,6 +27,9 @@ def upgrade() -> None:
         "FROM modules WHERE modules.id = module_executions.module_id"
     )
     op.create_index("ix_module_executions_owner_id", TABLE, ["owner_id"])
+    op.create_index(
+        "ix_module_executions_on_demand", TABLE, ["completed_date"], postgresql_where=sa.text("turn_id IS NULL")
+    )
     op.alter_column(TABLE, "module_id", nullable=True)
     op.create_check_constraint("has_its_module", TABLE, HAS_ITS_MODULE)
 
@@ -35,6 +38,7 @@ def downgrade() -> None:
     """Forget what ran without a module."""
     op.execute("DELETE FROM module_executions WHERE module_id IS NULL")
     op.drop_constraint(op.f("ck_module_executions_has_its_module"), TABLE)
+    op.drop_index("ix_module_executions_on_demand")
     op.alter_column(TABLE, "module_id", nullable=False)
     for name in ("trace", "input", "purpose", "owner_id"):
         op.drop_column(TABLE, name)

@@ -80,4 +80,5 @@ class ModuleExecution(Owned, Work):
             *super().work_table_args(),
             CheckConstraint("stage BETWEEN 1 AND 5", name="stage_known"),
             CheckConstraint("(module_id IS NOT NULL) = (purpose IN ('stage', 'run'))", name="has_its_module"),
+            Index("ix_module_executions_on_demand", "completed_date", postgresql_where=text("turn_id IS NULL")),
         )

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.conversation import MessageRole
@@ -14,7 +15,7 @@ from shared.errors import Conflict, Invalid
 from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
 from shared.models.turns import INTERACTIVE
 from shared.queries import conversations, executions, modules, personas
-from shared.queries.rows import found
+from shared.queries.rows import found, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 TESTED = "test"  # the name of a script that is not saved
@@ -153,3 +154,15 @@ def tested(row: ModuleExecution) -> Module:
 def save(row: ModuleExecution, variables: dict[str, Any], output: str, trace: dict[str, Any]) -> None:
     """Keep what a run came to, for whoever asked; it leaves no state in the conversation."""
     row.variables, row.output, row.trace = variables, output, trace
+
+
+def prune(session: Session, *, keep: timedelta, batch: int = 1000) -> int:
+    """Delete up to `batch` runs that ended before `keep`, and say how many went; those of turns stay with them."""
+    old = (
+        select(ModuleExecution.id)
+        .where(ModuleExecution.turn_id.is_(None), ModuleExecution.completed_date < func.clock_timestamp() - keep)
+        .order_by(ModuleExecution.completed_date)
+        .limit(batch)
+        .with_for_update(skip_locked=True)
+    )
+    return removed(session, delete(ModuleExecution).where(ModuleExecution.id.in_(old)))
