@@ -199,7 +199,7 @@ class _Dialogue:
 def _bound(function: Callable[..., Any], name: str, given: list[Any], named: dict[str, Any]) -> Any:
     try:
         return function(*given, **named)
-    except (TypeError, ValueError, OverflowError, ArithmeticError):
+    except (TypeError, ValueError, AttributeError, OverflowError, ArithmeticError):
         raise ScriptError(f"ctx.{name}: bad arguments") from None
 
 

@@ -244,3 +244,27 @@ def test_reflections_can_be_looked_back_at(run: Callable[..., Execution], module
     assert told == [("outer", 0, "system"), ("thinker", 1, "assistant")]
     assert done.variables["may"] is True
     assert run("may = ctx.can_reflect()").variables["may"] is False
+
+
+@pytest.mark.capability("C70")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "count_words(5)",
+        "get_persona_info(5)",
+        "get_buffer_messages('a')",
+        "store_memory('x', total_messages='many')",
+        "should_compress_buffer_by_ids(5)",
+        "reflect(5)",
+        "run_module()",
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_the_scripts_own_error(run: Callable[..., Execution], call: str) -> None:
+    done = run(f"ctx.{call}", asks=True, system="Ada")
+    assert done.run.status == "error"
+    assert done.reason == f"error: RuntimeError: ctx.{call.partition('(')[0]}: bad arguments"
+
+
+@pytest.mark.parametrize("call", ["get_buffer_messages(2**80, 2**90)", "get_message_range(-5, -9)"])
+def test_places_beyond_the_conversation_hold_nothing(result: Callable[..., Any], call: str) -> None:
+    assert result(f"ctx.{call}") in ([], "No messages yet.")

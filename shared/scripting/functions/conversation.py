@@ -12,6 +12,7 @@ from shared.queries import conversations, personas, transcript
 from shared.scripting.context import Context
 
 MOST_MESSAGES = 200
+LARGEST_OFFSET = 2**31 - 1
 NOTHING_SAID = "No messages yet."
 PREVIEW = 100
 
@@ -125,7 +126,8 @@ def _recent(context: Context, limit: int, conversation_id: str | None) -> Sequen
 def _span(context: Context, offset: int, limit: int, conversation_id: str | None) -> Sequence[Message]:
     def read(session: Session, id: UUID) -> Sequence[Message]:
         scope, until = context.surroundings.scope, _until(context, id)
-        return transcript.span(session, scope, id, offset=max(offset, 0), limit=_capped(limit), until=until)
+        first = min(max(int(offset), 0), LARGEST_OFFSET)
+        return transcript.span(session, scope, id, offset=first, limit=_capped(limit), until=until)
 
     return _read(context, conversation_id, read, [])  # type: ignore[no-any-return]
 
