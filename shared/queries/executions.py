@@ -4,27 +4,56 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, case, cast, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.stages import ExecutionStage
-from shared.models import ConversationState, Module, ModuleExecution, Turn, TurnTrace
+from shared.models import Base, ConversationState, Module, ModuleExecution, Turn, TurnTrace
 from shared.queries import work
 from shared.settings import get_settings
 
 STAGES = {4: ExecutionStage.STAGE4, 5: ExecutionStage.STAGE5}
+STAGED = (
+    func.unnest(cast(bindparam("modules"), ARRAY(Uuid)), cast(bindparam("stages"), ARRAY(Integer)))
+    .table_valued(column("module_id", Uuid), column("stage", Integer))
+    .render_derived()
+)
 COPIED = ("turn_id", "conversation_id", "priority", "status_meta")  # from a turn to the runs that follow it
+# Built once, as what every turn executes: building it costs as much as running it.
+FOLLOW = insert(Base.metadata.tables[ModuleExecution.__tablename__]).from_select(
+    ["module_id", "owner_id", "stage", *COPIED],
+    select(
+        Module.id,
+        Module.owner_id,
+        STAGED.c.stage,
+        *(bindparam(f"copied_{name}", type_=getattr(ModuleExecution, name).type) for name in COPIED),
+    )
+    .join(STAGED, STAGED.c.module_id == Module.id)
+    .order_by(STAGED.c.stage, Module.id)
+    .with_for_update(read=True, key_share=True, of=Module),  # one that is being deleted is waited for, and left out
+)
 
 
 def add(session: Session, turn: Turn, staged: Mapping[UUID, int]) -> None:
     """Add a blocked run for each module that is still there, given with its stage."""
-    stage = case(dict(staged), value=Module.id).cast(Integer)
-    given = (turn.id, turn.conversation_id, turn.priority, turn.status_meta)
-    values = (literal(value, getattr(ModuleExecution, name).type) for name, value in zip(COPIED, given, strict=True))
-    mine = select(Module.id, Module.owner_id, stage, *values).where(Module.id.in_(staged)).order_by(stage, Module.id)
-    session.execute(insert(ModuleExecution).from_select(["module_id", "owner_id", "stage", *COPIED], mine))
+    copied = (turn.id, turn.conversation_id, turn.priority, turn.status_meta)
+    given = {f"copied_{name}": value for name, value in zip(COPIED, copied, strict=True)}
+    session.execute(FOLLOW, given | {"modules": [*staged], "stages": [*staged.values()]})
 
 
 def ready_lowest(session: Session, turn_id: int) -> set[str]:
