@@ -4,18 +4,49 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, cast, exists, func, or_, select, update
+from sqlalchemy import (
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    column,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session, aliased
 
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.stages import ExecutionStage
-from shared.models import ConversationState, Module, ModuleExecution, Turn, TurnTrace
+from shared.models import Base, ConversationState, Module, ModuleExecution, Turn, TurnTrace
 from shared.queries import work
 
 STAGES = {4: ExecutionStage.STAGE4, 5: ExecutionStage.STAGE5}
-
 # Statements of every turn are built once: building one costs as much as running it.
+STAGED = (
+    func.unnest(cast(bindparam("modules"), ARRAY(Uuid)), cast(bindparam("stages"), ARRAY(Integer)))
+    .table_valued(column("module_id", Uuid), column("stage", Integer))
+    .render_derived()
+)
+COPIED = ("turn_id", "conversation_id", "priority", "status_meta")  # from a turn to the runs that follow it
+FOLLOW = insert(Base.metadata.tables[ModuleExecution.__tablename__]).from_select(
+    ["module_id", "owner_id", "stage", *COPIED],
+    select(
+        Module.id,
+        Module.owner_id,
+        STAGED.c.stage,
+        *(bindparam(f"copied_{name}", type_=getattr(ModuleExecution, name).type) for name in COPIED),
+    )
+    .join(STAGED, STAGED.c.module_id == Module.id)
+    .order_by(STAGED.c.stage, Module.id)
+    .with_for_update(read=True, key_share=True, of=Module),  # one that is being deleted is waited for, and left out
+)
+
 UNFINISHED = ModuleExecution.status.not_in(TERMINAL)
 UNFINISHED_OF_TURN = (
     select(ModuleExecution)
@@ -45,19 +76,10 @@ STATES = (
 
 
 def add(session: Session, turn: Turn, staged: Mapping[UUID, int]) -> None:
-    """Add a blocked run for each module, given with its stage."""
-    session.add_all(
-        ModuleExecution(
-            turn_id=turn.id,
-            conversation_id=turn.conversation_id,
-            module_id=module_id,
-            stage=stage,
-            priority=turn.priority,
-            status_meta=turn.status_meta,
-        )
-        for module_id, stage in sorted(staged.items(), key=lambda item: (item[1], item[0]))
-    )
-    session.flush()
+    """Add a blocked run for each module that is still there, given with its stage."""
+    copied = (turn.id, turn.conversation_id, turn.priority, turn.status_meta)
+    given = {f"copied_{name}": value for name, value in zip(COPIED, copied, strict=True)}
+    session.execute(FOLLOW, given | {"modules": [*staged], "stages": [*staged.values()]})
 
 
 def ready_lowest(session: Session, turn_id: int) -> set[str]:
@@ -93,7 +115,7 @@ def variables_of(session: Session, turn_id: int, stage: int) -> dict[str, dict[s
 def save(session: Session, row: ModuleExecution, variables: dict[str, Any], output: str, trace: dict[str, Any]) -> None:
     """Keep what a run came to, with the run and as the state of its module; a later turn's state stays."""
     row.variables, row.output = variables, output
-    if row.conversation_id is None or row.stage not in STAGES or row.status is not RunStatus.COMPLETED:
+    if not (row.conversation_id and row.module_id and row.stage in STAGES and row.status is RunStatus.COMPLETED):
         return
     if not _is_overtaken(session, row):
         metadata = {"success": True, "execution_time": trace.get("seconds"), "turn_id": row.turn_id}

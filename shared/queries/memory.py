@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain import memory
 from shared.domain.lifecycle import TERMINAL
-from shared.domain.memory import HEAD, Remembered, WindowRule
+from shared.domain.memory import HEAD, Changes, Remembered, WindowRule
 from shared.domain.prompt import Said
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona
 from shared.queries import conversations, work
@@ -175,9 +175,30 @@ def clear(session: Session, scope: Scope, conversation_id: UUID) -> int:
 
     The windows first: one that is being settled is waited for, and what it has written goes too.
     """
-    conversation = conversations.get(session, scope, conversation_id)
-    removed(session, delete(MemoryWindow).where(MemoryWindow.conversation_id == conversation.id))
-    return ConversationMemory.clear_all_memories(session, conversation.id)
+    return _forget(session, conversations.get(session, scope, conversation_id).id)
+
+
+def _forget(session: Session, conversation_id: UUID) -> int:
+    removed(session, delete(MemoryWindow).where(MemoryWindow.conversation_id == conversation_id))
+    return ConversationMemory.clear_all_memories(session, conversation_id)
+
+
+def change(session: Session, conversation_id: UUID | None, changes: Changes) -> None:
+    """Do to a conversation's memory what scripts did to it in their run."""
+    if conversation_id is None:
+        return
+    if changes.cleared:
+        _forget(session, conversation_id)
+    for new in changes.added:
+        ConversationMemory.store_memory(
+            session,
+            conversation_id,
+            new.text,
+            new.message_range,
+            new.message_count,
+            new.first_message_id,
+            id=new.id,
+        )
 
 
 def mark_stale(session: Session, message: Message) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.domain.conversation import ConversationStatus, MessageRole
 from shared.domain.lifecycle import TERMINAL, RunStatus
+from shared.domain.memory import UNCHANGED, Changes
 from shared.errors import Conflict, Invalid, NotFound
 from shared.models import Conversation, KnowledgeChunk, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
 from shared.models.turns import BLOCKED
@@ -147,8 +148,12 @@ def save_reply(
     trace: dict[str, Any],
     *,
     then: Mapping[UUID, int] | None = None,
+    changes: Changes = UNCHANGED,
 ) -> None:
-    """Save the assistant's message of a turn, how it came about, and the modules to run `then`, with their stages."""
+    """Save the assistant's message of a turn, how it came about, and the modules to run `then`, with their stages.
+
+    Once it has completed, also what the scripts before the reply did to the conversation's memory.
+    """
     if turn.assistant_message_id is not None:  # the partial reply of an attempt that was cancelled and tried again
         session.execute(delete(Message).where(Message.id == turn.assistant_message_id))
     if message.content or turn.status is RunStatus.COMPLETED:  # a cancel before the first word leaves no message
@@ -157,6 +162,8 @@ def save_reply(
         turn.assistant_message_id = message.id
     kept = insert(TurnTrace).values(turn_id=turn.id, trace=trace)
     session.execute(kept.on_conflict_do_update(index_elements=[TurnTrace.turn_id], set_={"trace": kept.excluded.trace}))
+    if turn.status is RunStatus.COMPLETED:
+        memory.change(session, turn.conversation_id, changes)
     if then and turn.status is RunStatus.COMPLETED:
         executions.add(session, turn, then)
 
