@@ -19,8 +19,8 @@ from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.logs import correlation
-from shared.models import Turn, TurnTrace
-from shared.queries import turns
+from shared.models import ModuleExecution, Turn, TurnTrace
+from shared.queries import executions, turns
 from shared.tasks import REPLY
 
 bp = APIBlueprint("turns", __name__, url_prefix="/api/v1")
@@ -84,7 +84,9 @@ def get_turn_events(turn_id: int) -> Response:
 def cancel_turn(turn_id: int) -> Turn:
     with get_session() as session:
         turn = turns.get(session, scope(), turn_id)
+        following = executions.list_unfinished(session, turn.id)
     cancelling.cancel(Turn, [turn.id])
+    cancelling.cancel(ModuleExecution, following)
     with get_session() as session:
         return turns.get(session, scope(), turn_id)
 
@@ -99,11 +101,11 @@ def stream_turn(turn_id: int, after: str | None = None) -> Response:
 def wait_for(turn_id: int) -> Any:
     """Answer with the saved reply, or with the turn after two minutes or when this process is leaving.
 
-    Raises what the turn failed with.
+    What runs after the reply is not waited for. Raises what the turn failed with.
     """
     deadline = time.monotonic() + LONGEST_WAIT
-    for _ in relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id)):
-        if relay.LEAVING or time.monotonic() > deadline:
+    for event in relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id)):
+        if (event and event.kind == "message") or relay.LEAVING or time.monotonic() > deadline:
             break
     with get_session() as session:
         turn = turns.get(session, scope(), turn_id)

@@ -93,6 +93,22 @@ def test_a_module_that_fails_holds_up_nobody_and_is_in_the_trace(session: Sessio
     assert ConversationState.get_for_conversation(session, conversation.id).count() == 0
 
 
+@pytest.mark.capability("C162")
+def test_the_ends_of_modules_are_told_in_their_order_until_none_waits(
+    session: Session, conversation: Conversation
+) -> None:
+    turn = turns.add(session, MINE, conversation.id, "One?")
+    reply(session, conversation)
+    assert executions.after_reply(session, turn.id) == ((), ("counter", "judge"), False)
+    settle(session, *take(session, ModuleExecution, "modules"), RunStatus.FAILED)
+    (failed,), waiting, _ = executions.after_reply(session, turn.id)
+    assert ((failed["module"], failed["status"]), waiting) == (("counter", "failed"), ("judge",))
+    late(session)
+    assert executions.after_reply(session, turn.id).is_late
+    settle(session, *take(session, ModuleExecution, "modules"))
+    assert executions.after_reply(session, turn.id)._replace(ended=()) == ((), (), True)
+
+
 def test_a_cancelled_turn_runs_no_modules(session: Session, conversation: Conversation) -> None:
     turns.add(session, MINE, conversation.id, "One?")
     reply(session, conversation, RunStatus.CANCELLED)
