@@ -11,7 +11,7 @@ from tests.processes import eventually, until
 from tests.system.client import Client
 from tests.system.conftest import RunningStack
 from tests.system.stacks import ask
-from tests.system.test_stages import ENDED, Talk, module, talk, told, trace_of  # noqa: F401 - fixtures
+from tests.system.test_stages import ENDED, Talk, send, told, trace_of
 
 SLOW = Rule(match="Take your time", tokens=["word "] * 100, token_delay=0.1)
 ASKING = "said = ctx.generate('Take your time')"
@@ -24,9 +24,14 @@ def slow_model(model: FakeOpenAI) -> FakeOpenAI:
     return model
 
 
-def until_asked(model: FakeOpenAI, requests: int) -> int:
+def side_calls(model: FakeOpenAI) -> int:
+    talks = [request["body"]["messages"] for request in model.requests if "messages" in request["body"]]
+    return sum(said[-1]["content"] == SLOW.match for said in talks)
+
+
+def until_asked(model: FakeOpenAI) -> int:
     """Wait for a side call that is under way; return how many clients have left a stream before."""
-    until(lambda: len(told(model)) == requests and model.open_streams)
+    until(lambda: side_calls(model) == 1 and model.open_streams)
     return model.left_streams
 
 
@@ -42,12 +47,12 @@ def roles(client: Client, messages: str) -> list[str]:
 def test_a_cancel_during_a_side_call_before_the_reply_ends_the_turn(
     client: Client,
     slow_model: FakeOpenAI,
-    module: Callable[..., str],  # noqa: F811
-    talk: Talk,  # noqa: F811
+    module: Callable[..., str],
+    talk: Talk,
 ) -> None:
     messages = talk(f"You are Ada. {module(ASKING, content='${said}')}")
     turn = client.post(messages, {"content": "One"}, 202)
-    before = until_asked(slow_model, 1)
+    before = until_asked(slow_model)
     client.post(f"turns/{turn['id']}/cancel", status=202)
     turn = eventually(lambda: client.get(f"turns/{turn['id']}"), lambda turn: turn["status"] in ENDED, UNHEARD)
     assert (turn["status"], turn["status_message"]) == ("CANCELLED", "cancelled")
@@ -73,22 +78,24 @@ def test_a_cancel_during_a_side_call_after_the_reply_ends_the_module_and_keeps_t
     client: Client,
     stack: RunningStack,
     slow_model: FakeOpenAI,
-    module: Callable[..., str],  # noqa: F811
-    talk: Talk,  # noqa: F811
+    module: Callable[..., str],
+    talk: Talk,
     cancel: Callable[[Client, RunningStack, int], None],
 ) -> None:
     messages = talk(f"You are Ada. {module(ASKING, context='POST_RESPONSE', content='${said}')}")
     with client.streaming("POST", messages, json={"content": "One"}) as events:
         turn = next(events).data["turn_id"]
-        before = until_asked(slow_model, 2)
+        before = until_asked(slow_model)
         cancel(client, stack, turn)
         was_left(slow_model, before)
         *_, message, end, done = events
     assert [event.kind for event in (message, end, done)] == ["message", "post_response", "done"]
     assert (end.data["stage"], end.data["status"], end.data["message"]) == (5, "cancelled", "cancelled")
+    assert side_calls(slow_model) == 1
     slow_model.script()
-    assert client.post(f"{messages}?wait=true", {"content": "Two"}, 200)["content"] == "You said: Two"
+    following = send(client, messages, "Two")
     assert [run["status"] for run in runs_of(client, turn)] == ["cancelled"]
+    assert [run["status"] for run in runs_of(client, following["id"])] == ["ok"]
     assert told(slow_model)[2] == "You are Ada. "
     assert roles(client, messages) == ["user", "assistant"] * 2
 

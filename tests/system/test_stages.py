@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -14,30 +13,6 @@ from tests.system.conftest import RunningStack
 
 Talk = Callable[..., str]
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
-
-
-@pytest.fixture
-def module(client: Client) -> Callable[..., str]:
-    """Add an advanced module under a name of its own; return the reference to it."""
-
-    def add(script: str, *, context: str = "IMMEDIATE", content: str = "", **values: Any) -> str:
-        name = f"m{uuid4().hex[:10]}"
-        body = {"name": name, "type": "advanced", "execution_context": context, "content": content, "script": script}
-        client.post("modules", body | values)
-        return f"@{name}"
-
-    return add
-
-
-@pytest.fixture
-def talk(client: Client) -> Callable[[str], str]:
-    """Begin a conversation with a new persona of this template; return the path of its messages."""
-
-    def begin(template: str) -> str:
-        persona = client.post("personas", {"name": uuid4().hex, "template": template})
-        return f"conversations/{client.post('conversations', {'persona_id': persona['id']})['id']}/messages"
-
-    return begin
 
 
 def send(client: Client, messages: str, content: str) -> dict[str, Any]:
