@@ -20,8 +20,8 @@ from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.models import Turn
 from shared.providers.stream import FOLLOWED, Event, StreamBroken, TurnStream, connect_turn_stream, start_after
 from shared.providers.stream import TERMINAL as TERMINAL_EVENTS
-from shared.queries import executions, turns
-from shared.queries.executions import NOTHING_FOLLOWS, AfterReply
+from shared.queries import following, turns
+from shared.queries.following import AfterReply
 from shared.settings import get_settings
 
 TICK = 1.5  # seconds without an event until the row is asked
@@ -46,7 +46,7 @@ class TurnState:
     fence: int
     error: str | None
     message: dict[str, Any] | None
-    after_reply: AfterReply = NOTHING_FOLLOWS
+    after_reply: AfterReply = following.NOTHING
 
     @property
     def is_over(self) -> bool:
@@ -82,7 +82,7 @@ def read_state(turn_id: int) -> TurnState:
         state = TurnState(turn.id, turn.status, turn.fence, turn.status_message, message)
         if turn.status is not RunStatus.COMPLETED:
             return state
-        return replace(state, after_reply=executions.after_reply(session, turn.id))
+        return replace(state, after_reply=following.after_reply(session, turn.id))
 
 
 def relay(stream: TurnStream, read: Callable[[], TurnState], after: str | None = None) -> Iterator[Event | None]:

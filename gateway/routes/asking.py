@@ -9,7 +9,7 @@ from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
 from gateway.idempotency import idempotent, once
-from gateway.routes.search import find_passages
+from gateway.routes.search import ask
 from gateway.schemas.asking import AnswerOut, QuestionIn
 from gateway.waiting import wait_for_reply
 from shared.db import Session, get_session
@@ -36,10 +36,7 @@ LONGEST_TITLE = 200
 @bp.input(QuestionIn)
 @bp.output(AnswerOut)
 def ask_persona(persona_id: UUID, json_data: QuestionIn) -> AnswerOut:
-    with get_session() as session:
-        personas.get(session, scope(), persona_id)
-    found, reason = find_passages(json_data.query, Filter(persona_id), get_settings().recall_limit)
-    known = prompt.in_order(found)
+    known, reason = _recall(persona_id, json_data.query)
     with once() as once_:
         turn = _add_turn(once_.session, persona_id, json_data.query) if known else None
         answer = once_.keep(_without_model(json_data.query, known, reason, turn), 200)
@@ -47,6 +44,16 @@ def ask_persona(persona_id: UUID, json_data: QuestionIn) -> AnswerOut:
         return answer
     REPLY.ring(turn.id)
     return _answer(*wait_for_reply(turn.id), answer)
+
+
+def _recall(persona_id: UUID, query: str) -> tuple[Sequence[Passage], str | None]:
+    """Return what the persona has read about it, as a reply is told it, and why that may be less than there is."""
+    with get_session() as session:
+        personas.get(session, scope(), persona_id)
+    question, reason = ask(query)
+    with get_session() as session:
+        found = search.hybrid(session, scope(), question, Filter(persona_id), limit=get_settings().recall_limit)
+    return prompt.in_order(found), reason
 
 
 def _add_turn(session: Session, persona_id: UUID, query: str) -> Turn:

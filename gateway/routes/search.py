@@ -34,16 +34,16 @@ def search_passages(json_data: SearchIn) -> dict[str, Any]:
     with get_session() as session:
         if json_data.persona_id is not None:
             personas.get(session, scope(), json_data.persona_id)
-    passages, reason = find_passages(json_data.query, where, json_data.limit)
+    question, reason = ask(json_data.query)
+    with get_session() as session:
+        passages = search.hybrid(session, scope(), question, where, limit=json_data.limit)
     return {"items": [as_found(passage) for passage in passages], "degraded": reason is not None, "reason": reason}
 
 
-def find_passages(query: str, where: Filter, limit: int) -> tuple[list[Passage], str | None]:
-    """Return the best passages; found by words only, and why, while the embedding server is of no help."""
+def ask(query: str) -> tuple[Question, str | None]:
+    """Return the question with its vector; without one, and why, while the embedding server is of no help."""
     vector, reason = try_query(embedding(), query)
-    question = Question(query, vector, embedding().model)
-    with get_session() as session:
-        return search.hybrid(session, scope(), question, where, limit=limit), reason
+    return Question(query, vector, embedding().model), reason
 
 
 def as_found(passage: Passage) -> dict[str, Any]:

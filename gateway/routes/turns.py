@@ -20,7 +20,7 @@ from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.logs import correlation
 from shared.models import ModuleExecution, Turn, TurnTrace
-from shared.queries import executions, turns
+from shared.queries import following, turns
 from shared.tasks import REPLY
 
 bp = APIBlueprint("turns", __name__, url_prefix="/api/v1")
@@ -83,9 +83,9 @@ def get_turn_events(turn_id: int) -> Response:
 def cancel_turn(turn_id: int) -> Turn:
     with get_session() as session:
         turn = turns.get(session, scope(), turn_id)
-        following = executions.list_unfinished(session, turn.id)
+        runs = following.list_unfinished(session, turn.id)
     cancelling.cancel(Turn, [turn.id])
-    cancelling.cancel(ModuleExecution, following)
+    cancelling.cancel(ModuleExecution, runs)
     with get_session() as session:
         return turns.get(session, scope(), turn_id)
 

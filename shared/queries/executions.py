@@ -1,7 +1,7 @@
 """Modules that run after a reply: rows of their turn, stage 5 after stage 4, each leaving the state of its module."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Text, cast, func, select, update
@@ -43,33 +43,6 @@ def ready_lowest(session: Session, turn_id: int) -> set[str]:
 def are_unfinished(session: Session, turn_id: int) -> bool:
     """Say whether modules of a turn are still to run."""
     return session.scalar(select(_unfinished().where(ModuleExecution.turn_id == turn_id).exists())) or False
-
-
-def list_unfinished(session: Session, turn_id: int) -> Sequence[int]:
-    """Return the ids of a turn's runs that have not ended."""
-    return [row.id for row in session.scalars(_unfinished().where(ModuleExecution.turn_id == turn_id))]
-
-
-class AfterReply(NamedTuple):
-    """How the modules after a reply ended, in that order, which are still to run, and whether that takes too long."""
-
-    ended: tuple[dict[str, Any], ...] = ()
-    waiting: tuple[str, ...] = ()
-    is_late: bool = False
-
-
-NOTHING_FOLLOWS = AfterReply()
-
-
-def after_reply(session: Session, turn_id: int) -> AfterReply:
-    """Return how far the modules that run after a turn's reply have come."""
-    names = select(Module.name).join(ModuleExecution, ModuleExecution.module_id == Module.id)
-    mine = names.where(ModuleExecution.turn_id == turn_id, ModuleExecution.status.not_in(TERMINAL))
-    # What waits is read first: what ends between the two statements is then in both, not in neither.
-    waiting = session.scalars(mine.order_by(ModuleExecution.id)).all()
-    told = select(TurnTrace.trace["executions"], _overdue()).join(Turn, Turn.id == TurnTrace.turn_id)
-    ended, is_late = session.execute(told.where(TurnTrace.turn_id == turn_id)).one_or_none() or (None, True)
-    return AfterReply(tuple(ended or ()), tuple(waiting), is_late)
 
 
 def hold_up(session: Session, conversation_id: UUID) -> bool:

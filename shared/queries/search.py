@@ -14,7 +14,7 @@ from shared.domain.retrieval import fused
 from shared.domain.text import keywords
 from shared.models import Embedding, KnowledgeChunk
 from shared.models.knowledge import DEFAULT_LANGUAGE
-from shared.queries.scope import Scope, owned
+from shared.queries.scope import Scope
 
 DEPTH = 50  # rows of each ranking that are fused
 BY_LENGTH = 1  # ts_rank divides by 1 + log(words), so that a long passage is not better for being long
@@ -45,13 +45,6 @@ def hybrid(session: Session, scope: Scope, question: Question, where: Filter, *,
     chunks = session.scalars(select(KnowledgeChunk).where(KnowledgeChunk.id.in_(map(UUID, scores))))
     by_id = {str(chunk.id): chunk for chunk in chunks}
     return [_passage(by_id[key], score) for key, score in scores.items()]
-
-
-def list_passages(session: Session, scope: Scope, chunk_ids: Sequence[str]) -> list[Passage]:
-    """Return passages by their ids, in that order; those that are gone are left out."""
-    mine = owned(KnowledgeChunk, scope).where(KnowledgeChunk.id.in_(map(UUID, chunk_ids)))
-    by_id = {str(chunk.id): chunk for chunk in session.scalars(mine)}
-    return [_passage(by_id[key], 0.0) for key in chunk_ids if key in by_id]
 
 
 def _passage(chunk: KnowledgeChunk, score: float) -> Passage:
@@ -100,3 +93,11 @@ def _among(scope: Scope, where: Filter) -> Select[UUID]:
     if where.sources is not None:
         statement = statement.where(KnowledgeChunk.source.in_(where.sources))
     return statement
+
+
+def list_passages(session: Session, scope: Scope, chunk_ids: Sequence[str]) -> list[Passage]:
+    """Return passages by their ids, in that order; those that are gone are left out."""
+    mine = select(KnowledgeChunk).where(KnowledgeChunk.owner_id == scope.owner_id)
+    chunks = session.scalars(mine.where(KnowledgeChunk.id.in_(map(UUID, chunk_ids))))
+    by_id = {str(chunk.id): chunk for chunk in chunks}
+    return [_passage(by_id[key], 0.0) for key in chunk_ids if key in by_id]

@@ -9,7 +9,7 @@ from shared.db import Session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.stages import ExecutionContext, ModuleType
 from shared.models import Conversation, ConversationState, Message, Module, ModuleExecution, Persona, Turn
-from shared.queries import executions, turns, work
+from shared.queries import executions, following, turns, work
 from shared.queries.scope import Scope
 
 MINE = Scope("default")
@@ -99,14 +99,14 @@ def test_the_ends_of_modules_are_told_in_their_order_until_none_waits(
 ) -> None:
     turn = turns.add(session, MINE, conversation.id, "One?")
     reply(session, conversation)
-    assert executions.after_reply(session, turn.id) == ((), ("counter", "judge"), False)
+    assert following.after_reply(session, turn.id) == ((), ("counter", "judge"), False)
     settle(session, *take(session, ModuleExecution, "modules"), RunStatus.FAILED)
-    (failed,), waiting, _ = executions.after_reply(session, turn.id)
+    (failed,), waiting, _ = following.after_reply(session, turn.id)
     assert ((failed["module"], failed["status"]), waiting) == (("counter", "failed"), ("judge",))
     late(session)
-    assert executions.after_reply(session, turn.id).is_late
+    assert following.after_reply(session, turn.id).is_late
     settle(session, *take(session, ModuleExecution, "modules"))
-    assert executions.after_reply(session, turn.id)._replace(ended=()) == ((), (), True)
+    assert following.after_reply(session, turn.id)._replace(ended=()) == ((), (), True)
 
 
 def test_a_cancelled_turn_runs_no_modules(session: Session, conversation: Conversation) -> None:

@@ -76,13 +76,6 @@ def persona(client: Client) -> dict[str, Any]:
 
 
 @pytest.fixture
-def conversation(client: Client, persona: dict[str, Any]) -> str:
-    """The path of a new conversation's messages."""
-    added = client.post("conversations", {"persona_id": persona["id"]})
-    return f"conversations/{added['id']}/messages"
-
-
-@pytest.fixture
 def module(client: Client) -> Callable[..., str]:
     """Add an advanced module under a name of its own; return the reference to it."""
 
@@ -104,6 +97,13 @@ def talk(client: Client) -> Callable[[str], str]:
         return f"conversations/{client.post('conversations', {'persona_id': persona['id']})['id']}/messages"
 
     return begin
+
+
+@pytest.fixture
+def conversation(client: Client, persona: dict[str, Any]) -> str:
+    """The path of a new conversation's messages."""
+    added = client.post("conversations", {"persona_id": persona["id"]})
+    return f"conversations/{added['id']}/messages"
 
 
 @pytest.fixture

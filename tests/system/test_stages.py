@@ -100,6 +100,25 @@ def test_a_script_asks_the_model_once_after_the_reply_and_knows_what_stage_4_fou
     assert told(model)[2] == "You are Ada. 2 So far: A short talk."
 
 
+@pytest.mark.capability("C162")
+def test_listeners_hear_how_modules_after_the_reply_ended_and_a_cut_stream_goes_on_there(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    model.script(Rule(match="Sum it up", text="A short talk."))
+    modules = [module(script, context="POST_RESPONSE") for script in ("count = 1", "said = ctx.generate('Sum it up')")]
+    messages = talk(f"You are Ada. {' '.join(modules)}")
+    with client.streaming("POST", messages, json={"content": "One"}) as events:
+        heard = list(events)
+    assert [event.kind for event in heard[-4:]] == ["message", "post_response", "post_response", "done"]
+    assert [event.data for event in heard[-3:-1]] == [
+        {"module": name[1:], "stage": stage, "status": "ok"} for name, stage in zip(modules, (4, 5), strict=True)
+    ]
+    path = f"turns/{heard[0].data['turn_id']}/events"
+    for cut in (-4, -3, -2):
+        with client.streaming("GET", path, after=heard[cut].id) as events:
+            assert list(events) == heard[cut + 1 :]
+
+
 @pytest.mark.capability("C66")
 @pytest.mark.capability("C71")
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from gateway import relay
 from gateway.relay import RECONNECT, Leaving, TurnState, written_out
 from shared.domain.lifecycle import RunStatus
 from shared.providers.stream import FOLLOWED, Event, FakeTurnStream
-from shared.queries.executions import AfterReply
+from shared.queries.following import AfterReply
 
 TURN = 7
 MESSAGE = {"id": "m", "content": "w1 w2 w3"}
