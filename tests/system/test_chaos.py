@@ -23,7 +23,7 @@ from tests.system.conftest import SMALL, RunningStack
 from tests.system.stacks import Stack, ask
 
 SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(10**6))
-CONVERSATIONS, EARLIER, MESSAGES = 6, 30, 8
+CONVERSATIONS, EARLIER, MESSAGES = 6, 36, 5
 WINDOWS = [(0, "1-24"), (1, "25-35"), (2, "36-46")]  # of the messages, earlier ones and replies included
 COUNT = "ctx.set_variable('seen', ctx.get_variable('seen', 0) + 1)"
 MODULES = {"counter": COUNT, "judge": f"{COUNT}\nctx.generate('Judge')"}  # stages 4 and 5
