@@ -1,6 +1,6 @@
 """A question to a persona (seed 000): answered out of what it has read, or with what it has read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -69,14 +69,8 @@ def _answer(turn: Turn, reply: Message | None, otherwise: AnswerOut) -> AnswerOu
     if reply is None:
         why = turn.status_message if turn.status in TERMINAL else "the reply is still on its way"
         return otherwise.model_copy(update={"reason": why})
-    given = reply.extra_data or {}
-    cited = {citation["number"] for citation in given.get("citations", ())}
-    with get_session() as session:
-        passages = search.list_passages(session, scope(), given.get("chunk_ids", ()))
-    sources = _sources(passages, cited)
-    return AnswerOut.model_validate(
-        {**dict(otherwise), "answer": reply.content, "degraded": False, "reason": None, "sources": sources}
-    )
+    answer = {"answer": reply.content, "degraded": False, "reason": None, "sources": _sources_of(reply)}
+    return AnswerOut.model_validate(dict(otherwise) | answer)
 
 
 def _without_model(query: str, known: Sequence[Passage], reason: str | None, turn: Turn | None) -> AnswerOut:
@@ -85,15 +79,22 @@ def _without_model(query: str, known: Sequence[Passage], reason: str | None, tur
         "answer": "\n\n".join(prompt.as_told(known)) or nothing_found(query),
         "degraded": bool(known) or reason is not None,
         "reason": "the reply is still on its way" if known else reason,
-        "sources": _sources(known, range(1, len(known) + 1)),
+        "sources": [_source(number, passage, cited=True) for number, passage in enumerate(known, 1)],
         "conversation_id": turn and turn.conversation_id,
         "turn_id": turn and turn.id,
     }
     return AnswerOut.model_validate(answer)
 
 
-def _sources(passages: Sequence[Passage], cited: Collection[int]) -> list[dict[str, Any]]:
-    return [
-        asdict(passage) | {"number": number, "label": passage.label(), "cited": number in cited}
-        for number, passage in enumerate(passages, 1)
-    ]
+def _sources_of(reply: Message) -> list[dict[str, Any]]:
+    """Return the passages that a reply was given, but for those that were deleted since."""
+    given = reply.extra_data or {}
+    numbers = {chunk_id: number for number, chunk_id in enumerate(given.get("chunk_ids", ()), 1)}
+    cited = {citation["chunk_id"] for citation in given.get("citations", ())}
+    with get_session() as session:
+        passages = search.list_passages(session, scope(), [*numbers])
+    return [_source(numbers[found.chunk_id], found, cited=found.chunk_id in cited) for found in passages]
+
+
+def _source(number: int, passage: Passage, *, cited: bool) -> dict[str, Any]:
+    return asdict(passage) | {"number": number, "label": passage.label(), "cited": cited}
