@@ -100,6 +100,18 @@ def test_a_cancel_during_a_side_call_after_the_reply_ends_the_module_and_keeps_t
     assert roles(client, messages) == ["user", "assistant"] * 2
 
 
+@pytest.mark.capability("C29")
+def test_who_waits_for_a_reply_does_not_wait_for_what_runs_after_it(
+    client: Client, stack: RunningStack, slow_model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    messages = talk(f"You are Ada. {module(ASKING, context='POST_RESPONSE')}")
+    client.post(f"{messages}?wait=true", {"content": "One"}, 200)
+    before = until_asked(slow_model)
+    ((turn,),) = ask(stack.status["postgres"]["url"], "SELECT max(id) FROM turns")
+    cancel_the_turn(client, stack, turn)
+    was_left(slow_model, before)
+
+
 def runs_of(client: Client, turn: int) -> list[dict[str, Any]]:
     runs: list[dict[str, Any]] = trace_of(client, {"id": turn}, executions=1)["executions"]
     return runs
