@@ -89,7 +89,7 @@ def test_a_retry_clears_the_counters_and_keeps_the_fence_growing(session: Sessio
 
 def test_what_is_completed_is_not_begun_again(session: Session, conversation: Conversation) -> None:
     turn = turns.add(session, MINE, conversation.id, "One?")
-    finish(session, take(session)[0])
+    finish(session, take(session)[0], RunStatus.COMPLETED)
     assert work.retry(session, Turn, [turn.id]) == 0
 
 
