@@ -1,6 +1,7 @@
 """A blueprint per resource."""
 
 from gateway.routes import (
+    asking,
     audit,
     batches,
     conversations,
@@ -37,6 +38,7 @@ BLUEPRINTS = (
     templates.bp,
     knowledge.bp,
     search.bp,
+    asking.bp,
     documents.bp,
     batches.bp,
     workflow.bp,

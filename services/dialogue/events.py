@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.providers.pace import TurnWriter
-from shared.providers.stream import TurnStream
+from shared.providers.stream import FOLLOWED, TurnStream
 from shared.queries.turns import TurnContext
 
 
@@ -27,10 +27,10 @@ class Events:
         """Say which of the five stages begins."""
         self._writer.add("stage", {"stage": number, "state": state})
 
-    def done(self, message: dict[str, Any]) -> None:
-        """Give the saved message, and end."""
+    def done(self, message: dict[str, Any], *, followed: bool) -> None:
+        """Give the saved message, and end; where modules have `followed`, their rows tell the rest."""
         self._writer.add("message", message)
-        self._writer.send("done", {})
+        self._writer.send(FOLLOWED if followed else "done", {})
 
     def cancelled(self, message: dict[str, Any] | None) -> None:
         """Give what was saved before the cancel, if anything, and end."""

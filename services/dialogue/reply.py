@@ -197,7 +197,7 @@ def announce(held: Held, outcome: Outcome) -> None:
     with events.open():
         match outcome.status:
             case RunStatus.COMPLETED:
-                events.done(message or {})
+                events.done(message or {}, followed=bool(reply and reply.then))
             case RunStatus.CANCELLED:
                 events.cancelled(message)
             case _:

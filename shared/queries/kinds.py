@@ -85,7 +85,8 @@ def retry(session: Session, row: Work) -> set[str]:
     if row.status not in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.ERROR):
         raise Conflict(f"nothing to retry: it is {row.status.value}")
     ready = not (isinstance(row, Turn) and turns.others_alive(session, row))
-    work.retry(session, type(row), [row.id], ready=ready)
+    if not work.retry(session, type(row), [row.id], ready=ready):
+        raise Conflict("nothing to retry: somebody else has just done so")
     session.refresh(row)
     return {row.queue} if ready else set()
 

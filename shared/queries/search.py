@@ -93,3 +93,11 @@ def _among(scope: Scope, where: Filter) -> Select[UUID]:
     if where.sources is not None:
         statement = statement.where(KnowledgeChunk.source.in_(where.sources))
     return statement
+
+
+def list_passages(session: Session, scope: Scope, chunk_ids: Sequence[str]) -> list[Passage]:
+    """Return passages by their ids, in that order; those that are gone are left out."""
+    mine = select(KnowledgeChunk).where(KnowledgeChunk.owner_id == scope.owner_id)
+    chunks = session.scalars(mine.where(KnowledgeChunk.id.in_(map(UUID, chunk_ids))))
+    by_id = {str(chunk.id): chunk for chunk in chunks}
+    return [_passage(by_id[key], 0.0) for key in chunk_ids if key in by_id]

@@ -9,6 +9,7 @@ from sqlalchemy import Select, and_, bindparam, delete, exists, func, or_, selec
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
+from shared.domain import prompt
 from shared.domain.conversation import ConversationStatus, MessageRole
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.memory import UNCHANGED, Changes
@@ -56,7 +57,8 @@ def add(
         raise Invalid("the conversation has no persona that could answer: set persona_id first")
     if conversation.status is ConversationStatus.ARCHIVED:
         raise Conflict("the conversation is archived: set its status to active first")
-    message = Message(conversation_id=conversation.id, role=MessageRole.USER, content=content)
+    tokens = prompt.count_roughly(content)  # a provider tells those of the whole prompt, with the reply
+    message = Message(conversation_id=conversation.id, role=MessageRole.USER, content=content, input_tokens=tokens)
     session.add(message)
     session.flush()
     turn = Turn(

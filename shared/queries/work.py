@@ -95,7 +95,7 @@ RETRY = """
     UPDATE {t} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END
-    WHERE id = ANY(:ids) AND status IN ('FAILED', 'CANCELLED', 'ERROR', 'COMPLETED') RETURNING id"""
+    WHERE id = ANY(:ids) AND status IN ('FAILED', 'CANCELLED', 'ERROR') RETURNING id"""
 STALE = """
     SELECT DISTINCT queue FROM {t} WHERE status = 'PENDING' AND ready_at < clock_timestamp() - interval '30 s'"""
 RUNNING = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND queue = :queue"
@@ -278,7 +278,10 @@ def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> tuple[lis
 
 
 def retry(session: Session, model: type[Work], ids: Sequence[int], *, ready: bool = True) -> int:
-    """Put ended rows back to their start, counters cleared; say how many. `ready` false leaves them blocked."""
+    """Put rows that failed, wait to be tried again or were cancelled back to their start; say how many.
+
+    `ready` false leaves them blocked.
+    """
     return len(session.execute(_for(RETRY, model), {"ids": list(ids), "ready": ready}).all())
 
 

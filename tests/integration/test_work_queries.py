@@ -87,6 +87,12 @@ def test_a_retry_clears_the_counters_and_keeps_the_fence_growing(session: Sessio
     assert (turn.status, turn.retry, turn.crashes, turn.fence) == (RunStatus.PENDING, 0, 0, claim.fence + 1)
 
 
+def test_what_is_completed_is_not_begun_again(session: Session, conversation: Conversation) -> None:
+    turn = turns.add(session, MINE, conversation.id, "One?")
+    finish(session, take(session)[0], RunStatus.COMPLETED)
+    assert work.retry(session, Turn, [turn.id]) == 0
+
+
 @pytest.mark.capability("C168")
 class TestWhy:
     def test_it_waits_behind_others_and_nobody_listens(self, session: Session, conversation: Conversation) -> None:

@@ -76,6 +76,30 @@ def persona(client: Client) -> dict[str, Any]:
 
 
 @pytest.fixture
+def module(client: Client) -> Callable[..., str]:
+    """Add an advanced module under a name of its own; return the reference to it."""
+
+    def add(script: str, *, context: str = "IMMEDIATE", content: str = "", **values: Any) -> str:
+        name = f"m{uuid4().hex[:10]}"
+        body = {"name": name, "type": "advanced", "execution_context": context, "content": content, "script": script}
+        client.post("modules", body | values)
+        return f"@{name}"
+
+    return add
+
+
+@pytest.fixture
+def talk(client: Client) -> Callable[[str], str]:
+    """Begin a conversation with a new persona of this template; return the path of its messages."""
+
+    def begin(template: str) -> str:
+        persona = client.post("personas", {"name": uuid4().hex, "template": template})
+        return f"conversations/{client.post('conversations', {'persona_id': persona['id']})['id']}/messages"
+
+    return begin
+
+
+@pytest.fixture
 def conversation(client: Client, persona: dict[str, Any]) -> str:
     """The path of a new conversation's messages."""
     added = client.post("conversations", {"persona_id": persona["id"]})

@@ -10,9 +10,9 @@ from tests.system.client import Client
 INGESTED = ("active", "failed")
 
 
-def add_persona(client: Client) -> str:
+def add_persona(client: Client, template: str = "You have read a lot.") -> str:
     """Add a persona with nothing to read yet; return its path."""
-    added = client.post("personas", {"name": f"Reader {uuid4().hex[:8]}", "template": "You have read a lot."})
+    added = client.post("personas", {"name": f"Reader {uuid4().hex[:8]}", "template": template})
     return f"personas/{added['id']}"
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -14,30 +13,6 @@ from tests.system.conftest import RunningStack
 
 Talk = Callable[..., str]
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
-
-
-@pytest.fixture
-def module(client: Client) -> Callable[..., str]:
-    """Add an advanced module under a name of its own; return the reference to it."""
-
-    def add(script: str, *, context: str = "IMMEDIATE", content: str = "", **values: Any) -> str:
-        name = f"m{uuid4().hex[:10]}"
-        body = {"name": name, "type": "advanced", "execution_context": context, "content": content, "script": script}
-        client.post("modules", body | values)
-        return f"@{name}"
-
-    return add
-
-
-@pytest.fixture
-def talk(client: Client) -> Callable[[str], str]:
-    """Begin a conversation with a new persona of this template; return the path of its messages."""
-
-    def begin(template: str) -> str:
-        persona = client.post("personas", {"name": uuid4().hex, "template": template})
-        return f"conversations/{client.post('conversations', {'persona_id': persona['id']})['id']}/messages"
-
-    return begin
 
 
 def send(client: Client, messages: str, content: str) -> dict[str, Any]:
@@ -123,6 +98,25 @@ def test_a_script_asks_the_model_once_after_the_reply_and_knows_what_stage_4_fou
     assert side.endswith('Current context:\n{"%s": {"count": 2}}' % first[1:])  # noqa: UP031
     trace_of(client, send(client, messages, "Two"), executions=2)
     assert told(model)[2] == "You are Ada. 2 So far: A short talk."
+
+
+@pytest.mark.capability("C162")
+def test_listeners_hear_how_modules_after_the_reply_ended_and_a_cut_stream_goes_on_there(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    model.script(Rule(match="Sum it up", text="A short talk."))
+    modules = [module(script, context="POST_RESPONSE") for script in ("count = 1", "said = ctx.generate('Sum it up')")]
+    messages = talk(f"You are Ada. {' '.join(modules)}")
+    with client.streaming("POST", messages, json={"content": "One"}) as events:
+        heard = list(events)
+    assert [event.kind for event in heard[-4:]] == ["message", "post_response", "post_response", "done"]
+    assert [event.data for event in heard[-3:-1]] == [
+        {"module": name[1:], "stage": stage, "status": "ok"} for name, stage in zip(modules, (4, 5), strict=True)
+    ]
+    path = f"turns/{heard[0].data['turn_id']}/events"
+    for cut in (-4, -3, -2):
+        with client.streaming("GET", path, after=heard[cut].id) as events:
+            assert list(events) == heard[cut + 1 :]
 
 
 @pytest.mark.capability("C66")

@@ -33,7 +33,9 @@ def forget_connections():
 
 @pytest.fixture
 def broker(redis_url, stopped_broker, monkeypatch):
-    """The run's own broker in place of none."""
+    """The run's own broker in place of none, without the streams of another database's turns of the same number."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
     monkeypatch.setenv("PERSONAE_REDIS_URL", redis_url)
     forget_connections()
     yield

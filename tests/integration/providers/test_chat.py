@@ -66,13 +66,20 @@ def test_characters_split_between_packets_survive(openai: FakeOpenAI, chat: Http
         pytest.param(Rule(text="one two three", cut_after=2), Transient, "broke", id="a cut connection"),
     ],
 )
-def test_failures_say_whether_to_try_again_and_never_the_key(
-    openai: FakeOpenAI, chat: HttpChat, rule: Rule, error: type[Exception], said: str
+def test_failures_say_whether_to_try_again_and_never_the_key_nor_where_but_in_the_log(
+    openai: FakeOpenAI,
+    chat: HttpChat,
+    rule: Rule,
+    error: type[Exception],
+    said: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     openai.script(rule)
     with pytest.raises(error, match=said) as failure:
         complete(chat, PROMPT)
     assert KEY not in str(failure.value)
+    assert openai.root not in str(failure.value)
+    assert [record.address for record in caplog.records if record.message == "provider failed"] == [openai.url]
     assert isinstance(failure.value, Transient) == issubclass(error, Transient)
 
 
