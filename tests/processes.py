@@ -13,7 +13,7 @@ from typing import TypeVar
 from alembic import command
 from alembic.config import Config
 
-from deploy.local import servers
+from deploy.local import ports, servers
 
 Value = TypeVar("Value")
 ROOT = Path(__file__).parents[1]
@@ -81,7 +81,7 @@ class Server:
 @contextmanager
 def broker(folder: Path) -> Iterator[tuple[Server, str]]:
     """A broker of the test's own; yields the server and its URL."""
-    port = servers.free_port()
+    port = ports.free_port()
     folder.mkdir()
     configuration = servers.write_valkey_configuration(folder, port, PASSWORD)
     with (folder / "log").open("wb") as log:
@@ -95,7 +95,7 @@ def broker(folder: Path) -> Iterator[tuple[Server, str]]:
 @contextmanager
 def postgres(folder: Path) -> Iterator[tuple[Server, int]]:
     """A Postgres of the test's own, with durable commits; yields the server and its port."""
-    port = servers.free_port()
+    port = ports.free_port()
     folder.mkdir()
     servers.initialise_postgres(folder / "data", PASSWORD)
     with (folder / "log").open("wb") as log:

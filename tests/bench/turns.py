@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from tests.processes import ROOT
 from tests.system.client import Client
 from tests.system.stacks import Stack
@@ -73,7 +73,7 @@ def measure() -> list[tuple[str, str]]:
             with Client(status["gateway"]["url"], status["api_key"]) as api, httpx.Client(timeout=60) as http:
                 return [line for concurrency in (1, 20) for line in _compare(api, http, status, model, concurrency)]
         finally:
-            stack.run("down")
+            stack.stop()
 
 
 def _compare(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.local import servers
+from deploy.local import ports
 from tests.processes import until
 
 pytestmark = pytest.mark.capability("C19")
@@ -57,8 +57,8 @@ def containers(tmp_path: Path, empty_database: Any, redis_url: str) -> Iterator[
         "PERSONAE_DATA_DIR": str(tmp_path),
         "PERSONAE_DATABASE_URL": empty_database(),
         "PERSONAE_REDIS_URL": redis_url,
-        "PERSONAE_GATEWAY_PORT": str(servers.free_port()),
-        "PERSONAE_FLOWER_PORT": str(servers.free_port()),
+        "PERSONAE_GATEWAY_PORT": str(ports.free_port()),
+        "PERSONAE_FLOWER_PORT": str(ports.free_port()),
         "PERSONAE_STOP_GRACE_SECONDS": "1",
         "FLOWER_BASIC_AUTH": "personae:a-password",
     }

@@ -10,7 +10,7 @@ from alembic.config import Config
 from pydantic import SecretStr
 from sqlalchemy import create_engine
 
-from deploy.local import servers
+from deploy.local import ports, servers
 from gateway import create_app
 from shared import db
 from shared.settings import get_settings
@@ -22,7 +22,7 @@ class Servers:
     """A Postgres and a broker of the test's own, to be stopped at will."""
 
     def __init__(self, folder):
-        self.ports = (servers.free_port(), servers.free_port())
+        self.ports = (ports.free_port(), ports.free_port())
         self.log = (folder / "log").open("wb")
         servers.initialise_postgres(folder / "data", "p")
         self.postgres = servers.start_postgres(folder / "data", self.ports[0], self.log, "fsync=off")
@@ -71,7 +71,7 @@ def own(tmp_path, monkeypatch):
 @pytest.fixture
 def client(own):
     urls = {"database_url": SecretStr(own.database_url), "redis_url": SecretStr(own.redis_url)}
-    model_url = f"http://127.0.0.1:{servers.free_port()}/v1"
+    model_url = f"http://127.0.0.1:{ports.free_port()}/v1"
     return create_app(settings_for_tests(**urls, model_url=model_url)).test_client()
 
 

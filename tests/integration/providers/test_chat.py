@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from shared.errors import Refused, Rejected, Transient, Unavailable
 from shared.providers.chat import complete
 from shared.providers.http_chat import HttpChat

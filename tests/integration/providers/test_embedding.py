@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from shared.errors import Rejected, Transient, Unavailable
 from shared.providers.embedding import HttpEmbedding, connect_embedding, connect_query_embedding, try_query
 from shared.settings import Settings

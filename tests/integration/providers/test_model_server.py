@@ -14,7 +14,7 @@ import httpx
 import openai
 import pytest
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from deploy.model.embedding import lacks_avx2
 from shared.errors import Rejected
 from shared.providers.chat import complete

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 import redis
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from shared.providers.pace import TurnWriter
 from shared.providers.stream import (
     KEPT_SECONDS,
