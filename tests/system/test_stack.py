@@ -1,5 +1,6 @@
 """`personae up | down | status | db upgrade`, as a user meets them."""
 
+import json
 import os
 import re
 import signal
@@ -15,7 +16,6 @@ from deploy.local.servers import IN_NAMESPACE
 from tests.processes import until
 from tests.system import library, stacks
 from tests.system.conftest import SMALL, RunningStack
-from tests.system.stacks import Stack
 
 pytestmark = pytest.mark.capability("C160")
 NOBODY = 65534
@@ -47,7 +47,7 @@ def pids(status: dict) -> list[int]:
 
 
 def test_a_started_stack_answers_where_its_status_says(stack):
-    status = stack.commands.status()
+    status = json.loads(stack.commands.run("status", "--json").stdout)
     assert list(status) == ["gateway", "postgres", "broker", "flower", "model", "beat", "workers", "api_key"]
     assert database_answers(status["postgres"]["url"], "personae")
     assert broker_answers(status["broker"]["url"])
@@ -90,22 +90,19 @@ def test_an_operators_database_is_used_and_none_started(new_stack, stack):
 
 
 def test_killed_stores_come_back_with_their_data(new_stack):
-    status = new_stack().start()
+    stack = new_stack()
+    status = stack.start()
     url, broker = status["postgres"]["url"], status["broker"]["url"]
     ask(url, "CREATE TABLE kept AS SELECT 42 AS answer")
     with redis.Redis.from_url(broker) as client:
         client.set("kept", "yes")
     for _ in range(2):
         for name in ("postgres", "broker"):
-            os.kill(current(new_stack(), name), signal.SIGKILL)
+            os.kill(until(lambda name=name: stack.pid_of(name)), signal.SIGKILL)
         until(lambda: database_answers(url) and broker_answers(broker), 15)
     assert ask(url, "SELECT answer FROM kept") == [(42,)]
     with redis.Redis.from_url(broker) as client:
         assert client.get("kept") == b"yes"
-
-
-def current(stack: Stack, name: str) -> int:
-    return until(lambda: stack.status()[name]["pid"], 10)
 
 
 def test_after_a_killed_supervisor_the_next_start_finds_the_same_data_and_ports(new_stack):
@@ -130,7 +127,7 @@ def test_a_port_that_somebody_took_meanwhile_is_chosen_anew(new_stack):
 
 
 def test_two_stacks_run_side_by_side_and_stop_alone(new_stack):
-    one, other = new_stack("one"), new_stack("other")
+    one, other = (new_stack(name, is_prepared=False) for name in ("one", "other"))
     starting = [each.begin("up", "--detach") for each in (one, other)]
     for process in starting:
         with process:
@@ -175,7 +172,7 @@ def test_down_leaves_nothing_and_may_be_repeated(new_stack):
 
 def test_a_user_without_rights_runs_a_whole_stack_whose_bundled_models_read_and_reply(new_stack):
     prefix = IN_NAMESPACE if os.geteuid() == 0 else ()
-    stack = new_stack(prefix=prefix, program="deploy.cli.main", environment=SMALL)
+    stack = new_stack(is_prepared=False, prefix=prefix, program="deploy.cli.main", environment=SMALL)
     status = stack.start()
     with RunningStack(stack, status).client() as client:
         persona = library.add_persona(client)
@@ -192,7 +189,7 @@ def test_a_user_without_rights_runs_a_whole_stack_whose_bundled_models_read_and_
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="others need no such detour")
 def test_root_without_user_namespaces_runs_postgres_as_nobody(new_stack):
-    stack = new_stack()
+    stack = new_stack(is_prepared=False)
     cluster = stack.folder / "postgres"
     cluster.mkdir(parents=True)
     os.chown(cluster, NOBODY, NOBODY)

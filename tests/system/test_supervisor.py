@@ -1,6 +1,7 @@
 """What the supervisor promises about any children, shown with dummies beside a real Postgres and a real broker."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -38,11 +39,11 @@ class DummyStack(Stack):
 
 
 @pytest.fixture
-def dummies(tmp_path: Path):
-    stack = DummyStack(tmp_path / "data")
+def dummies(tmp_path: Path, prepared: Path):
+    stack = DummyStack(shutil.copytree(prepared, tmp_path / "data"))
     yield stack
-    stop(Folder(stack.folder))
-    until(stack.is_gone, 2)
+    stack.stop()
+    until(stack.is_gone)
 
 
 def test_a_killed_child_is_started_again_and_its_own_children_are_ended(dummies, monkeypatch):
@@ -122,7 +123,6 @@ def test_a_child_that_does_not_come_up_stops_the_rest_and_is_named(dummies, monk
 
 
 def test_a_child_that_cannot_start_with_its_torn_files_starts_without_them(dummies, monkeypatch):
-    dummies.folder.mkdir()
     (dummies.folder / "spoiled").touch()
     events = dummies.begin_children(monkeypatch, "spoiled")
     assert events[-1]["event"] == "up"
