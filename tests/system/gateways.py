@@ -8,7 +8,7 @@ import httpx
 
 from deploy import commands
 from deploy.local import ports
-from tests.processes import until
+from tests.processes import DEADLINE, until
 from tests.system.client import Client
 from tests.system.conftest import RunningStack
 
@@ -49,7 +49,7 @@ class Gateway:
     def stop(self) -> int:
         """End it in good order, and return its exit code."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(DEADLINE)
 
 
 def is_healthy(client: Client) -> bool:

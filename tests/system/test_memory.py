@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import SHORT, eventually, until
+from tests.processes import SHORT, allowed, eventually, until
 from tests.system.client import Client
 from tests.system.conftest import SMALL, RunningStack
 from tests.system.stacks import Stack
@@ -75,7 +75,7 @@ def test_a_worker_killed_while_it_summarises_leaves_each_memory_once(fragile: Ru
         bring(client, conversation, 46)
         until(lambda: asked(writer, "Message 25") and writer.open_streams)
         fragile.commands.kill("worker-threads")
-        found = eventually(lambda: memories(client, conversation), lambda found: len(found) == 3, RECOVERY)
+        found = eventually(lambda: memories(client, conversation), lambda found: len(found) == 3, allowed(RECOVERY))
         assert [(memory["memory_sequence"], memory["original_message_range"]) for memory in found] == [
             (0, "1-24"),
             (1, "25-35"),

@@ -13,9 +13,10 @@ import redis
 
 from deploy.local.processes import find
 from deploy.local.servers import IN_NAMESPACE
-from tests.processes import until
+from tests.processes import allowed, until
 from tests.system import library, stacks
 from tests.system.conftest import SMALL, RunningStack
+from tests.system.stacks import START_DEADLINE
 
 pytestmark = pytest.mark.capability("C160")
 NOBODY = 65534
@@ -99,7 +100,7 @@ def test_killed_stores_come_back_with_their_data(new_stack):
     for _ in range(2):
         for name in ("postgres", "broker"):
             os.kill(until(lambda name=name: stack.pid_of(name)), signal.SIGKILL)
-        until(lambda: database_answers(url) and broker_answers(broker), 15)
+        until(lambda: database_answers(url) and broker_answers(broker))
     assert ask(url, "SELECT answer FROM kept") == [(42,)]
     with redis.Redis.from_url(broker) as client:
         assert client.get("kept") == b"yes"
@@ -144,7 +145,7 @@ def test_two_stacks_run_side_by_side_and_stop_alone(new_stack):
 def test_the_stack_ends_with_the_command_in_the_foreground(new_stack):
     stack = new_stack()
     with stack.begin("up") as process:
-        until(lambda: "Ctrl-C" in process.stdout.readline(), 240)
+        until(lambda: "Ctrl-C" in process.stdout.readline(), START_DEADLINE)
         process.send_signal(signal.SIGINT)
         process.communicate()
     assert process.returncode == 0
@@ -154,9 +155,9 @@ def test_the_stack_ends_with_the_command_in_the_foreground(new_stack):
 def test_the_stack_ends_even_when_that_command_is_killed(new_stack):
     stack = new_stack()
     with stack.begin("up") as process:
-        until(lambda: "Ctrl-C" in process.stdout.readline(), 240)
+        until(lambda: "Ctrl-C" in process.stdout.readline(), START_DEADLINE)
         process.kill()
-    until(stack.is_gone, 10)
+    until(stack.is_gone, allowed(10))
 
 
 def test_down_leaves_nothing_and_may_be_repeated(new_stack):
@@ -164,7 +165,7 @@ def test_down_leaves_nothing_and_may_be_repeated(new_stack):
     stack.start()
     started = time.monotonic()
     assert stack.run("down").returncode == 0
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < allowed(10)
     assert stack.is_gone()
     assert stack.run("down").returncode == 0
     assert stack.run("status", "--json").returncode == 1
@@ -177,7 +178,7 @@ def test_a_user_without_rights_runs_a_whole_stack_whose_bundled_models_read_and_
     with RunningStack(stack, status).client() as client:
         persona = library.add_persona(client)
         library.upload(client, persona, {"notes.txt": b"The Jacquard loom weaves flowers and leaves."})
-        assert library.ingest(client, persona, 60)["overall_status"] == "active"
+        assert library.ingest(client, persona)["overall_status"] == "active"
         conversation = client.post("conversations", {"persona_id": persona.rpartition("/")[2]})["id"]
         body = {"content": "What does the Jacquard loom weave?", "max_tokens": 20}
         reply = client.post(f"conversations/{conversation}/messages?wait=true", body, 200)
@@ -198,4 +199,4 @@ def test_root_without_user_namespaces_runs_postgres_as_nobody(new_stack):
     assert database_answers(status["postgres"]["url"])
     assert os.stat(f"/proc/{status['postgres']['pid']}").st_uid == NOBODY
     os.kill(stack.supervisor(), signal.SIGKILL)
-    until(stack.is_gone, 10)
+    until(stack.is_gone, allowed(10))

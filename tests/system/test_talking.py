@@ -7,14 +7,14 @@ import pytest
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import eventually, until
+from tests.processes import DEADLINE, eventually, until
 from tests.system.client import Client, text_of
 from tests.system.conftest import RunningStack
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 
 
-def ended(client: Client, turn: dict, seconds: float = 30.0) -> dict:
+def ended(client: Client, turn: dict, seconds: float = DEADLINE) -> dict:
     return eventually(lambda: client.get(f"turns/{turn['id']}"), lambda turn: turn["status"] in ENDED, seconds)
 
 
@@ -127,7 +127,7 @@ def test_a_correlation_id_comes_back_and_is_logged_by_gateway_and_worker(
     answer = client.ask("POST", f"{conversation}?wait=true", json={"content": "Trace me"}, headers=headers)
     assert answer.headers["X-Correlation-ID"] == name
     line = f'"correlation_id": "{name}"'
-    until(lambda: line in stack.commands.log("gateway") and line in stack.commands.log("worker-threads"), 5)
+    until(lambda: line in stack.commands.log("gateway") and line in stack.commands.log("worker-threads"))
 
 
 @pytest.mark.capability("C2")
