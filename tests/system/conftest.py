@@ -17,6 +17,7 @@ from tests.system.client import Client
 from tests.system.stacks import Stack
 
 PROVIDER_KEY = "pk-kept-from-everyone-0123456789"
+CHAT_MODEL = "a-real-model"  # the demo model is not let write memories
 SMALL = {
     "PERSONAE_WORKER_THREADS": "8",
     "PERSONAE_GATEWAY_THREADS": "32",
@@ -55,7 +56,7 @@ def model(session_model: FakeOpenAI) -> Iterator[FakeOpenAI]:
 def stack(tmp_path_factory: pytest.TempPathFactory, session_model: FakeOpenAI) -> Iterator[RunningStack]:
     """A whole stack with a data directory of its own; what a test breaks, its supervisor mends."""
     keys = dict.fromkeys(("PERSONAE_CHAT_API_KEY", "PERSONAE_EMBEDDING_API_KEY"), PROVIDER_KEY)
-    model = {"PERSONAE_MODEL_URL": session_model.url, **keys}
+    model = {"PERSONAE_MODEL_URL": session_model.url, "PERSONAE_CHAT_MODEL": CHAT_MODEL, **keys}
     commands = Stack(tmp_path_factory.mktemp("stack") / "data", SHORT | SMALL | model)
     try:
         yield RunningStack(commands, commands.start())

@@ -30,16 +30,20 @@ RECOVERY = 30.0  # seconds from the end of a fault until every row is claimable:
 
 
 class Ground(NamedTuple):
-    """What a site stands on: a broker, and the settings by which processes find it and the database."""
+    """What a site stands on: a broker, the settings by which processes find it and the database, and who tends it."""
 
     broker: Server
     environment: dict[str, str]
+    keepers: Workers
 
 
 @contextmanager
 def ground(folder: Path, database_url: str, life: Mapping[str, str] = SHORT) -> Iterator[Ground]:
     with processes.broker(folder / "broker") as (server, redis_url):
-        yield Ground(server, {"PERSONAE_DATABASE_URL": database_url, "PERSONAE_REDIS_URL": redis_url, **life})
+        environment = {"PERSONAE_DATABASE_URL": database_url, "PERSONAE_REDIS_URL": redis_url, **life}
+        keepers = Workers(folder, environment, APP)
+        yield Ground(server, environment, keepers)
+        keepers.stop()
 
 
 @contextmanager
@@ -83,16 +87,15 @@ def own_site(make_site: Callable[..., Site], database_url: str) -> Site:
 
 @pytest.fixture(scope="module")
 def tended(tmp_path_factory: pytest.TempPathFactory, module_database: str) -> Iterator[Ground]:
-    """A ground that one upkeep worker and one beat tend for all the tests that break neither it nor them."""
+    """A ground for tests that break none of what tends it: an upkeep worker, a beat, and a worker for `memory`."""
     folder = tmp_path_factory.mktemp("tended")
     engine = create_engine(module_database)
     probe.apart.create_all(engine)
     engine.dispose()
     with ground(folder, module_database) as made:
-        workers = Workers(folder, made.environment, APP)
-        workers.start_upkeep()
+        made.keepers.start_upkeep()
+        made.keepers.start("common", "memory")
         yield made
-        workers.stop()
 
 
 @pytest.fixture
@@ -128,8 +131,7 @@ def test_the_most_urgent_row_is_next_whatever_the_order_of_bells(site: Site) -> 
 
 @pytest.mark.capability("C126")
 def test_three_attempts_with_growing_delay_then_failed(site: Site) -> None:
-    site.workers.start("one", "dialogue")
-    (id,) = site.add(act="fail", retries=3)
+    (id,) = site.add(queue="memory", act="fail", retries=3)
     delays = []
     for attempt in (1, 2):
         row = site.until(id, lambda row, n=attempt: row.retry == n)
@@ -145,11 +147,11 @@ def test_three_attempts_with_growing_delay_then_failed(site: Site) -> None:
 
 
 @pytest.mark.capability("C180")
-def test_a_failure_is_one_red_line_naming_its_row_and_no_traceback(site: Site) -> None:
-    site.workers.start("one", "dialogue")
-    (id,) = site.add(act="fail", retries=1)
+def test_a_failure_is_one_red_line_naming_its_row_and_no_traceback(site: Site, tended: Ground) -> None:
+    (id,) = site.add(queue="memory", act="fail", retries=1)
     site.until_ended([id])
-    log = eventually(lambda: site.workers.log("one"), lambda log: f"probe {id}: FAILED: the probe was told" in log)
+    line = f"probe {id}: FAILED: the probe was told"
+    log = eventually(lambda: tended.keepers.log("common"), lambda log: line in log)
     assert "Traceback" not in log
 
 
@@ -322,17 +324,16 @@ def test_work_that_outlasts_its_kind_is_stopped_and_retried(
 
 
 @pytest.mark.capability("C144")
-def test_every_worker_checks_in_with_its_queues(own_site: Site) -> None:
-    own_site.workers.start("one", "dialogue,memory")
-    ids = own_site.add()
-    own_site.until_ended(ids)
+def test_every_worker_checks_in_with_its_queues(site: Site) -> None:
+    ids = site.add(queue="memory")
+    site.until_ended(ids)
 
     def listening() -> list[str]:
         with get_session() as session:
             return work.listeners(session, "memory")
 
     (worker,) = eventually(listening, bool)
-    assert worker.startswith("one@")
+    assert worker.startswith("common@")
 
 
 def test_rows_that_nobody_claims_make_their_queue_deaf(own_site: Site) -> None:
