@@ -159,7 +159,7 @@ def test_a_failure_is_one_red_line_naming_its_row_and_no_traceback(site: Site, t
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
 def test_a_killed_worker_loses_its_row_to_another_within_thirty_seconds(site: Site, pool: str) -> None:
     site.workers.start("one", "dialogue", pool=pool, concurrency=1)
-    (id,) = site.add(act="sleep 2")
+    (id,) = site.add(act="hold")
     site.until_running(id)
     site.workers.signal_group("one", signal.SIGKILL)
     site.workers.start("two", "dialogue", concurrency=1)
@@ -177,7 +177,7 @@ def test_with_the_default_settings_too_a_killed_workers_row_is_taken_within_thir
     site.workers.start_upkeep()
     site.workers.start("one", "dialogue", concurrency=1)
     site.workers.start("two", "dialogue", concurrency=1)
-    (id,) = site.add(act="sleep 1")
+    (id,) = site.add(act="hold")
     held = site.until_running(id)
     assert held.worker_id is not None
     site.workers.signal_group(held.worker_id.partition("@")[0], signal.SIGKILL)
@@ -189,7 +189,7 @@ def test_with_the_default_settings_too_a_killed_workers_row_is_taken_within_thir
 @pytest.mark.capability("C127")
 def test_a_frozen_worker_finds_its_late_settlement_refused(site: Site) -> None:
     site.workers.start("one", "dialogue", concurrency=1)
-    (id,) = site.add(act="deaf 2")
+    (id,) = site.add(act="deaf 4")
     site.until_running(id)
     site.workers.signal_group("one", signal.SIGSTOP)
     site.workers.start("two", "dialogue", concurrency=1)
