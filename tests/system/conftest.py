@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.local import credentials, servers
 from deploy.local.folder import Folder
@@ -23,6 +24,25 @@ SMALL = {
     "PERSONAE_GATEWAY_THREADS": "32",
     "PERSONAE_MAX_UPLOAD_BYTES": str(1 << 20),
 }
+
+
+ON_STACKS_OF_THEIR_OWN = (
+    "test_chaos.py test_containers.py test_starting_and_stopping.py test_supervisor.py test_work_under_faults.py"
+).split()
+
+
+class OneStack(LoadFileScheduling):
+    """Each file of tests in any process, but all that share the stack in one: it is not started twice."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        folder, _, name = file.rpartition("/")
+        return folder if folder == "tests/system" and name not in ON_STACKS_OF_THEIR_OWN else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneStack:
+    """Have `--numprocesses` distribute so, whatever `--dist` says."""
+    return OneStack(config, log)
 
 
 @dataclass(frozen=True)
