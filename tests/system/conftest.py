@@ -40,6 +40,7 @@ class OneStack(LoadFileScheduling):
         return folder if folder == "tests/system" and name not in ON_STACKS_OF_THEIR_OWN else file
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneStack:
     """Have `--numprocesses` distribute so, whatever `--dist` says."""
     return OneStack(config, log)
