@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from tests.processes import ROOT
 from tests.system import library
 from tests.system.client import Client
@@ -162,7 +162,7 @@ def running() -> Iterator[Bench]:
             with Client(status["gateway"]["url"], status["api_key"]) as api:
                 yield Bench(api, status["gateway"]["url"], status["api_key"], model, _add_persona(api))
         finally:
-            stack.run("down")
+            stack.stop()
 
 
 def _add_persona(api: Client) -> str:

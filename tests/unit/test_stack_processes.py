@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from deploy.cli.keys import parse_scopes
-from deploy.local import credentials, processes, state
+from deploy.local import credentials, ports, processes, state
 from deploy.local.child import restart_delay
 from deploy.local.credentials import Credentials
 from deploy.local.deafness import DeafnessWatch
@@ -155,6 +155,11 @@ def test_a_killed_servers_pid_file_does_not_block_the_next(tmp_path, content):
     path.write_text(content)
     remove_stale_pid_file(tmp_path)
     assert not path.exists()
+
+
+def test_a_chosen_port_is_none_that_an_outgoing_connection_may_take():
+    lowest = int(ports.OUTGOING.read_text().split()[0])
+    assert ports.LOWEST <= ports.free_port() < lowest
 
 
 def test_scopes_are_read_from_a_list():

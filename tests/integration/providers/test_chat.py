@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from shared.errors import Refused, Rejected, Transient, Unavailable
 from shared.providers.chat import complete
 from shared.providers.http_chat import HttpChat
@@ -14,7 +14,7 @@ from shared.providers.outbound import Outbound
 from shared.providers.wire import ChatMessage, End, Text
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import until
+from tests.processes import allowed, until
 
 KEY = "sk-very-secret"
 PROMPT = [ChatMessage("system", "be brief"), ChatMessage("user", "hello there")]
@@ -133,7 +133,7 @@ def test_another_thread_ends_a_blocked_read_at_once(
         stream.close()
         reader.join(5)
     assert ended
-    assert ended[0] - closed < 1.0
+    assert ended[0] - closed < allowed(1)
     until(lambda: openai.open_streams == 0)
 
 
