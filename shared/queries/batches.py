@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
 from shared.models import DataSource, DocumentBatch, DocumentURI, Persona, RunGroup, WorkflowRun
-from shared.queries import files
+from shared.queries import files, starts
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope, owned, owner_of
 
