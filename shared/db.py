@@ -54,6 +54,7 @@ def new_engine(url: str | None = None, *, size: int | None = None) -> Engine:
         pool_size=size or settings.db_pool_size,
         max_overflow=0 if size else settings.db_max_overflow,
         pool_timeout=10,
+        executemany_mode="values_plus_batch",  # many updates in one round trip
         connect_args=CONNECT_ARGS,
     )
     event.listen(engine, "checkin", _note_checkin)

@@ -39,7 +39,7 @@ class Queue(NamedTuple):
 DIALOGUE = Queue("dialogue", "threads")
 MODULES = Queue("modules", "threads")
 MEMORY = Queue("memory", "threads")
-INGESTION = Queue("ingestion", "prefork")
+INGESTION = Queue("ingestion", "prefork", batch=4)
 EMBEDDING = Queue("embedding", "threads", batch=8)
 SYNTHESIS = Queue("synthesis", "threads")
 UPKEEP = Queue("upkeep", "solo")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import leases
@@ -115,7 +116,7 @@ def save_passages(session: Session, result: Result) -> Facts:
         return {"superseded": True}
     found = [passages.Text(row["text"], row["start"], row["end"], row["page"]) for row in result.loaded.rows]
     persona_id = UUID(step.params["persona_id"]) if step.params.get("persona_id") else None
-    if persona_id is not None and session.get(Persona, persona_id) is None:
+    if persona_id is not None and not session.scalar(select(Persona.id).where(Persona.id == persona_id)):
         raise NotFound("the persona was deleted during its ingestion")
     passages.replace(
         session,

@@ -125,6 +125,9 @@ class LifecycleHistory(Numbered, Progress, Base):
     workflow_run_id: Mapped[int | None] = mapped_column(ForeignKey("workflowrun.id", ondelete="CASCADE"), index=True)
     step_id: Mapped[int | None] = mapped_column(ForeignKey("runstep.id", ondelete="CASCADE"), index=True)
     start_date: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    completed_date: Mapped[datetime | None] = mapped_column(
+        default=func.clock_timestamp()
+    )  # at once: nothing handles it
 
 
 class WorkerCheckin(Base):

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
 from shared.models import DataSource, DocumentBatch, DocumentURI, Persona, RunGroup, WorkflowRun
-from shared.queries import files, workflows
+from shared.queries import files, starts
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -76,18 +76,9 @@ def start(
     waiting = session.execute(_without_run(batch.id)).all()
     if not waiting:
         raise Conflict(f"batch {batch_id} has no document that waits for a run")
-    group = workflows.add_group(session, scope, batch.name, batch_id=batch.id)
-    for location, persona, collection in waiting:
-        files.add_run(
-            session,
-            group,
-            location,
-            persona=persona,
-            collection=collection,
-            embedding_model=embedding_model,
-            priority=priority,
-            meta=meta,
-        )
+    group = starts.add_group(session, scope, batch.name, batch_id=batch.id)
+    readings = [files.Reading(*row) for row in waiting]
+    files.add_runs(session, group, readings, embedding_model=embedding_model, priority=priority, meta=meta)
     return group, len(waiting)
 
 

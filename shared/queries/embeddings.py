@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import String, Text, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
 from shared.errors import Invalid
@@ -24,19 +25,42 @@ def known(session: Session, model: str, hashes: Collection[str]) -> set[str]:
 def ensure_model(session: Session, model: str, sizes: Collection[int]) -> None:
     """Register a model at its first vectors; raises Invalid when they are not all as long as those before."""
     dimensions = max(sizes)
-    values = {"name": model, "dimensions": dimensions, "state": EmbeddingState.SERVING}
-    session.execute(insert(EmbeddingModel).values(values).on_conflict_do_nothing())
-    stored = session.scalars(select(EmbeddingModel.dimensions).where(EmbeddingModel.name == model)).one()
+    registered = select(EmbeddingModel.dimensions).where(EmbeddingModel.name == model)
+    stored = session.scalar(registered)
+    if stored is None:
+        values = {"name": model, "dimensions": dimensions, "state": EmbeddingState.SERVING}
+        session.execute(insert(EmbeddingModel).values(values).on_conflict_do_nothing())
+        stored = session.scalars(registered).one()
     if set(sizes) != {stored}:
         raise Invalid(f"the model {model} has vectors of {stored} numbers here and now sent {dimensions}: rename it")
 
 
+_NEW = (
+    func.unnest(bindparam("hashes", type_=ARRAY(String)), bindparam("vectors", type_=ARRAY(Text)))
+    .table_valued("content_hash", "vector")
+    .render_derived(name="incoming")
+)
+_ADD = (
+    insert(
+        Embedding.metadata.tables[Embedding.__tablename__]
+    )  # the table's: with values of its own, the class's would be a bulk insert
+    .from_select(
+        ["content_hash", "model", "vector"],
+        select(_NEW.c.content_hash, bindparam("model", type_=String), cast(_NEW.c.vector, HALFVEC)),
+    )
+    .on_conflict_do_nothing()
+)
+
+
 def add(session: Session, model: str, vectors: Mapping[str, Sequence[float]]) -> None:
     """Store vectors by content hash; those that are there already stay."""
-    rows = [
-        {"content_hash": content_hash, "model": model, "vector": vector}
-        for content_hash, vector in sorted(vectors.items())  # sorted: writers of the same texts wait, not deadlock
-    ]
+    rows = sorted(vectors.items())  # sorted: writers of the same texts wait, not deadlock
     for start in range(0, len(rows), ROWS_PER_STATEMENT):
-        batch = rows[start : start + ROWS_PER_STATEMENT]
-        session.execute(insert(Embedding).values(batch).on_conflict_do_nothing())
+        hashes, numbers = zip(*rows[start : start + ROWS_PER_STATEMENT], strict=True)
+        written = [_written(vector) for vector in numbers]
+        session.execute(_ADD, {"model": model, "hashes": list(hashes), "vectors": written})
+
+
+def _written(vector: Sequence[float]) -> str:
+    """Write a vector out as Postgres reads it; seven digits are more than half a float keeps."""
+    return f"[{','.join(['%.7g'] * len(vector))}]" % tuple(vector)

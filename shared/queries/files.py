@@ -22,7 +22,7 @@ from shared.models import (
     RunGroup,
     WorkflowRun,
 )
-from shared.queries import control, documents, jobs, runs, workflows
+from shared.queries import control, documents, jobs, runs, starts, workflows
 from shared.queries.documents import Bytes
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope
@@ -154,18 +154,10 @@ def ingest(
     groups = [_add_group(session, scope, persona, collection) for collection in collections]
     started = [_add_job(session, persona, *each) for each in zip(collections, groups, strict=True)]
     for collection, group in zip(collections, groups, strict=True):
-        files = _documents(session, persona, collection)
-        for location in files:
-            add_run(
-                session,
-                group,
-                location,
-                persona=persona,
-                collection=collection,
-                embedding_model=embedding_model,
-                meta=meta,
-            )
-        if not files:
+        found = _documents(session, persona, collection)
+        readings = [Reading(location, persona, collection) for location in found]
+        add_runs(session, group, readings, embedding_model=embedding_model, meta=meta)
+        if not found:
             workflows.end_empty(session, group)
     return started
 
@@ -182,41 +174,39 @@ def ingest_one(
     meta: dict[str, str] | None = None,
 ) -> RunGroup:
     """Start the run of one document in a group of its own; without a persona it is knowledge of the owner's."""
-    group = workflows.add_group(session, scope, f"single run {location.doc_hash}", batch_id=location.batch_id)
-    add_run(
-        session,
-        group,
-        location,
-        persona=persona,
-        collection=collection,
-        embedding_model=embedding_model,
-        priority=priority,
-        meta=meta,
-    )
+    group = starts.add_group(session, scope, f"single run {location.doc_hash}", batch_id=location.batch_id)
+    reading = Reading(location, persona, collection)
+    add_runs(session, group, [reading], embedding_model=embedding_model, priority=priority, meta=meta)
     return group
 
 
-def add_run(
+class Reading(NamedTuple):
+    """What is found at a URI, to be read; without a persona it becomes knowledge of the owner's."""
+
+    location: DocumentURI
+    persona: Persona | None = None
+    collection: CollectionType | None = None
+
+
+def add_runs(
     session: Session,
     group: RunGroup,
-    location: DocumentURI,
+    readings: Sequence[Reading],
     *,
-    persona: Persona | None,
-    collection: CollectionType | None,
     embedding_model: str,
     priority: int = 0,
     meta: dict[str, str] | None = None,
 ) -> None:
-    """Add the run of what is found at a URI."""
-    workflows.add_run(
-        session,
-        group,
-        location.doc_hash,
-        step_configs(location, persona, collection or CollectionType.WORKS, embedding_model),
-        params=_params(location, persona, collection),
-        priority=priority,
-        meta=meta,
-    )
+    """Add a run for each of the readings."""
+    given = [
+        starts.Start(
+            location.doc_hash,
+            step_configs(location, persona, collection or CollectionType.WORKS, embedding_model),
+            _params(location, persona, collection),
+        )
+        for location, persona, collection in readings
+    ]
+    starts.add_runs(session, group, given, priority=priority, meta=meta)
 
 
 def _params(location: DocumentURI, persona: Persona | None, collection: CollectionType | None) -> dict[str, Any]:
@@ -225,7 +215,7 @@ def _params(location: DocumentURI, persona: Persona | None, collection: Collecti
 
 
 def _add_group(session: Session, scope: Scope, persona: Persona, collection: CollectionType) -> RunGroup:
-    return workflows.add_group(session, scope, f"{persona.slug} {collection.value}", params=collection.value)
+    return starts.add_group(session, scope, f"{persona.slug} {collection.value}", params=collection.value)
 
 
 def _add_job(session: Session, persona: Persona, collection: CollectionType, group: RunGroup) -> IngestionJob:
@@ -239,7 +229,7 @@ def _add_job(session: Session, persona: Persona, collection: CollectionType, gro
 
 def step_configs(
     location: DocumentURI, persona: Persona | None, collection: CollectionType, embedding_model: str
-) -> workflows.StepConfigs:
+) -> starts.StepConfigs:
     """Return what really applies to each step of a collection's documents."""
     cut = effective(asked_for(persona, collection))
     return {

@@ -1,13 +1,13 @@
 """Knowledge chunks: written once per source and external id, however often and by however many (seed 003)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Text, case, column, delete, func, literal, select, text
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import Executable, Text, bindparam, case, column, delete, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from shared.domain.text import content_hash, fold
@@ -32,6 +32,7 @@ OPTIONAL = (
 REPLACED = ("content", "content_hash", "language")
 WRITTEN = ("id", "owner_id", "persona_id", "source", "external_id", *OPTIONAL, *REPLACED)
 ROWS_PER_STATEMENT = 1000
+FRESH = {"populate_existing": True}
 
 Identity = tuple[str, str, str]
 
@@ -83,13 +84,19 @@ def bulk_upsert(
     ones wins. The persona and the documents must be the scope's own.
     """
     given = [{"id": uuid4()} | _given(chunk) for chunk in chunks]
-    merged = _merge(given)
     stored: dict[Identity, KnowledgeChunk] = {}
-    for identities in _batches(sorted(merged)):  # sorted: two writers of the same chunks lock them in the same order
-        rows = [_row(scope, persona_id, merged[identity]) for identity in identities]
-        for row in session.scalars(_upserting(rows), execution_options={"populate_existing": True}):
-            stored[_identity(row.source, row.external_id, row.id)] = row
+    for rows in _batches(scope, persona_id, given):
+        written = session.scalars(_upserting_and_returning(), {"rows": rows}, execution_options=FRESH)
+        stored |= {_identity(row.source, row.external_id, row.id): row for row in written}
     return [stored[_identity_of(chunk)] for chunk in given]
+
+
+def write(
+    session: Session, scope: Scope, chunks: Iterable[Mapping[str, Any]], *, persona_id: UUID | None = None
+) -> None:
+    """Write chunks as `bulk_upsert` does, and read none of them back."""
+    for rows in _batches(scope, persona_id, [{"id": uuid4()} | _given(chunk) for chunk in chunks]):
+        session.execute(_upserting(), {"rows": rows})
 
 
 def delete_(session: Session, scope: Scope, chunk_id: UUID) -> bool:
@@ -124,9 +131,12 @@ def _merge(chunks: Iterable[dict[str, Any]]) -> dict[Identity, dict[str, Any]]:
     return merged
 
 
-def _batches(identities: list[Identity]) -> Iterator[list[Identity]]:
+def _batches(scope: Scope, persona_id: UUID | None, given: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows to write, sorted: two writers of the same chunks lock them in the same order."""
+    merged = _merge(given)
+    identities = sorted(merged)
     for start in range(0, len(identities), ROWS_PER_STATEMENT):
-        yield identities[start : start + ROWS_PER_STATEMENT]
+        yield [_row(scope, persona_id, merged[each]) for each in identities[start : start + ROWS_PER_STATEMENT]]
 
 
 def _row(scope: Scope, persona_id: UUID | None, chunk: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,11 +153,13 @@ def _row(scope: Scope, persona_id: UUID | None, chunk: Mapping[str, Any]) -> dic
     }
 
 
-def _upserting(rows: list[dict[str, Any]]) -> ReturningInsert[KnowledgeChunk]:
-    """Return the one statement that writes the rows, which travel as one JSON value: it is compiled once for all."""
-    incoming = _incoming(rows).c
+@cache
+def _upserting() -> Insert:
+    """Return the one statement that writes rows, which travel as one JSON value: it is made once for all."""
+    incoming = _incoming().c
     words = search_vector(incoming.language, incoming.folded_title, incoming.folded_content)
-    statement = insert(KnowledgeChunk).from_select(
+    # The table's: with values of its own, the class's would be a bulk insert.
+    statement = insert(KnowledgeChunk.metadata.tables[KnowledgeChunk.__tablename__]).from_select(
         [*WRITTEN, "tsv"], select(*(incoming[name] for name in WRITTEN), words)
     )
     new = statement.excluded
@@ -162,12 +174,18 @@ def _upserting(rows: list[dict[str, Any]]) -> ReturningInsert[KnowledgeChunk]:
             "tsv": case((new.title.is_(None), words_of_the_old_title.op("||")(new.tsv)), else_=new.tsv),
             "updated_at": func.clock_timestamp(),
         },
-    ).returning(KnowledgeChunk)
+    )
 
 
-def _incoming(rows: list[dict[str, Any]]) -> TableValuedAlias:
+@cache
+def _upserting_and_returning() -> Executable:
+    written = _upserting().returning(*KnowledgeChunk.__table__.columns)
+    return select(KnowledgeChunk).from_statement(written)
+
+
+def _incoming() -> TableValuedAlias:
     table = KnowledgeChunk.__table__.columns
     columns = [column(name, table[name].type) for name in WRITTEN]
     folded = [column("folded_title", Text()), column("folded_content", Text())]
-    records = func.jsonb_to_recordset(literal(rows, JSONB)).table_valued(*columns, *folded)
+    records = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*columns, *folded)
     return records.render_derived(name="incoming", with_types=True)

@@ -51,4 +51,4 @@ def replace(
         }
         for position, text in enumerate(texts)
     ]
-    knowledge.bulk_upsert(session, scope, rows, persona_id=persona_id)
+    knowledge.write(session, scope, rows, persona_id=persona_id)

@@ -1,13 +1,12 @@
-"""Runs of documents through a workflow: started whole, advanced step by step, ended once (seed 004)."""
+"""Runs of documents through a workflow: advanced step by step, ended once (seed 004)."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, bindparam, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session, aliased
 
 from shared.domain.lifecycle import TERMINAL, UNFINISHED, RunStatus
 from shared.domain.workflow import ArtifactType, LifeCycleEvent, WorkflowStepType, artifacts_of
@@ -22,95 +21,8 @@ from shared.models import (
     WorkflowRun,
 )
 from shared.queries import jobs, runs, work
-from shared.queries.scope import Scope, owner_of
 
-DOCUMENT_WORKFLOW = "document"
-DOCUMENT_STEPS = (
-    WorkflowStepType.VALIDATE,
-    WorkflowStepType.PARSE,
-    WorkflowStepType.CHUNK,
-    WorkflowStepType.EMBED,
-    WorkflowStepType.STORE,
-)
 NOTHING_TO_DO = "there was nothing to do"
-StepConfigs = Mapping[WorkflowStepType, dict[str, Any]]
-
-
-def add_group(
-    session: Session, scope: Scope, name: str, *, params: str = "default", batch_id: int | None = None
-) -> RunGroup:
-    """Add an empty group of runs."""
-    group = RunGroup(
-        name=name,
-        workflow_definition_id=DOCUMENT_WORKFLOW,
-        param_definition_id=params,
-        batch_id=batch_id,
-        **owner_of(scope),
-    )
-    session.add(group)
-    session.flush()
-    return group
-
-
-def add_run(
-    session: Session,
-    group: RunGroup,
-    doc_hash: str,
-    configs: StepConfigs,
-    *,
-    params: dict[str, Any],
-    priority: int = 0,
-    meta: dict[str, Any] | None = None,
-) -> WorkflowRun:
-    """Add one document's run and its five steps, of which the first is ready."""
-    run = WorkflowRun(
-        workflow_definition_id=group.workflow_definition_id,
-        run_group_id=group.id,
-        batch_id=group.batch_id,
-        doc_id=doc_hash,
-        priority=priority,
-        run_params=params,
-    )
-    session.add(run)
-    session.flush()
-    config_ids = _step_configs(session, configs)
-    session.add_all(
-        RunStep(
-            workflow_run_id=run.id,
-            workflow_step_number=number,
-            workflow_step_name=step_type.value,
-            step_type=step_type,
-            step_config_id=config_ids[step_type],
-            is_last_step=number == len(DOCUMENT_STEPS),
-            priority=priority,
-            status_meta=meta or {},
-            ready_at=func.clock_timestamp() if number == 1 else None,
-        )
-        for number, step_type in enumerate(DOCUMENT_STEPS, 1)
-    )
-    session.flush()
-    return run
-
-
-def _step_configs(session: Session, configs: StepConfigs) -> dict[WorkflowStepType, int]:
-    """Find or add each step's configuration, known by itself and all before it: equal work is recognised."""
-    cumulative: dict[str, Any] = {}
-    ids = {}
-    for step_type in DOCUMENT_STEPS:
-        config = configs.get(step_type, {})
-        cumulative[step_type.value] = config
-        ids[step_type] = _step_config(session, step_type, config, json.dumps(cumulative, sort_keys=True))
-    return ids
-
-
-def _step_config(session: Session, step_type: WorkflowStepType, config: dict[str, Any], cumulative: str) -> int:
-    known = select(StepConfig.id).where(StepConfig.step_type == step_type, StepConfig.cuml_config_json == cumulative)
-    found = session.scalar(known)
-    if found is None:
-        values = {"step_type": step_type, "config_json": config, "cuml_config_json": cumulative}
-        session.execute(insert(StepConfig).values(values).on_conflict_do_nothing())
-        found = session.scalars(known).one()
-    return found
 
 
 @dataclass(frozen=True)
@@ -131,26 +43,49 @@ class StepContext:
     owner_id: str
 
 
+_OTHER = aliased(RunStep)
+_CONTEXT = (
+    select(
+        WorkflowRun.status,
+        WorkflowRun.run_params,
+        WorkflowRun.run_group_id,
+        RunGroup.owner_id,
+        RunGroup.status.label("group_status"),
+        Document.hash,
+        Document.mime_type,
+        Document.doc_meta,
+        StepConfig.config_json,
+        select(func.jsonb_object_agg(_OTHER.step_type, _OTHER.step_config_id, type_=JSONB))
+        .where(_OTHER.workflow_run_id == WorkflowRun.id)
+        .scalar_subquery()
+        .label("config_ids"),
+    )
+    .join(RunGroup, RunGroup.id == WorkflowRun.run_group_id)
+    .join(Document, Document.hash == WorkflowRun.doc_id)
+    .join(StepConfig, StepConfig.id == bindparam("config_id"))
+    .where(WorkflowRun.id == bindparam("run_id"))
+)
+
+
 def context(session: Session, step: RunStep) -> StepContext:
     """Read what a step's work needs, and note that it has begun.
 
     Kind and sender's facts are those of the run's start: what is found at the URI by now may be another version.
     """
-    run = session.get_one(WorkflowRun, step.workflow_run_id)
-    group = session.get_one(RunGroup, run.run_group_id)
-    document = session.get_one(Document, run.doc_id)
-    config = session.get_one(StepConfig, step.step_config_id)
-    _begin(session, group, run, step)
+    with session.no_autoflush:  # what the steps of a batch note is written together
+        given = {"run_id": step.workflow_run_id, "config_id": step.step_config_id}
+        found = session.execute(_CONTEXT, given).one()
+        _begin(session, found, step)
     return StepContext(
         step_id=step.id,
         step_type=step.step_type,
-        doc_hash=document.hash,
-        mime_type=run.run_params.get("mime_type") or document.mime_type,
-        doc_meta=document.doc_meta | run.run_params.get("doc_meta", {}),
-        config=config.config_json or {},
-        roots=_roots(session, run.id),
-        params=run.run_params,
-        owner_id=group.owner_id,
+        doc_hash=found.hash,
+        mime_type=found.run_params.get("mime_type") or found.mime_type,
+        doc_meta=found.doc_meta | found.run_params.get("doc_meta", {}),
+        config=found.config_json or {},
+        roots=_roots(found.config_ids),
+        params=found.run_params,
+        owner_id=found.owner_id,
     )
 
 
@@ -159,41 +94,51 @@ def note_facts(session: Session, step: RunStep, facts: dict[str, Any]) -> None:
     about = facts.get("document")
     step.status_meta = step.status_meta | {name: fact for name, fact in facts.items() if name != "document"}
     if about:
-        run = session.get_one(WorkflowRun, step.workflow_run_id)
-        document = session.get_one(Document, run.doc_id, with_for_update={"key_share": True})
-        document.doc_meta = {**document.doc_meta, **about}
+        with session.no_autoflush:
+            session.execute(_NOTE_DOCUMENT, {"run_id": step.workflow_run_id, "about": about})
 
 
-def _roots(session: Session, run_id: int) -> dict[ArtifactType, str]:
-    steps = session.execute(
-        select(RunStep.step_type, RunStep.step_config_id).where(RunStep.workflow_run_id == run_id)
-    ).all()
-    return {artifact: str(config_id) for step_type, config_id in steps for artifact in artifacts_of(step_type)}
+_NOTE_DOCUMENT = (
+    update(Document)
+    .where(Document.hash == WorkflowRun.doc_id, WorkflowRun.id == bindparam("run_id"))
+    .values(doc_meta=Document.doc_meta.op("||")(bindparam("about", type_=JSONB)))
+)
 
 
-def _begin(session: Session, group: RunGroup, run: WorkflowRun, step: RunStep) -> None:
-    _record(session, group.id, LifeCycleEvent.STEP_START, run, step)
-    if run.status is RunStatus.PENDING:
-        _set(run, RunStatus.RUNNING)
-        run.start_date = func.clock_timestamp()
-        _record(session, group.id, LifeCycleEvent.ITEM_START, run)
-    started = session.execute(
-        update(RunGroup)
-        .where(RunGroup.id == group.id, RunGroup.status == RunStatus.PENDING)
-        .values(status=RunStatus.RUNNING, start_date=func.clock_timestamp(), status_date=func.clock_timestamp())
-        .returning(RunGroup.id)
-    ).all()
-    if started:
-        _record(session, group.id, LifeCycleEvent.GROUP_START)
-        jobs.note_start(session, group.id)
+def _roots(config_ids: dict[str, int]) -> dict[ArtifactType, str]:
+    return {
+        artifact: str(config_id)
+        for step_type, config_id in config_ids.items()
+        for artifact in artifacts_of(WorkflowStepType(step_type))
+    }
+
+
+def _begin(session: Session, found: Row[Any], step: RunStep) -> None:
+    """Note the start of the step, and with the first ones that of its run and of its group."""
+    group_id, run_id = found.run_group_id, step.workflow_run_id
+    _record(session, group_id, LifeCycleEvent.STEP_START, run_id, step)
+    started = {"status": RunStatus.RUNNING, "start_date": func.clock_timestamp(), "status_date": func.clock_timestamp()}
+    if found.status is RunStatus.PENDING:
+        session.execute(update(WorkflowRun).where(WorkflowRun.id == run_id).values(started))
+        _record(session, group_id, LifeCycleEvent.ITEM_START, run_id)
+    if found.group_status is not RunStatus.PENDING:
+        return
+    waiting = update(RunGroup).where(RunGroup.id == group_id, RunGroup.status == RunStatus.PENDING)
+    if session.execute(waiting.values(started).returning(RunGroup.id)).all():
+        _record(session, group_id, LifeCycleEvent.GROUP_START)
+        jobs.note_start(session, group_id)
 
 
 @work.on_end(RunStep)
 def follow_step(session: Session, step: RunStep) -> Iterable[str]:
     """Make the next step ready, or end the run, and with the last of its runs the group."""
+    if step.status is RunStatus.COMPLETED and not step.is_last_step and (queue := _ready_next(session, step)):
+        return (queue,)
     run = session.get_one(WorkflowRun, step.workflow_run_id)
     completed = step.status is RunStatus.COMPLETED
-    _record(session, run.run_group_id, LifeCycleEvent.STEP_END if completed else LifeCycleEvent.STEP_FAILED, run, step)
+    _record(
+        session, run.run_group_id, LifeCycleEvent.STEP_END if completed else LifeCycleEvent.STEP_FAILED, run.id, step
+    )
     following = _following(session, step) if completed else None
     if following is not None and following.status not in TERMINAL:
         return () if run.paused_at else work.make_ready(session, [following])
@@ -202,7 +147,36 @@ def follow_step(session: Session, step: RunStep) -> Iterable[str]:
     return ()
 
 
+_NEXT_READY = (
+    update(RunStep)
+    .where(
+        RunStep.workflow_run_id == bindparam("run_id"),
+        RunStep.workflow_step_number == bindparam("number"),
+        RunStep.status == RunStatus.PENDING,
+        RunStep.ready_at.is_(None),
+        WorkflowRun.id == RunStep.workflow_run_id,
+        WorkflowRun.paused_at.is_(None),
+    )
+    .values(ready_at=func.clock_timestamp())
+    .returning(RunStep.queue, WorkflowRun.run_group_id)
+)
+
+
+def _ready_next(session: Session, step: RunStep) -> str | None:
+    """Make the step after a completed one ready; return its queue, None where it cannot simply follow."""
+    with session.no_autoflush:
+        given = {"run_id": step.workflow_run_id, "number": step.workflow_step_number + 1}
+        ready = session.execute(_NEXT_READY, given).one_or_none()
+    if ready is None:
+        return None
+    _record(session, ready.run_group_id, LifeCycleEvent.STEP_END, step.workflow_run_id, step)
+    queue: str = ready.queue
+    return queue
+
+
 def _following(session: Session, step: RunStep) -> RunStep | None:
+    if step.is_last_step:
+        return None
     return session.scalar(
         select(RunStep).where(
             RunStep.workflow_run_id == step.workflow_run_id,
@@ -218,6 +192,7 @@ def _any_running(session: Session, run_id: int) -> bool:
 
 def _end_run(session: Session, run: WorkflowRun, step: RunStep) -> None:
     # The group first: of two runs that end at once, the later one sees the other ended, so group_end fires once.
+    # Without its key: each step refers to the group, and would otherwise wait for all others that do.
     group = session.get_one(RunGroup, run.run_group_id, with_for_update={"key_share": True})
     session.refresh(run)
     if run.status in TERMINAL:
@@ -225,7 +200,7 @@ def _end_run(session: Session, run: WorkflowRun, step: RunStep) -> None:
     _set(run, step.status, step.status_message)
     run.completed_date = func.clock_timestamp()
     event = LifeCycleEvent.ITEM_END if step.status is RunStatus.COMPLETED else LifeCycleEvent.ITEM_FAILED
-    _record(session, group.id, event, run)
+    _record(session, group.id, event, run.id)
     session.flush()
     _end_if_finished(session, group)
 
@@ -293,17 +268,16 @@ def _record(
     session: Session,
     group_id: int,
     event: LifeCycleEvent,
-    run: WorkflowRun | None = None,
+    run_id: int | None = None,
     step: RunStep | None = None,
 ) -> None:
     session.add(
         LifecycleHistory(
             event=event,
             run_group_id=group_id,
-            workflow_run_id=run.id if run else None,
+            workflow_run_id=run_id,
             step_id=step.id if step else None,
             status=RunStatus.COMPLETED,
             status_message=step.status_message if step else None,
-            completed_date=func.clock_timestamp(),
         )
     )

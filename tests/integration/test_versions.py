@@ -14,7 +14,7 @@ from shared.providers.blobs import FakeBlobs
 from shared.providers.embedding import FakeEmbedding
 from shared.providers.parser import FakeParser, KreuzbergParser
 from shared.providers.sniff import JSONL, PDF, PLAIN
-from shared.queries import documents, files, work, workflows
+from shared.queries import documents, files, starts, work, workflows
 from shared.queries.scope import DEFAULT_SCOPE, Scope
 from tests.fakes.documents import pdf
 from tests.integration.ingester import Ingester
@@ -147,6 +147,28 @@ def test_a_file_sent_again_while_it_is_deleted_is_there_afterwards(database_url:
         sending.result()
     with get_session() as session:
         assert len(known(session)) == len(list(session.scalars(select(DocumentURI.id)))) == 1
+
+
+def test_a_run_ends_without_waiting_for_the_steps_of_others_in_its_group(database_url: str):
+    ingester = Ingester(FakeBlobs(), FakeParser(), FakeEmbedding("m"))
+    with get_session() as session:
+        group = starts.add_group(session, DEFAULT_SCOPE, "two")
+        found = [register(session, ingester, data, uri=f"{data!r}") for data in (OLD, NEW)]
+        files.add_runs(session, group, [files.Reading(location) for location in found], embedding_model="m")
+        claims = work.claim(session, [RunStep], "ingestion", worker="w", lease=20, limit=2, suspects=False)
+        for claim in claims:
+            workflows.context(session, session.get_one(RunStep, claim.id))
+    with get_session() as going_on:
+        settle(going_on, claims[0], RunStatus.COMPLETED)
+        with get_session() as ending:
+            ending.execute(text("SET LOCAL lock_timeout = '1s'"))
+            settle(ending, claims[1], RunStatus.FAILED)
+            assert ending.get_one(RunStep, claims[1].id).status is RunStatus.FAILED
+
+
+def settle(session: Session, claim: work.Claim, status: RunStatus) -> None:
+    work.follow(session, work.settle(session, RunStep, [(claim.id, claim.fence)], status))
+    session.flush()
 
 
 def delete_alone() -> dict[str, int]:
