@@ -24,8 +24,6 @@ SMALL = {
     "PERSONAE_GATEWAY_THREADS": "32",
     "PERSONAE_MAX_UPLOAD_BYTES": str(1 << 20),
 }
-
-
 ON_STACKS_OF_THEIR_OWN = (
     "test_chaos.py test_containers.py test_starting_and_stopping.py test_supervisor.py test_work_under_faults.py"
 ).split()
