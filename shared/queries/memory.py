@@ -9,7 +9,7 @@ from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain import memory
-from shared.domain.lifecycle import TERMINAL
+from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.memory import HEAD, Remembered, WindowRule
 from shared.domain.prompt import Said
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona
@@ -48,15 +48,21 @@ def rule() -> WindowRule:
 
 @work.on_end(MemoryWindow)
 def ready_next(session: Session, window: MemoryWindow) -> Iterable[str]:
-    """Make the conversation's next window ready: they are compressed in order, and a failed one holds up nobody."""
+    """Make the conversation's next window ready: they are compressed in order, and a failed one holds up nobody.
+
+    One whose messages were changed while it was being compressed is its own successor.
+    """
     conversations.lock(session, window.conversation_id)
+    saved = _memory_of(session, window)
+    if window.status is RunStatus.COMPLETED and saved is not None and saved.is_stale and saved.model is not None:
+        work.retry(session, MemoryWindow, [window.id], ready=False)
     return _ready_next(session, window.conversation_id)
 
 
 def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
     unfinished = _windows(conversation_id).where(MemoryWindow.status.not_in(TERMINAL))
-    following = session.scalars(unfinished.order_by(MemoryWindow.sequence).limit(1)).all()
-    return work.make_ready(session, following)
+    following = unfinished.order_by(MemoryWindow.sequence).limit(1)
+    return work.make_ready(session, session.scalars(following, execution_options={"populate_existing": True}).all())
 
 
 def _windows(conversation_id: UUID) -> Select[MemoryWindow]:
@@ -97,26 +103,50 @@ def _messages(window: MemoryWindow) -> Select[Message]:
 
 
 def save(session: Session, window: MemoryWindow, context: WindowContext, text: str, model: str) -> None:
-    """Save what a window was compressed to; nothing where its messages were all deleted."""
-    if not text:
-        return
+    """Save what a window was compressed to, in the place of what it was before; a person's words stay.
+
+    Where its messages were all deleted there is no memory of them.
+    """
     conversations.lock(session, window.conversation_id)
-    session.add(
+    before = _memory_of(session, window)
+    if before is not None and before.model is None:
+        return
+    if text:
+        _write(session, window, context, before, {"compressed_content": text, "model": model})
+    elif before is not None:
+        session.delete(before)
+    session.flush()
+
+
+def _memory_of(session: Session, window: MemoryWindow) -> ConversationMemory | None:
+    return session.scalar(
+        select(ConversationMemory).where(ConversationMemory.window_id == window.id).with_for_update(),
+        execution_options={"populate_existing": True},
+    )
+
+
+def _write(
+    session: Session,
+    window: MemoryWindow,
+    context: WindowContext,
+    before: ConversationMemory | None,
+    said: dict[str, str],
+) -> None:
+    session.merge(
         ConversationMemory(
+            id=before.id if before else None,
             conversation_id=window.conversation_id,
-            memory_sequence=_free_sequence(session, window),
-            compressed_content=text,
+            memory_sequence=before.memory_sequence if before else _free_sequence(session, window),
             original_message_range=window.message_range,
             message_count_at_compression=context.message_count,
             first_message_id=context.message_ids[0],
             message_ids=list(context.message_ids),
             window_id=window.id,
-            model=model,
             is_head=window.sequence == HEAD,
             is_stale=_changed_since(session, window, context),
+            **said,
         )
     )
-    session.flush()
 
 
 def _free_sequence(session: Session, window: MemoryWindow) -> int:
@@ -170,11 +200,20 @@ def clear(session: Session, scope: Scope, conversation_id: UUID) -> int:
     return ConversationMemory.clear_all_memories(session, conversation.id)
 
 
-def mark_stale(session: Session, message: Message) -> None:
-    """Note that a message of a memory was edited or deleted."""
-    overlapping = ConversationMemory.message_ids.contains([str(message.id)])
-    mine = ConversationMemory.conversation_id == message.conversation_id
-    session.execute(update(ConversationMemory).where(mine, overlapping).values(is_stale=True))
+def mark_stale(session: Session, conversation_id: UUID, message_id: UUID) -> None:
+    """Note that a message of a memory is being edited or deleted, and make its window due again.
+
+    The sweep rings for it: of several messages that are changed one after the other it hears once. A person's words
+    are not written anew.
+    """
+    conversations.lock(session, conversation_id)
+    mine = ConversationMemory.conversation_id == conversation_id
+    of_message = mine & ConversationMemory.message_ids.contains([str(message_id)])
+    windows = select(ConversationMemory.window_id).where(of_message, ConversationMemory.model.is_not(None))
+    # The windows before the memories, as who clears a conversation locks them.
+    work.retry(session, MemoryWindow, [id for id in session.scalars(windows) if id is not None], ready=False)
+    session.execute(update(ConversationMemory).where(of_message).values(is_stale=True))
+    _ready_next(session, conversation_id)
 
 
 def _mine(conversation: Conversation) -> Select[ConversationMemory]:
