@@ -71,7 +71,6 @@ class Settings(BaseSettings):
     chat_context_tokens: int = 1200  # prompt and reply; small for the demo model's sake: raise it with a real one
     chat_max_tokens: int = 400
     chat_history: int = 20  # earlier messages that a prompt may hold
-    recall_limit: int = 6  # passages that a prompt may hold
 
     script_processes: int = 16  # of the sandbox, at most, per worker process; about 12 MB each
     memory_start: int = Field(default=25, ge=1)  # the first message of the first window
