@@ -79,7 +79,8 @@ def serve(settings: Settings, folder: Folder, report: Report, lock: IO[bytes], m
     where = addresses.resolve(settings, secrets, ports.chosen)
     environment = addresses.environment(settings, secrets, where)
     processes = make_plan(settings, folder, secrets, where)
-    os.environ.update(environment)
+    folder.clear_temporary()
+    os.environ.update(environment, TMPDIR=str(folder.temporary))
     get_settings.cache_clear()
     supervisor = Supervisor(
         folder,
