@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     gateway_threads: int = 256
     worker_threads: int = 32  # of the embedded stack's worker for queues that wait on the network
     worker_processes: int = 2  # of its worker for queues that compute
+    parse_split_pages: int = Field(default=100, ge=1)  # a longer PDF is read in parts of so many pages
+    parse_split_workers: int = Field(default=2, ge=1)  # processes that read the parts of one PDF
     flower_port: int = 5555
     max_body_bytes: int = MEBIBYTE
     max_upload_bytes: int = 50 * MEBIBYTE
