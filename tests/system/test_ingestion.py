@@ -1,15 +1,17 @@
 """The ingestion of a persona's three collections, and what a lost worker does to it, over the real processes."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from tests.fakes.documents import pdf
-from tests.processes import until
+from tests.fakes.openai_server import FakeOpenAI
+from tests.processes import SHORT, until
 from tests.system import library
 from tests.system.client import Client
-from tests.system.conftest import RunningStack
-from tests.system.stacks import ask
+from tests.system.conftest import SMALL, RunningStack
+from tests.system.stacks import Stack, ask
 
 PAGES = 400  # of a file that takes long enough to be read for its reader to be killed
 RECOVERY = 90.0  # seconds: most of it is the file, read twice on a busy machine
@@ -34,6 +36,21 @@ def test_three_jobs_are_done_once_although_their_worker_was_killed(client: Clien
     assert vectors(stack, persona) == {"works": PAGES, "quotes": len(QUOTES), "profile": 1}
     assert {job["collection_type"]: job["total_vectors"] for job in ended["jobs"]} == vectors(stack, persona)
     client.post(f"{persona}/ingest", status=202)
+
+
+@pytest.mark.capability("C127")
+def test_a_killed_workers_rows_do_not_wait_for_its_leases(new_stack: Callable[..., Stack], model: FakeOpenAI) -> None:
+    slow = {"PERSONAE_LEASE_SECONDS": "600", "PERSONAE_MODEL_URL": model.url}
+    commands = new_stack(environment=SHORT | SMALL | slow, program="deploy.cli.main")
+    stack = RunningStack(commands, commands.start())
+    with stack.client() as client:
+        persona = library.add_persona(client)
+        library.upload(client, persona, {"long.pdf": pdf([f"Page {page} of the log" for page in range(PAGES)])})
+        jobs = client.post(f"{persona}/ingest", status=202)["jobs"]
+        until(lambda: parses(stack, jobs, "RUNNING"))
+        commands.kill("worker-prefork")
+        assert library.ingested(client, persona, RECOVERY)["overall_status"] == "active"
+    assert parses(stack, jobs, "COMPLETED") == [(1,)]
 
 
 def lines(quotes: list[str]) -> bytes:
