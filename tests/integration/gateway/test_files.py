@@ -81,6 +81,13 @@ def test_files_of_no_words_are_refused_with_the_reason(writer, persona, collecti
     assert (answer.status_code, words in answer.json["details"]["skipped"][0]["reason"]) == (422, True)
 
 
+@pytest.mark.parametrize("data", [{}, {"files": "words"}, {"file": (io.BytesIO(TEXT), "x.txt")}], ids=list)
+def test_an_upload_without_a_file_is_told_how_files_are_sent(writer, persona, data):
+    answer = writer.post(f"{persona}/upload/works", data=data)
+    assert answer.status_code == 422
+    assert "files: send one or more files, each in a part named files" in answer.json["error"]
+
+
 @pytest.mark.capability("C87")
 def test_one_bad_file_does_not_keep_the_others_out(writer, persona):
     answer = upload(writer, persona, "profile", ("bad.pdf", b"\x7fELF"), ("good.docx", docx(["Good."])))
