@@ -3,14 +3,15 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message
-from shared.queries import memory, messages
+from shared.queries import memory, messages, work
 from shared.queries.scope import DEFAULT_SCOPE
 from tests.integration.gateway.worker import compress_windows, settle, take
+from tests.processes import until
 
 
 @pytest.fixture
@@ -166,6 +167,34 @@ def test_what_was_edited_during_the_compression_is_compressed_again_before_the_n
     assert [window.ready_at is not None for window in windows(session)] == [True, False, False]
     assert compress_windows(session, "We spoke of something else.") == 3
     assert [row.is_stale for row in memories(session)] == [False, False, False]
+
+
+@pytest.mark.capability("C171")
+def test_an_edit_while_its_memory_is_being_saved_is_not_lost(database_url):
+    with get_session() as session:
+        conversation = Conversation()
+        session.add(conversation)
+        session.flush()
+        say(session, conversation, 35)
+        first = session.scalars(select(Message.id).order_by(Message.position)).first()
+        claim = take(session, MemoryWindow, "memory")
+
+    def edit():
+        with get_session() as session:
+            messages.update(session, DEFAULT_SCOPE, first, {"content": "Never mind"})
+
+    editing = threading.Thread(target=edit)
+    with get_session() as session:
+        (window,) = work.settle(session, MemoryWindow, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+        memory.save(session, window, memory.load(session, window), "We spoke.", "fake-chat")
+        editing.start()
+        until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+        work.follow(session, [window])
+    editing.join(20)
+    with get_session() as session:
+        assert [row.is_stale for row in memories(session)] == [True]
+        assert windows(session)[0].ready_at is not None
+        assert compress_windows(session, "We spoke of something else.") == 2
 
 
 def test_what_a_person_wrote_is_not_written_anew(session, conversation):
