@@ -108,7 +108,7 @@ def save_passages(session: Session, result: Result) -> Facts:
     Raises NotFound when it or its persona was deleted meanwhile.
     """
     step = result.loaded.step
-    location = session.get(DocumentURI, step.params["uri_id"], with_for_update=True)
+    location = session.get(DocumentURI, step.params["uri_id"], with_for_update={"key_share": True})
     if location is None:
         raise NotFound("the document was deleted during its ingestion")
     if location.doc_hash != step.doc_hash:

@@ -145,7 +145,7 @@ def ingest(
     session: Session, scope: Scope, persona: Persona, *, embedding_model: str, meta: dict[str, str] | None = None
 ) -> list[IngestionJob]:
     """Start a job per collection over the persona's files; raises Conflict while one is at work."""
-    session.execute(select(Persona.id).where(Persona.id == persona.id).with_for_update())
+    session.execute(select(Persona.id).where(Persona.id == persona.id).with_for_update(key_share=True))
     active = select(IngestionJob.id).where(IngestionJob.persona_id == persona.id, IngestionJob.status.in_(jobs.ACTIVE))
     if session.scalar(active.limit(1)):
         raise Conflict(f"persona {persona.slug} is being ingested already: wait, or cancel its run groups")

@@ -69,7 +69,7 @@ def reopen(session: Session, group_ids: Collection[int]) -> None:
 
 def end(session: Session, job: IngestionJob, *, error: str | None) -> None:
     """Write a job's result; a persona is active only when all jobs of its latest ingestion completed."""
-    persona = session.scalar(select(Persona).where(Persona.id == job.persona_id).with_for_update())
+    persona = session.scalar(select(Persona).where(Persona.id == job.persona_id).with_for_update(key_share=True))
     if persona is None:  # deleted a moment ago, and the job with it
         return
     job.progress = 100 if error is None else progress(session, job)

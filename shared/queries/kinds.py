@@ -12,7 +12,6 @@ from shared.errors import Conflict, NotFound
 from shared.models import (
     Conversation,
     MemoryWindow,
-    Module,
     ModuleExecution,
     RunGroup,
     RunStep,
@@ -47,9 +46,7 @@ def _with_group(statement: Select[Any]) -> Select[Any]:
 KINDS = {
     "turns": Kind(Turn, lambda s: s.join(Conversation, Conversation.id == Turn.conversation_id), Conversation.owner_id),
     "steps": Kind(RunStep, _with_group, RunGroup.owner_id),
-    "module_executions": Kind(
-        ModuleExecution, lambda s: s.join(Module, Module.id == ModuleExecution.module_id), Module.owner_id
-    ),
+    "module_executions": Kind(ModuleExecution, lambda s: s, ModuleExecution.owner_id),
     "memory_windows": Kind(
         MemoryWindow,
         lambda s: s.join(Conversation, Conversation.id == MemoryWindow.conversation_id),

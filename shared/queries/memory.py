@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, true
 from sqlalchemy.orm import Session
 
 from shared.domain import memory
 from shared.domain.lifecycle import TERMINAL, RunStatus
-from shared.domain.memory import HEAD, Remembered, WindowRule
+from shared.domain.memory import HEAD, Changes, Remembered, WindowRule
 from shared.domain.prompt import Said
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona
 from shared.queries import conversations, work
@@ -18,21 +18,31 @@ from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
+_OF_CONVERSATION = MemoryWindow.conversation_id == bindparam("conversation_id")
+_LAST = (
+    select(MemoryWindow.sequence, MemoryWindow.last_position)
+    .where(_OF_CONVERSATION)
+    .order_by(MemoryWindow.sequence.desc())
+    .limit(1)
+    .subquery()
+)
+# The positions of messages that are in no window yet, each with the number of the last window.
+UNCOMPRESSED = (
+    select(Message.position, _LAST.c.sequence)
+    .outerjoin(_LAST, true())
+    .where(Message.conversation_id == bindparam("conversation_id"))
+    .where(Message.position > func.coalesce(_LAST.c.last_position, 0))
+    .order_by(Message.position)
+)
+
 
 def add_due_windows(session: Session, conversation_id: UUID) -> set[str]:
     """Add every window that is due and not there yet, the first of them ready; return the queues to ring.
 
-    The conversation stays locked until the caller commits, so that two who see the same messages add nothing twice.
+    The caller has locked the conversation, so that two who see the same messages add nothing twice.
     """
-    conversations.lock(session, conversation_id)
-    last = session.scalar(_windows(conversation_id).order_by(MemoryWindow.sequence.desc()).limit(1))
-    after = last.last_position if last else 0
-    positions = session.scalars(
-        select(Message.position)
-        .where(Message.conversation_id == conversation_id, Message.position > after)
-        .order_by(Message.position)
-    ).all()
-    due = memory.due(positions, rule(), last=last.sequence if last else None)
+    rows = session.execute(UNCOMPRESSED, {"conversation_id": conversation_id}).all()
+    due = memory.due([row.position for row in rows], rule(), last=rows[0].sequence if rows else None)
     if not due:
         return set()
     session.add_all(MemoryWindow(conversation_id=conversation_id, **window._asdict()) for window in due)
@@ -195,9 +205,30 @@ def clear(session: Session, scope: Scope, conversation_id: UUID) -> int:
 
     The windows first: one that is being settled is waited for, and what it has written goes too.
     """
-    conversation = conversations.get(session, scope, conversation_id)
-    removed(session, delete(MemoryWindow).where(MemoryWindow.conversation_id == conversation.id))
-    return ConversationMemory.clear_all_memories(session, conversation.id)
+    return _forget(session, conversations.get(session, scope, conversation_id).id)
+
+
+def _forget(session: Session, conversation_id: UUID) -> int:
+    removed(session, delete(MemoryWindow).where(MemoryWindow.conversation_id == conversation_id))
+    return ConversationMemory.clear_all_memories(session, conversation_id)
+
+
+def change(session: Session, conversation_id: UUID | None, changes: Changes) -> None:
+    """Do to a conversation's memory what scripts did to it in their run."""
+    if conversation_id is None:
+        return
+    if changes.cleared:
+        _forget(session, conversation_id)
+    for new in changes.added:
+        ConversationMemory.store_memory(
+            session,
+            conversation_id,
+            new.text,
+            new.message_range,
+            new.message_count,
+            new.first_message_id,
+            id=new.id,
+        )
 
 
 def mark_stale(session: Session, conversation_id: UUID, message_id: UUID) -> None:
@@ -207,12 +238,18 @@ def mark_stale(session: Session, conversation_id: UUID, message_id: UUID) -> Non
     are not written anew.
     """
     conversations.lock(session, conversation_id)
-    mine = ConversationMemory.conversation_id == conversation_id
-    of_message = mine & ConversationMemory.message_ids.contains([str(message_id)])
-    windows = select(ConversationMemory.window_id).where(of_message, ConversationMemory.model.is_not(None))
-    # The windows before the memories, as who clears a conversation locks them.
-    work.retry(session, MemoryWindow, [id for id in session.scalars(windows) if id is not None], ready=False)
-    session.execute(update(ConversationMemory).where(of_message).values(is_stale=True))
+    of_message = (
+        select(ConversationMemory)
+        .join(MemoryWindow, MemoryWindow.id == ConversationMemory.window_id)
+        .where(ConversationMemory.conversation_id == conversation_id)
+        .where(ConversationMemory.message_ids.contains([str(message_id)]))
+    )
+    # Skipped: what is being cleared, and what is being settled, which sees the change when it gets the conversation.
+    free = of_message.with_for_update(skip_locked=True)
+    stale = session.scalars(free, execution_options={"populate_existing": True}).all()
+    for row in stale:
+        row.is_stale = True
+    work.retry(session, MemoryWindow, [row.window_id for row in stale if row.window_id and row.model], ready=False)
     _ready_next(session, conversation_id)
 
 

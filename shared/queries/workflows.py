@@ -160,7 +160,7 @@ def note_facts(session: Session, step: RunStep, facts: dict[str, Any]) -> None:
     step.status_meta = step.status_meta | {name: fact for name, fact in facts.items() if name != "document"}
     if about:
         run = session.get_one(WorkflowRun, step.workflow_run_id)
-        document = session.get_one(Document, run.doc_id, with_for_update=True)
+        document = session.get_one(Document, run.doc_id, with_for_update={"key_share": True})
         document.doc_meta = {**document.doc_meta, **about}
 
 
@@ -218,7 +218,7 @@ def _any_running(session: Session, run_id: int) -> bool:
 
 def _end_run(session: Session, run: WorkflowRun, step: RunStep) -> None:
     # The group first: of two runs that end at once, the later one sees the other ended, so group_end fires once.
-    group = session.scalars(select(RunGroup).where(RunGroup.id == run.run_group_id).with_for_update()).one()
+    group = session.get_one(RunGroup, run.run_group_id, with_for_update={"key_share": True})
     session.refresh(run)
     if run.status in TERMINAL:
         return
@@ -233,7 +233,7 @@ def _end_run(session: Session, run: WorkflowRun, step: RunStep) -> None:
 def end_finished(session: Session, group_ids: Sequence[int]) -> None:
     """End those of the groups that have lost their last unfinished run."""
     groups = select(RunGroup).where(RunGroup.id.in_(group_ids), RunGroup.status.not_in(TERMINAL))
-    for group in session.scalars(groups.order_by(RunGroup.id).with_for_update()).all():
+    for group in session.scalars(groups.order_by(RunGroup.id).with_for_update(key_share=True)).all():
         _end_if_finished(session, group)
 
 
@@ -266,7 +266,7 @@ def _first_failure(session: Session, group_id: int) -> str:
 
 def _complete_batch(session: Session, batch_id: int) -> None:
     """Complete a batch when each of its documents has had a run and none of its runs is unfinished."""
-    batch = session.scalars(select(DocumentBatch).where(DocumentBatch.id == batch_id).with_for_update()).one()
+    batch = session.get_one(DocumentBatch, batch_id, with_for_update={"key_share": True})
     unfinished = select(WorkflowRun.id).where(WorkflowRun.batch_id == batch_id, WorkflowRun.status.in_(UNFINISHED))
     had_a_run = exists().where(WorkflowRun.batch_id == batch_id, WorkflowRun.doc_id == DocumentURI.doc_hash)
     without = select(DocumentURI.id).where(DocumentURI.batch_id == batch_id, ~had_a_run)

@@ -99,6 +99,16 @@ def test_a_cancelled_turn_runs_no_modules(session: Session, conversation: Conver
     assert session.scalar(select(ModuleExecution)) is None
 
 
+def test_a_module_deleted_during_the_reply_runs_no_more(session: Session, conversation: Conversation) -> None:
+    turn = turns.add(session, MINE, conversation.id, "One?")
+    gone, here = session.scalars(select(Module).order_by(Module.name)).all()
+    session.delete(gone)
+    session.flush()
+    executions.add(session, turn, {gone.id: 4, here.id: 5})
+    (row,) = session.scalars(select(ModuleExecution))
+    assert (row.module_id, row.stage, row.owner_id) == (here.id, 5, here.owner_id)
+
+
 def test_the_next_turn_waits_only_so_long_and_knows_that_the_state_is_old(
     session: Session, conversation: Conversation
 ) -> None:

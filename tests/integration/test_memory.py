@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message
-from shared.queries import memory, messages, work
+from shared.queries import conversations, memory, messages, work
 from shared.queries.scope import DEFAULT_SCOPE
 from tests.integration.gateway.worker import compress_windows, settle, take
 from tests.processes import until
@@ -90,6 +90,7 @@ def test_a_hundred_messages_make_all_due_windows_once_with_two_at_it(database_ur
     def add():
         with get_session() as session:
             started.wait(10)
+            conversations.lock(session, conversation.id)
             memory.add_due_windows(session, conversation.id)
 
     threads = [threading.Thread(target=add) for _ in range(4)]

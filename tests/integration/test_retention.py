@@ -7,13 +7,15 @@ from sqlalchemy import func, select, text
 
 from services.upkeep import retention
 from services.upkeep.retention import BlobRounds
-from shared.models import Document, WorkerCheckin
+from shared.domain.stages import Purpose
+from shared.models import Document, ModuleExecution, WorkerCheckin
 from shared.models.platform import IdempotencyKey
 from shared.providers.blobs import FakeBlobs, forget
 from shared.queries import work
 from shared.settings import Settings
 
 HOUR = timedelta(hours=1)
+PRUNED = (WorkerCheckin, IdempotencyKey, ModuleExecution)
 AGO = "clock_timestamp() - interval '25 h'"
 
 
@@ -34,11 +36,12 @@ def test_worker_processes_that_are_long_gone_are_forgotten_in_batches(session):
 def test_every_table_that_names_how_long_it_keeps_is_pruned(session):
     check_in(session, "gone", AGO)
     session.add(IdempotencyKey(holder="h", key="k", request_hash="x", created_at=text(AGO)))
+    session.add(ModuleExecution(purpose=Purpose.TEST, completed_date=text("clock_timestamp() - interval '8 days'")))
     session.flush()
     for prune in retention.prunings(Settings(_env_file=None)):
         prune(session)
-    left = [session.scalar(select(func.count()).select_from(each)) for each in (WorkerCheckin, IdempotencyKey)]
-    assert left == [0, 0]
+    left = [session.scalar(select(func.count()).select_from(each)) for each in PRUNED]
+    assert left == [0, 0, 0]
 
 
 @pytest.fixture

@@ -165,3 +165,44 @@ def test_a_worker_killed_while_modules_run_leaves_each_state_once(
     assert [(run["stage"], run["variables"]) for run in runs] == [(4, {"seen": 1}), (5, {"seen": 1})]
     trace_of(client, send(client, messages, "Two"), executions=2)
     assert "You are Ada. 1 1" in told(model)
+
+
+@pytest.mark.capability("C57")
+def test_a_template_is_resolved_in_a_worker_without_a_turn(
+    client: Client, model: FakeOpenAI, module: Callable[..., str]
+) -> None:
+    model.script(Rule(match="Name the mood", text="cheerful"))
+    mood = module("mood = ctx.generate('Name the mood', ctx.last_user_message)", content="Mood: ${mood}.")
+    body = {"template": f"You are Ada. {mood} @absent", "message": "What a day!"}
+    found = client.post("templates/resolve", body, 200)
+    assert found["resolved_template"] == "You are Ada. Mood: cheerful. @absent"
+    assert found["resolved_modules"] == [mood[1:]]
+    assert [warning["module_name"] for warning in found["warnings"]] == ["absent"]
+    assert told(model) == [f"You are Ada. {mood} @absent"]
+
+
+@pytest.mark.capability("C68")
+def test_a_module_on_demand_runs_when_it_is_asked_for_and_in_no_other_turn(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    oracle = module("answer = 'to ' + ctx.last_user_message", context="ON_DEMAND", trigger_pattern="oracle")
+    messages = talk(f"You are Ada.{oracle}")
+    for content in ("Hello", "Ask the oracle"):
+        send(client, messages, content)
+    assert told(model) == ["You are Ada.", "You are Ada.to Ask the oracle"]
+    (id,) = [found["id"] for found in client.get("modules?limit=500")["items"] if f"@{found['name']}" == oracle]
+    found = client.post(f"modules/{id}/run", {"message": "Whom?"}, 200)
+    assert (found["success"], found["resolved_content"]) == (True, "to Whom?")
+
+
+@pytest.mark.capability("C75")
+def test_what_modules_remember_before_and_after_a_reply_is_remembered_once(
+    client: Client, module: Callable[..., str], talk: Talk
+) -> None:
+    script = "ctx.store_memory('{} ' + ctx.last_user_message, '1-2')"
+    before = module(script.format("before"))
+    after = module(script.format("after"), context="POST_RESPONSE")
+    messages = talk(f"You are Ada. {before} {after}")
+    trace_of(client, send(client, messages, "Hello"), executions=1)
+    memories = client.get(messages.replace("messages", "memories"))["items"]
+    assert [memory["compressed_content"] for memory in memories] == ["before Hello", "after Hello"]
