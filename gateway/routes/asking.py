@@ -22,8 +22,6 @@ from shared.logs import correlation
 from shared.models import Message, Turn
 from shared.providers.extractive import nothing_found
 from shared.queries import conversations, personas, search, turns
-from shared.queries.search import Filter
-from shared.settings import get_settings
 from shared.tasks import REPLY
 
 bp = APIBlueprint("asking", __name__, url_prefix="/api/v1/personas")
@@ -49,10 +47,10 @@ def ask_persona(persona_id: UUID, json_data: QuestionIn) -> AnswerOut:
 def _recall(persona_id: UUID, query: str) -> tuple[Sequence[Passage], str | None]:
     """Return what the persona has read about it, as a reply is told it, and why that may be less than there is."""
     with get_session() as session:
-        personas.get(session, scope(), persona_id)
+        persona = personas.get(session, scope(), persona_id)
     question, reason = ask(query)
     with get_session() as session:
-        found = search.hybrid(session, scope(), question, Filter(persona_id), limit=get_settings().recall_limit)
+        found = search.hybrid(session, scope(), question, search.of_persona(persona))
     return prompt.in_order(found), reason
 
 

@@ -120,9 +120,8 @@ def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[War
         return [], []
     vector, reason = try_query(with_.embedding, context.question)
     question = search.Question(context.question, vector, with_.embedding.model)
-    where = search.Filter(persona_id=context.persona.id)
     with get_session() as session:
-        found = search.hybrid(session, Scope(context.owner_id), question, where, limit=with_.settings.recall_limit)
+        found = search.hybrid(session, Scope(context.owner_id), question, search.of_persona(context.persona))
     return found, [Warned("", "searched_by_words_only", reason, 3)] if reason else []
 
 

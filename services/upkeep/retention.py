@@ -28,7 +28,7 @@ def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
 
 
 class BlobRounds:
-    """The removal of bytes that no document leads to, going on where the last round stopped."""
+    """The removal of bytes and artifacts that no document leads to, going on where the last round stopped."""
 
     def __init__(self) -> None:
         self._next_walk = 0.0

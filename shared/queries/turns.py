@@ -157,6 +157,7 @@ def save_reply(
     Once it has completed, also what the scripts before the reply did to the conversation's memory.
     """
     if turn.assistant_message_id is not None:  # the partial reply of an attempt that was cancelled and tried again
+        memory.mark_stale(session, turn.conversation_id, turn.assistant_message_id)
         session.execute(delete(Message).where(Message.id == turn.assistant_message_id))
     if message.content or turn.status is RunStatus.COMPLETED:  # a cancel before the first word leaves no message
         session.add(message)

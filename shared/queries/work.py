@@ -75,13 +75,15 @@ DUE = """
     UPDATE {t} SET status = 'PENDING', status_date = clock_timestamp()
     WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'ERROR' AND ready_at <= clock_timestamp()
         ORDER BY ready_at LIMIT 1000 FOR UPDATE SKIP LOCKED))"""
-HAND_BACK = """
-    UPDATE {t} SET fence = fence + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp(),
+OF_WORKER = "SELECT id FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)"
+HAND_BACK = f"""
+    UPDATE {{t}} SET fence = fence + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp(),
         status = CASE WHEN cancel_requested_at IS NULL THEN 'PENDING' ELSE 'CANCELLED' END,
         completed_date = CASE WHEN cancel_requested_at IS NOT NULL THEN clock_timestamp() END
-    WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)
-        FOR UPDATE SKIP LOCKED)) RETURNING id, status"""
-HELD_BY = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)"
+    WHERE id = ANY(ARRAY({OF_WORKER} FOR UPDATE SKIP LOCKED)) RETURNING id, status"""
+END_LEASES = f"""
+    UPDATE {{t}} SET lease_until = clock_timestamp() WHERE id = ANY(ARRAY({OF_WORKER} FOR UPDATE SKIP LOCKED))"""
+HELD_BY = f"SELECT count(*) FROM ({OF_WORKER}) AS held"
 # A running row keeps its fence: its worker must still be able to settle CANCELLED with what it has. Locked by id: a
 # settlement locks the running row and then the one after it.
 CANCEL = """
@@ -324,6 +326,11 @@ def hand_back(session: Session, model: type[Work], worker: str) -> tuple[int, in
     rows = session.execute(_for(HAND_BACK, model), {"worker": worker}).all()
     _follow_ended(session, model, rows)
     return len(rows), session.scalar(_for(HELD_BY, model), {"worker": worker}) or 0
+
+
+def end_leases(session: Session, model: type[Work], worker: str) -> None:
+    """Let the leases of dead processes, whose ids start with `worker`, run out now: the next sweep finds their rows."""
+    session.execute(_for(END_LEASES, model), {"worker": worker})
 
 
 def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> set[str]:

@@ -60,6 +60,21 @@ def test_an_older_fence_holds_nothing(session: Session, conversation: Conversati
     assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
 
 
+def test_what_a_dead_worker_held_is_reopened_as_lost_and_nobody_elses(
+    session: Session, conversation: Conversation
+) -> None:
+    held = turns.add(session, MINE, conversation.id, "One?")
+    take(session)
+    work.end_leases(session, Turn, "w:12:")
+    work.reopen(session, Turn)
+    session.refresh(held)
+    assert (held.status, held.crashes) == (RunStatus.RUNNING, 0)
+    work.end_leases(session, Turn, "w:1:")
+    work.reopen(session, Turn)
+    session.refresh(held)
+    assert (held.status, held.crashes) == (RunStatus.PENDING, 1)
+
+
 def test_a_suspect_is_not_taken_beside_others(session: Session, conversation: Conversation) -> None:
     turn = turns.add(session, MINE, conversation.id, "One?")
     turn.crashes = 1

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 from deploy.local import ports
+from deploy.local.addresses import driverless
 from tests.processes import until
+from tests.system.stacks import ask
 
 pytestmark = pytest.mark.capability("C19")
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,20 @@ def test_every_kind_of_service_starts_by_its_command_and_is_found_healthy_by_its
     for name in ONE_OF_EACH_KIND:
         until(lambda name=name: containers.is_healthy(name))
     assert before == dict.fromkeys(ONE_OF_EACH_KIND, False)
+
+
+def test_migrating_twice_at_once_and_again_leaves_one_default_persona_with_its_modules(containers: Containers) -> None:
+    assert [migrating.wait(60) for migrating in (containers.run("migrate"), containers.run("migrate"))] == [0, 0]
+    before = seeded(containers)
+    assert containers.run("migrate").wait(60) == 0
+    assert seeded(containers) == before
+    assert [name for _, name, _ in before] == ["Ava", "long_term_memory", "short_term_memory"]
+
+
+def seeded(containers: Containers) -> list[tuple[Any, ...]]:
+    """Return what a database holds after its migration: each row's id, name and time."""
+    rows = "SELECT id, name, updated_at FROM personas UNION ALL SELECT id, name, updated_at FROM modules ORDER BY 2"
+    return ask(driverless(containers.environment["PERSONAE_DATABASE_URL"]), rows)
 
 
 def test_a_beat_that_does_not_ring_any_more_is_found_unhealthy(containers: Containers) -> None:

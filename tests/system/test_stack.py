@@ -2,11 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 import psycopg2
 import pytest
 import redis
 
+from deploy.local.control import Supervised
+from deploy.local.folder import Folder
 from deploy.local.processes import find
 from tests.system import stacks
 
@@ -60,10 +63,24 @@ def test_only_its_owner_can_read_the_data_directory(stack):
     assert [path for path in files if path.stat().st_mode & 0o077] == []
 
 
+@pytest.mark.parametrize("words", [("up",), ("up", "--detach")], ids=" ".join)
+def test_starting_what_runs_already_says_where_and_is_no_error(stack, words):
+    before = stack.commands.supervisor()
+    done = stack.commands.run(*words)
+    assert (done.returncode, done.stdout) == (0, f"Already running: {stack.status['gateway']['url']}\n")
+    assert stack.commands.supervisor() == before
+
+
+def test_processes_keep_their_temporary_files_in_the_data_directory(stack):
+    worker = Path(f"/proc/{stack.commands.pid_of('worker-prefork')}/environ").read_bytes().split(b"\0")
+    assert f"TMPDIR={stack.commands.folder / 'tmp'}".encode() in worker
+
+
 def test_a_second_supervisor_on_the_same_directory_is_refused(stack):
-    done = stack.commands.run("up", "--detach")
-    assert done.returncode == 1
-    assert "already runs on" in done.stderr
+    supervised = Supervised(Folder(stack.commands.folder), attached=True)
+    (failure,) = supervised.events()
+    assert (failure["event"], "already runs on" in failure["name"]) == ("failed", True)
+    assert supervised.wait() == 1
 
 
 def test_the_schema_is_upgraded_on_the_running_stack(stack):

@@ -170,3 +170,12 @@ def test_scopes_are_read_from_a_list():
 def test_an_unknown_scope_is_refused(value):
     with pytest.raises(typer.BadParameter):
         parse_scopes(value)
+
+
+def test_what_killed_processes_left_is_cleared_and_nothing_else(tmp_path):
+    folder = Folder(tmp_path)
+    (folder.temporary / "pymp-abc").mkdir(parents=True)
+    folder.secrets.touch()
+    folder.clear_temporary()
+    assert list(folder.temporary.iterdir()) == []
+    assert folder.secrets.exists()

@@ -11,7 +11,7 @@ from shared.errors import Refused, Rejected, Transient, Unavailable
 from shared.providers.chat import complete
 from shared.providers.http_chat import HttpChat
 from shared.providers.outbound import Outbound
-from shared.providers.wire import ChatMessage, End, Text
+from shared.providers.wire import ChatControls, ChatMessage, End, Text
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
 from tests.processes import allowed, until
@@ -33,6 +33,17 @@ def test_a_reply_streams_word_by_word_and_ends_with_its_usage(openai: FakeOpenAI
     assert [event.text for event in events if isinstance(event, Text)] == ["Good", " day", " to", " you"]
     assert events[-1] == End("stop", 4, 4)
     assert openai.requests[0]["headers"]["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.capability("C23")
+@pytest.mark.parametrize(("model", "name"), [("gpt-4o", "max_tokens"), ("o3-mini", "max_completion_tokens")])
+def test_a_server_gets_the_key_and_the_length_under_the_name_that_its_model_takes(
+    openai: FakeOpenAI, chat: HttpChat, model: str, name: str
+) -> None:
+    complete(chat, PROMPT, ChatControls(model=model, max_tokens=7))
+    (request,) = openai.requests
+    assert request["headers"]["Authorization"] == f"Bearer {KEY}"
+    assert {key: value for key, value in request["body"].items() if key.startswith("max_")} == {name: 7}
 
 
 @pytest.mark.parametrize(
