@@ -143,11 +143,15 @@ class HttpChatStream:
         self._request = request
         self._lane = chat.take_lane()
         self._is_whole = False
+        self._is_over = False
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with self._lock:  # from here on the connection may be another reply's
+            self._is_over = True
         if self._is_whole and not self._lane.is_closed:
             self._chat.give_back(self._lane)
         else:
@@ -155,8 +159,10 @@ class HttpChatStream:
             self._lane.client.close()
 
     def close(self) -> None:
-        """Give up: the reading thread's iteration ends."""
-        self._lane.interrupt()
+        """Give up: the reading thread's iteration ends; a reply that is over is left alone."""
+        with self._lock:
+            if not self._is_over:
+                self._lane.interrupt()
 
     def __iter__(self) -> Iterator[ChatEvent]:
         if self._lane.is_closed:

@@ -105,6 +105,14 @@ def test_a_server_that_says_nothing_is_transient(openai: FakeOpenAI) -> None:
         complete(chat, PROMPT)
 
 
+def test_giving_up_a_reply_that_is_over_leaves_the_next_on_its_connection_whole(chat: HttpChat) -> None:
+    with chat.stream(PROMPT) as first:
+        list(first)
+    with chat.stream(PROMPT) as second:
+        first.close()
+        assert isinstance(list(second)[-1], End)
+
+
 def test_after_a_failure_the_next_reply_is_whole(openai: FakeOpenAI, chat: HttpChat) -> None:
     openai.script(Rule(text="one two three", cut_after=2, times=1), Rule(status=500, times=1), Rule(text="fine"))
     with pytest.raises(Transient):
