@@ -3,6 +3,8 @@ VENV := .venv
 PEERS := .venv-peers
 BIN := $(VENV)/bin
 LOCKS := requirements-dev.lock requirements-models.lock
+# Most system tests wait for real processes: as many at once as there are cores, each file of tests in one process.
+TEST := $(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
@@ -34,7 +36,7 @@ secrets:  ## The passwords that docker-compose.yml asks for, into .env; what is 
 	@$(PYTHON) -m deploy.passwords
 
 test: setup  ## All tests; they start their own servers
-	$(BIN)/python -m pytest -q
+	$(TEST)
 
 lint: setup  ## What CI checks besides the tests
 	$(BIN)/ruff check .
@@ -58,7 +60,7 @@ $(PEERS)/ready: requirements-peers.lock
 	@touch $@
 
 capabilities: setup  ## Each row of the capability table, its tests and their result
-	$(BIN)/python -m pytest -q -m capability --capabilities
+	$(TEST) -m capability --capabilities
 
 migrate: setup  ## Bring the database of the settings to the newest schema
 	$(BIN)/personae db upgrade

@@ -47,6 +47,8 @@ INTEGRITY: dict[str, tuple[int, str]] = {
     "23514": (422, "this breaks a rule: {rule}"),
     "23502": (422, "something that is needed is missing"),
 }
+WHOLE = "_schema: "  # APIFlask's name for a rule over several fields
+PYDANTICS_OWN = "Value error, "  # put before the words of our own rules
 PROGRAM_LIMIT = "54"  # a class of SQLSTATEs that are OperationalErrors too: a value too long for an index, say
 TYPES = {413: "TooLarge", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
 RETRY_AFTER_SECONDS = "5"
@@ -98,9 +100,16 @@ def say_our_own(error: errors.PersonaeError) -> Response:
 
 
 def say_validation(error: HTTPError) -> Response:
-    """Name each field that is wrong, in words and by its place."""
-    fields = [f"{field}: {'; '.join(messages)}" for found in error.detail.values() for field, messages in found.items()]
-    return answer(error.status_code, ", ".join(fields) or str(error.message), details=error.detail)
+    """Name each field that is wrong, in words and by its place; what is wrong with all of them has no name."""
+    details = {
+        place: {
+            field: [message.removeprefix(PYDANTICS_OWN) for message in messages] for field, messages in found.items()
+        }
+        for place, found in error.detail.items()
+    }
+    fields = [f"{field}: {'; '.join(said)}" for found in details.values() for field, said in found.items()]
+    told = ", ".join(field.removeprefix(WHOLE) for field in fields)
+    return answer(error.status_code, told or str(error.message), details=details)
 
 
 def say_http(error: HTTPException) -> Response:

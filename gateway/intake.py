@@ -50,7 +50,10 @@ class Received(NamedTuple):
 
 
 def receive_each(files: Iterable[FileStorage], collection: CollectionType) -> Received:
-    """Store the files of an upload under plain names; one that is not taken does not keep the others out."""
+    """Store the files of an upload under plain names; one that is not taken does not keep the others out.
+
+    Raises Invalid with every file's reason when none is taken.
+    """
     received = Received({}, [])
     for file in files:
         name = plain_name(file.filename or "")
@@ -60,6 +63,9 @@ def receive_each(files: Iterable[FileStorage], collection: CollectionType) -> Re
             received.kept[name] = receive_upload(file, collection=collection)
         except (Invalid, Refused) as error:
             received.skipped.append({"file_name": name, "reason": str(error)})
+    if not received.kept:
+        told = "; ".join(f"{skipped['file_name']}: {skipped['reason']}" for skipped in received.skipped)
+        raise Invalid(f"no file was taken: {told}", skipped=received.skipped)
     return received
 
 

@@ -1,11 +1,15 @@
-"""The events of a turn: from the worker's stream while it lasts, else from the rows; no connection is held."""
+"""The events of a turn: from the worker's stream while it lasts, else from the rows; no connection is held.
+
+How the modules after a reply end is always told from the rows: the settlement of each writes it, and nobody else.
+"""
 
 import json
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -14,13 +18,17 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from shared.db import get_session
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.models import Turn
+from shared.providers.stream import FOLLOWED, Event, StreamBroken, TurnStream, connect_turn_stream, start_after
 from shared.providers.stream import TERMINAL as TERMINAL_EVENTS
-from shared.providers.stream import Event, StreamBroken, TurnStream, connect_turn_stream
-from shared.queries import turns
+from shared.queries import following, turns
+from shared.queries.following import AfterReply
 from shared.settings import get_settings
 
 TICK = 1.5  # seconds without an event until the row is asked
 GLANCE = 0.05  # the same, for a turn that has ended already
+PAUSES = (0.25, 0.5, 1.0)  # seconds between glances at the modules after a reply; the last one again and again
+AFTER_REPLY = 1_000_000  # what they come to is numbered from here, above every event of a stream
+TOLD = ("module", "stage", "status", "message", "warnings")
 HEARTBEAT = 15.0
 RETRY_MILLISECONDS = 1000
 RECONNECT = "event: reconnect\ndata: {}\n\n"  # no id: the client goes on behind the last event it heard
@@ -38,11 +46,17 @@ class TurnState:
     fence: int
     error: str | None
     message: dict[str, Any] | None
+    after_reply: AfterReply = following.NOTHING
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the turn has ended; modules may still run after its reply."""
         return self.status in TERMINAL
+
+    @property
+    def is_all_over(self) -> bool:
+        """Whether nothing more will come, or would be waited for."""
+        return self.is_over and (not self.after_reply.waiting or self.after_reply.is_late)
 
     @property
     def attempt(self) -> int:
@@ -65,17 +79,25 @@ def read_state(turn_id: int) -> TurnState:
             return TurnState(turn_id, RunStatus.CANCELLED, 0, "deleted", None)
         reply = turns.find_reply(session, turn)
         message = turns.as_event(reply) if reply else None
-        return TurnState(turn.id, turn.status, turn.fence, turn.status_message, message)
+        state = TurnState(turn.id, turn.status, turn.fence, turn.status_message, message)
+        if turn.status is not RunStatus.COMPLETED:
+            return state
+        return replace(state, after_reply=following.after_reply(session, turn.id))
 
 
 def relay(stream: TurnStream, read: Callable[[], TurnState], after: str | None = None) -> Iterator[Event | None]:
     """Yield a turn's events behind the id `after`, whichever attempt they are of, and None at every quiet tick.
 
-    A database that is away makes quiet ticks, and ends no stream.
+    An id that this turn never gave makes it begin anew, with `restart`. A database that is away makes quiet ticks,
+    and ends no stream.
     """
+    state = yield from _patiently(read)
+    if after and not _is_of(state, after):
+        after = None
+        if state.attempt == 1:  # a later one says `restart` by itself
+            yield _restart(state)
     over = False
     while not over:
-        state = yield from _patiently(read)
         try:
             for event in _attempt(stream, read, state, after):
                 yield event
@@ -84,20 +106,49 @@ def relay(stream: TurnStream, read: Callable[[], TurnState], after: str | None =
         except StreamBroken:
             yield from _when_over(read)
             return
+        if not over:
+            state = yield from _patiently(read)
+
+
+def _is_of(state: TurnState, event_id: str) -> bool:
+    """Say whether the turn's attempt can have given this id by now."""
+    return 0 < start_after(state.attempt, event_id) <= (AFTER_REPLY + len(state.after_reply.ended))
 
 
 def _attempt(
     stream: TurnStream, read: Callable[[], TurnState], state: TurnState, after: str | None
 ) -> Iterator[Event | None]:
     """Yield what comes of one attempt; ends when the row says that another has begun, or how the turn ended."""
+    if (told := start_after(state.fence, after) - AFTER_REPLY) > 0:
+        yield from _after_reply(read, state, told)
+        return
     quiet = GLANCE if state.is_over else TICK
     for event in stream.events(state.turn_id, state.attempt, after=after, block_seconds=quiet):
+        if event is not None and event.kind == FOLLOWED:
+            yield from _after_reply(read, state)
+            return
         yield event
         if event is None and state.is_over:
-            yield from from_rows(state)
+            yield from from_rows(read, state)
             return
         if event is None and (_glance(read) or state) != state:
             return
+
+
+def _after_reply(read: Callable[[], TurnState], state: TurnState, told: int = 0) -> Iterator[Event | None]:
+    """Yield how each module after the reply ended, behind those `told`, and `done` after all or the longest wait."""
+    pauses = chain(PAUSES, repeat(PAUSES[-1]))
+    while True:
+        for number, run in enumerate(state.after_reply.ended[told:], told + 1):
+            yield Event(state.fence, AFTER_REPLY + number, "post_response", {k: run[k] for k in TOLD if run.get(k)})
+        told = max(told, len(state.after_reply.ended))
+        if state.is_all_over:
+            waiting = state.after_reply.waiting
+            yield Event(state.fence, 0, "done", {"unfinished": [*waiting]} if waiting else {})
+            return
+        yield None
+        time.sleep(next(pauses))
+        state = yield from _patiently(read)
 
 
 def _patiently(read: Callable[[], TurnState]) -> Generator[None, None, TurnState]:
@@ -121,17 +172,21 @@ def _when_over(read: Callable[[], TurnState]) -> Iterator[Event | None]:
     while not (state := (yield from _patiently(read))).is_over:
         yield None
         time.sleep(TICK)
-    yield from from_rows(state)
+    yield from from_rows(read, state)
 
 
-def from_rows(state: TurnState) -> Iterator[Event]:
-    """Yield how a turn ended, for a client that discards what it had; these events have no id."""
-    yield Event(state.fence, 0, "restart", {"turn_id": state.turn_id})
+def _restart(state: TurnState) -> Event:
+    return Event(state.fence, 0, "restart", {"turn_id": state.turn_id})
+
+
+def from_rows(read: Callable[[], TurnState], state: TurnState) -> Iterator[Event | None]:
+    """Yield how a turn ended, for a client that discards what it had; restart, message and ends have no id."""
+    yield _restart(state)
     if state.message is not None:
         yield Event(state.fence, 0, "message", state.message)
     match state.status:
         case RunStatus.COMPLETED:
-            yield Event(state.fence, 0, "done", {})
+            yield from _after_reply(read, state)
         case RunStatus.CANCELLED:
             yield Event(state.fence, 0, "cancelled", {})
         case _:

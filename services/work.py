@@ -123,12 +123,12 @@ def answer(queue: Queue) -> None:
 def _turn(queue: Queue, *, rings: bool) -> bool:
     """Claim once and work on what was claimed; say whether there was work.
 
-    Who `rings` wakes another before it works, and that one the next: one bell fills an idle pool.
+    Who `rings` wakes another before it works, while rows wait, and that one the next: one bell fills an idle pool.
     """
     with _claimed(queue) as held:
         if not held:
             return False
-        if rings:
+        if rings and held[0].claim.more:
             BELL.ring(queue.name, f"after {held[0].name}")
         failures = [line for outcomes in _perform(held) for outcome in outcomes if (line := _red(outcome))]
     if failures:

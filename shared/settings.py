@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     gateway_threads: int = 256
     worker_threads: int = 32  # of the embedded stack's worker for queues that wait on the network
     worker_processes: int = 2  # of its worker for queues that compute
+    parse_split_pages: int = Field(default=100, ge=1)  # a longer PDF is read in parts of so many pages
+    parse_split_workers: int = Field(default=2, ge=1)  # processes that read the parts of one PDF
     flower_port: int = 5555
     max_body_bytes: int = MEBIBYTE
     max_upload_bytes: int = 50 * MEBIBYTE
@@ -71,7 +73,6 @@ class Settings(BaseSettings):
     chat_context_tokens: int = 1200  # prompt and reply; small for the demo model's sake: raise it with a real one
     chat_max_tokens: int = 400
     chat_history: int = 20  # earlier messages that a prompt may hold
-    recall_limit: int = 6  # passages that a prompt may hold
 
     script_processes: int = 16  # of the sandbox, at most, per worker process; about 12 MB each
     memory_start: int = Field(default=25, ge=1)  # the first message of the first window
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
 
     keep_idempotency_hours: int = 24
     keep_worker_checkins_hours: int = 24
+    keep_module_runs_hours: int = 168  # those that somebody asked for, with their results
     keep_unreferenced_blobs_hours: int = Field(default=24, ge=1)
 
     @field_validator("database_url", mode="after")

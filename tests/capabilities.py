@@ -14,16 +14,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--capabilities", action="store_true", help="print each capability row, its tests, their result")
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for mark in item.iter_markers("capability"):
             for row in mark.args:
                 assert re.fullmatch(r"C\d+", row), f"{item.nodeid}: {row!r} names no row"
-                _tests[row].add(item.nodeid)
+                item.user_properties.append(("capability", row))  # reports carry it, from other processes too
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    for name, row in report.user_properties:
+        if name == "capability":
+            _tests[str(row)].add(report.nodeid)
     if report.failed:
         _failed.add(report.nodeid)
     elif report.when == "call" and report.passed:

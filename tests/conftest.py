@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, text
 
-from deploy.local import servers
+from deploy.local import ports, servers
 from shared import db
 from shared.settings import get_settings
 from tests.processes import until
@@ -31,7 +31,7 @@ def postgres_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A Postgres of this run's own; yields its port."""
     folder = tmp_path_factory.mktemp("postgres")
     servers.initialise_postgres(folder / "data", PASSWORD)
-    port = servers.free_port()
+    port = ports.free_port()
     with (folder / "log").open("wb") as log:
         server = servers.start_postgres(folder / "data", port, log, "fsync=off", "max_connections=300")
         yield port
@@ -43,7 +43,7 @@ def postgres_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker of this run's own; yields its URL."""
     folder = tmp_path_factory.mktemp("valkey")
-    port = servers.free_port()
+    port = ports.free_port()
     with (folder / "log").open("wb") as log:
         server = servers.start_valkey(servers.write_valkey_configuration(folder, port, PASSWORD), log)
         url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"

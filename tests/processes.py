@@ -13,11 +13,12 @@ from typing import TypeVar
 from alembic import command
 from alembic.config import Config
 
-from deploy.local import servers
+from deploy.local import ports, servers
 
 Value = TypeVar("Value")
 ROOT = Path(__file__).parents[1]
 PASSWORD = "test"
+DEADLINE = 60.0  # for what must come at last; a promise of seconds says so itself
 SHORT = {  # the same life of work, five times as fast
     "PERSONAE_LEASE_SECONDS": "4",
     "PERSONAE_RENEW_SECONDS": "1",
@@ -28,7 +29,12 @@ SHORT = {  # the same life of work, five times as fast
 }
 
 
-def eventually(read: Callable[[], Value], wanted: Callable[[Value], bool], seconds: float = 30.0) -> Value:
+def allowed(seconds: float) -> float:
+    """Return the seconds that a promise of so many may take here and now: it was not given for a busy machine."""
+    return seconds * (1 + os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def eventually(read: Callable[[], Value], wanted: Callable[[Value], bool], seconds: float = DEADLINE) -> Value:
     """Read until the value is as wanted, and return it; fail with the last value after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -39,7 +45,7 @@ def eventually(read: Callable[[], Value], wanted: Callable[[Value], bool], secon
         time.sleep(0.05)
 
 
-def until(condition: Callable[[], Value], seconds: float = 30.0) -> Value:
+def until(condition: Callable[[], Value], seconds: float = DEADLINE) -> Value:
     """Return the condition's first true value; fail when there is none within `seconds`."""
     return eventually(condition, bool, seconds)
 
@@ -81,7 +87,7 @@ class Server:
 @contextmanager
 def broker(folder: Path) -> Iterator[tuple[Server, str]]:
     """A broker of the test's own; yields the server and its URL."""
-    port = servers.free_port()
+    port = ports.free_port()
     folder.mkdir()
     configuration = servers.write_valkey_configuration(folder, port, PASSWORD)
     with (folder / "log").open("wb") as log:
@@ -95,7 +101,7 @@ def broker(folder: Path) -> Iterator[tuple[Server, str]]:
 @contextmanager
 def postgres(folder: Path) -> Iterator[tuple[Server, int]]:
     """A Postgres of the test's own, with durable commits; yields the server and its port."""
-    port = servers.free_port()
+    port = ports.free_port()
     folder.mkdir()
     servers.initialise_postgres(folder / "data", PASSWORD)
     with (folder / "log").open("wb") as log:
@@ -147,7 +153,7 @@ class Workers:
     def terminate(self, name: str) -> int:
         """Stop a worker gracefully; return its exit code."""
         self.processes[name].terminate()
-        return self.processes.pop(name).wait(30)
+        return self.processes.pop(name).wait(DEADLINE)
 
     def log(self, name: str) -> str:
         """Return what a worker has logged so far."""

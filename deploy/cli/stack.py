@@ -24,7 +24,12 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready, and leave it running.")] = False,
 ) -> None:
     """Start the stack: what the settings do not already point at, with its data in PERSONAE_DATA_DIR."""
-    bring_up(folder_of(get_settings()), detach=detach)
+    folder = folder_of(get_settings())
+    running = state.find_running(folder)
+    if running is not None and running.is_up:
+        out.print(f"Already running: {running.addresses['gateway']}", markup=False)
+        return
+    bring_up(folder, detach=detach)
 
 
 def bring_up(folder: Folder, *, detach: bool, supervisor: str = SUPERVISOR) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,7 @@ class Folder:
         self.ports = self.root / "ports.json"
         self.postgres = self.root / "postgres"
         self.broker = self.root / "broker"
+        self.temporary = self.root / "tmp"
         self.lock = self.root / "lock"
 
     def make(self) -> None:
@@ -31,6 +33,11 @@ class Folder:
         self.root.chmod(0o700)
         for child in (self.logs, self.broker):
             child.mkdir(mode=0o700, exist_ok=True)
+
+    def clear_temporary(self) -> None:
+        """Remove what processes that were killed have left of their temporary files."""
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        self.temporary.mkdir(mode=0o700)
 
     def log(self, name: str) -> Path:
         """Return the log file of one child."""

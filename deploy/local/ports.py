@@ -1,10 +1,14 @@
 """Loopback ports for one stack: remembered, and chosen anew when taken."""
 
 import errno
+import random
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 ANY = 0
+LOWEST = 10_000
+OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -59,8 +63,25 @@ class Ports:
 
 def _candidates(preferred: Iterable[int]) -> Iterator[int]:
     yield from preferred
+    yield from at_random()
+
+
+def at_random() -> Iterator[int]:
+    """Yield ports below those of outgoing connections, one of which may sit on a server's port while it restarts."""
+    below = range(LOWEST, int(OUTGOING.read_text().split()[0]))
+    while below:
+        yield random.choice(below)
     while True:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", ANY))
-            port: int = listener.getsockname()[1]
-        yield port
+        yield _any_port()
+
+
+def _any_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", ANY))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on now."""
+    return next(port for port in at_random() if is_free(port))

@@ -17,6 +17,7 @@ from deploy.local.deafness import watch_for_deafness
 from deploy.local.folder import Folder, read_json, write_json
 from deploy.local.guard import Guard
 from deploy.local.guardian import GRACE, end
+from deploy.local.leases import end_leases
 from deploy.local.plan import Process
 from deploy.local.ports import Ports
 from deploy.local.processes import dies_with_parent, identify, is_alive
@@ -79,7 +80,8 @@ def serve(settings: Settings, folder: Folder, report: Report, lock: IO[bytes], m
     where = addresses.resolve(settings, secrets, ports.chosen)
     environment = addresses.environment(settings, secrets, where)
     processes = make_plan(settings, folder, secrets, where)
-    os.environ.update(environment)
+    folder.clear_temporary()
+    os.environ.update(environment, TMPDIR=str(folder.temporary))
     get_settings.cache_clear()
     supervisor = Supervisor(
         folder,
@@ -88,6 +90,7 @@ def serve(settings: Settings, folder: Folder, report: Report, lock: IO[bytes], m
         Guard(lock),
         grace=settings.stop_grace_seconds + MARGIN,
         changed=_Writer(folder, where, environment),
+        buried=end_leases,
         deafness=watch_for_deafness(processes),
     )
     try:

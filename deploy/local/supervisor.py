@@ -44,6 +44,7 @@ class Supervisor:
         *,
         grace: float = 5.0,
         changed: Callable[[Sequence[Child], bool], None] = lambda children, is_up: None,
+        buried: Callable[[Process, int], None] = lambda process, pid: None,
         deafness: DeafnessWatch | None = None,
     ) -> None:
         self.children = [Child(process, folder, guard) for process in plan]
@@ -52,6 +53,7 @@ class Supervisor:
         self._guard = guard
         self._grace = grace
         self._changed = changed
+        self._buried = buried
         self._deafness = deafness
         self._is_up = False
 
@@ -138,15 +140,21 @@ class Supervisor:
             if child.process.once:
                 continue
             if child.has_ended():
-                code = child.bury()
-                self._report("exited", child.process.name, code=code)
-                self._note()
+                self._bury(child)
             elif not child.is_running:
                 self._restart_when_due(child)
             elif not child.is_ready and child.check_readiness():
                 self._report("ready", child.process.name)
                 self._note()
             child.kill_when_due()
+
+    def _bury(self, child: Child) -> None:
+        pid = child.pid
+        assert pid is not None
+        code = child.bury()
+        self._report("exited", child.process.name, code=code)
+        self._buried(child.process, pid)
+        self._note()
 
     def _restart_when_due(self, child: Child) -> None:
         if time.monotonic() < child.due:

@@ -1,10 +1,12 @@
 """A blueprint per resource."""
 
 from gateway.routes import (
+    asking,
     audit,
     batches,
     conversations,
     documents,
+    executions,
     files,
     ingestion,
     keys,
@@ -32,9 +34,11 @@ BLUEPRINTS = (
     memories.bp,
     turns.bp,
     modules.bp,
+    executions.bp,
     templates.bp,
     knowledge.bp,
     search.bp,
+    asking.bp,
     documents.bp,
     batches.bp,
     workflow.bp,

@@ -6,13 +6,18 @@ from uuid import UUID
 from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
+from gateway.idempotency import idempotent, once
 from gateway.routes.answers import existed
+from gateway.routes.executions import NOT_YET, started
+from gateway.schemas.executions import ExecutionOut, FunctionsOut, RanOut, RunIn, ScriptIn, WaitQuery
 from gateway.schemas.modules import ModuleChange, ModuleIn, ModuleOut, ModulePage, ModuleQuery
 from gateway.schemas.paging import page_of
 from shared.db import get_session
 from shared.domain.access import Permission
+from shared.logs import correlation
 from shared.models import Module
-from shared.queries import modules
+from shared.queries import modules, on_demand
+from shared.scripting.catalogue import FUNCTIONS
 
 bp = APIBlueprint("modules", __name__, url_prefix="/api/v1/modules")
 
@@ -59,3 +64,39 @@ def delete_module(module_id: UUID) -> str:
     with get_session() as session:
         existed(modules.delete_(session, scope(), module_id), "module", module_id)
     return ""
+
+
+@bp.post("/<uuid:module_id>/run")
+@requires(Permission.CHAT)
+@idempotent
+@bp.input(WaitQuery, location="query")
+@bp.input(RunIn)
+@bp.output(RanOut)
+@bp.doc(responses=NOT_YET)
+def run_module(module_id: UUID, query_data: WaitQuery, json_data: RunIn) -> Any:
+    with once() as once_:
+        row = on_demand.add_run(once_.session, scope(), module_id, json_data.asked(), meta=correlation())
+        told = once_.keep(ExecutionOut.model_validate(row), 202)
+    return started(told, wait=query_data.wait)
+
+
+@bp.post("/test-script")
+@requires(Permission.WRITE)
+@idempotent
+@bp.input(WaitQuery, location="query")
+@bp.input(ScriptIn)
+@bp.output(RanOut)
+@bp.doc(responses=NOT_YET)
+def test_script(query_data: WaitQuery, json_data: ScriptIn) -> Any:
+    given, asked = (json_data.script, json_data.content), json_data.asked()
+    with once() as once_:
+        row = on_demand.add_test(once_.session, scope(), *given, asked, meta=correlation())
+        told = once_.keep(ExecutionOut.model_validate(row), 202)
+    return started(told, wait=query_data.wait)
+
+
+@bp.get("/plugin-functions")
+@requires(Permission.READ)
+@bp.output(FunctionsOut)
+def list_functions() -> dict[str, Any]:
+    return {"functions": [*FUNCTIONS.values()], "total_count": len(FUNCTIONS)}

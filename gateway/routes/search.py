@@ -30,14 +30,20 @@ def embedding() -> HttpEmbedding:
 @bp.input(SearchIn)
 @bp.output(SearchOut)
 def search_passages(json_data: SearchIn) -> dict[str, Any]:
-    where = Filter(json_data.persona_id, json_data.collection, json_data.sources)
-    with get_session() as session:
-        if json_data.persona_id is not None:
-            personas.get(session, scope(), json_data.persona_id)
+    where = place(json_data)
     question, reason = ask(json_data.query)
     with get_session() as session:
         passages = search.hybrid(session, scope(), question, where, limit=json_data.limit)
     return {"items": [as_found(passage) for passage in passages], "degraded": reason is not None, "reason": reason}
+
+
+def place(asked: SearchIn) -> Filter:
+    """Return where to search: in what a persona recalls, or in all of one's own passages; raises NotFound."""
+    if asked.persona_id is None:
+        return Filter(None, asked.collection, asked.sources)
+    with get_session() as session:
+        persona = personas.get(session, scope(), asked.persona_id)
+    return search.of_persona(persona, asked.collection, asked.sources)
 
 
 def ask(query: str) -> tuple[Question, str | None]:

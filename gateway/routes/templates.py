@@ -1,13 +1,19 @@
 """Templates of prompts."""
 
+from typing import Any
+
 from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
+from gateway.idempotency import idempotent, once
+from gateway.routes.executions import NOT_YET, started
+from gateway.schemas.executions import ExecutionOut, ResolvedOut, ResolveIn, WaitQuery
 from gateway.schemas.templates import TemplateIn, TemplateOut
 from shared.db import get_session
 from shared.domain import template
 from shared.domain.access import Permission
-from shared.queries import modules
+from shared.logs import correlation
+from shared.queries import modules, on_demand
 
 bp = APIBlueprint("templates", __name__, url_prefix="/api/v1/templates")
 
@@ -29,3 +35,19 @@ def validate_template(json_data: TemplateIn) -> TemplateOut:
         invalid_module_names=invalid,
         total_modules_found=len(there),
     )
+
+
+@bp.post("/resolve")
+@requires(Permission.WRITE)
+@idempotent
+@bp.input(WaitQuery, location="query")
+@bp.input(ResolveIn)
+@bp.output(ResolvedOut)
+@bp.doc(responses=NOT_YET)
+def resolve_template(query_data: WaitQuery, json_data: ResolveIn) -> Any:
+    with once() as once_:
+        row = on_demand.add_resolution(
+            once_.session, scope(), json_data.template, json_data.asked(), meta=correlation()
+        )
+        told = once_.keep(ExecutionOut.model_validate(row), 202)
+    return started(told, wait=query_data.wait)

@@ -1,6 +1,5 @@
 """Turns: a message in, a reply out, as a row, as a wait, or as a stream."""
 
-import time
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,18 +13,18 @@ from gateway.idempotency import idempotent, once
 from gateway.schemas.base import Output
 from gateway.schemas.conversations import MessageOut
 from gateway.schemas.turns import MessageIn, SendQuery, TraceOut, TurnOut
+from gateway.waiting import wait_for_reply
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.logs import correlation
-from shared.models import Turn, TurnTrace
-from shared.queries import turns
+from shared.models import ModuleExecution, Turn, TurnTrace
+from shared.queries import following, turns
 from shared.tasks import REPLY
 
 bp = APIBlueprint("turns", __name__, url_prefix="/api/v1")
 EVENT_STREAM = "text/event-stream"
-LONGEST_WAIT = 120.0
 
 
 @bp.post("/conversations/<uuid:conversation_id>/messages")
@@ -84,7 +83,9 @@ def get_turn_events(turn_id: int) -> Response:
 def cancel_turn(turn_id: int) -> Turn:
     with get_session() as session:
         turn = turns.get(session, scope(), turn_id)
+        runs = following.list_unfinished(session, turn.id)
     cancelling.cancel(Turn, [turn.id])
+    cancelling.cancel(ModuleExecution, runs)
     with get_session() as session:
         return turns.get(session, scope(), turn_id)
 
@@ -97,17 +98,8 @@ def stream_turn(turn_id: int, after: str | None = None) -> Response:
 
 
 def wait_for(turn_id: int) -> Any:
-    """Answer with the saved reply, or with the turn after two minutes or when this process is leaving.
-
-    Raises what the turn failed with.
-    """
-    deadline = time.monotonic() + LONGEST_WAIT
-    for _ in relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id)):
-        if relay.LEAVING or time.monotonic() > deadline:
-            break
-    with get_session() as session:
-        turn = turns.get(session, scope(), turn_id)
-        reply = turns.find_reply(session, turn)
+    """Answer with the saved reply, or with the turn where that takes too long; raises what the turn failed with."""
+    turn, reply = wait_for_reply(turn_id)
     if turn.status is RunStatus.FAILED:
         raise Unavailable(f"no reply: {turn.status_message}", turn_id=turn.id)
     if turn.status is RunStatus.CANCELLED and reply is None:

@@ -102,7 +102,10 @@ class ImportOut(Output):
 
 
 class MessageOut(Output):
-    """A message; `position` orders a conversation."""
+    """A message; `position` orders a conversation.
+
+    A reply's tokens are the provider's: those of its whole prompt and its own. What a user says is counted roughly.
+    """
 
     id: UUID
     conversation_id: UUID

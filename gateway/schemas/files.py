@@ -1,20 +1,28 @@
 """A persona's files, and their ingestion."""
 
 from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from apiflask.fields import UploadFile
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from gateway.schemas.base import Input, Output
 from gateway.schemas.paging import Page, PageQuery
 from shared.domain.persona import CollectionType, JobStatus, PersonaStatus
 
 
+def require_some(files: Any) -> Any:
+    """Return the parts of a form; raises ValueError where there are none of that name."""
+    if not isinstance(files, list):
+        raise ValueError("send one or more files, each in a part named files")
+    return files
+
+
 class FilesIn(Input):
     """Files to add to a collection; several parts are named `files`."""
 
-    files: list[UploadFile] = Field(min_length=1)
+    files: Annotated[list[UploadFile], BeforeValidator(require_some), Field(min_length=1)]
 
 
 class FileQuery(PageQuery):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.providers.pace import TurnWriter
-from shared.providers.stream import TurnStream
+from shared.providers.stream import FOLLOWED, TurnStream
 from shared.queries.turns import TurnContext
 
 
@@ -16,8 +16,8 @@ class Events:
         self.token = self._writer.token
         self.thinking = self._writer.thinking
         if context.fence > 1:
-            self._writer.send("restart", {"turn_id": context.turn_id})
-        self._writer.send("turn", {"turn_id": context.turn_id, "conversation_id": str(context.conversation_id)})
+            self._writer.add("restart", {"turn_id": context.turn_id})
+        self._writer.add("turn", {"turn_id": context.turn_id, "conversation_id": str(context.conversation_id)})
 
     def open(self) -> TurnWriter:
         """Return the context in which held words are sent in time, and at its end all of them."""
@@ -25,17 +25,17 @@ class Events:
 
     def stage(self, number: int, state: str) -> None:
         """Say which of the five stages begins."""
-        self._writer.send("stage", {"stage": number, "state": state})
+        self._writer.add("stage", {"stage": number, "state": state})
 
-    def done(self, message: dict[str, Any]) -> None:
-        """Give the saved message, and end."""
-        self._writer.send("message", message)
-        self._writer.send("done", {})
+    def done(self, message: dict[str, Any], *, followed: bool) -> None:
+        """Give the saved message, and end; where modules have `followed`, their rows tell the rest."""
+        self._writer.add("message", message)
+        self._writer.send(FOLLOWED if followed else "done", {})
 
     def cancelled(self, message: dict[str, Any] | None) -> None:
         """Give what was saved before the cancel, if anything, and end."""
         if message is not None:
-            self._writer.send("message", message)
+            self._writer.add("message", message)
         self._writer.send("cancelled", {})
 
     def error(self, reason: str | None) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services import leases
 from services.dialogue.events import Events
-from services.dialogue.stages import Preparation, Prepared
+from services.dialogue.stages import prepare
 from services.dialogue.tools import Tools, chat_for, tools
 from services.leases import Held
 from services.work import Outcome
@@ -26,6 +26,7 @@ from shared.providers.wire import ChatControls, ChatMessage, End, Text, Thinking
 from shared.queries import search, turns
 from shared.queries.scope import Scope
 from shared.queries.turns import TurnContext
+from shared.scripting.preparation import Prepared
 
 
 @dataclass
@@ -99,7 +100,7 @@ def work(context: TurnContext) -> Reply:
 
 def _prepare(context: TurnContext, held: Held, events: Events) -> Reply:
     """Do all that comes before the model speaks."""
-    prepared = Preparation(context, tools(), held, events).prepare()
+    prepared = prepare(context, tools(), held, events)
     passages, warnings = _recall(context, tools())
     prepared.warnings += warnings
     built = _build(prepared.text, context, passages, tools())
@@ -115,11 +116,12 @@ def _modules_after(context: TurnContext) -> dict[UUID, int]:
 
 def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[Warned]]:
     """Find the best passages; by words alone, and with a warning, while the embedding server is of no help."""
+    if not context.has_read:
+        return [], []
     vector, reason = try_query(with_.embedding, context.question)
     question = search.Question(context.question, vector, with_.embedding.model)
-    where = search.Filter(persona_id=context.persona.id)
     with get_session() as session:
-        found = search.hybrid(session, Scope(context.owner_id), question, where, limit=with_.settings.recall_limit)
+        found = search.hybrid(session, Scope(context.owner_id), question, search.of_persona(context.persona))
     return found, [Warned("", "searched_by_words_only", reason, 3)] if reason else []
 
 
@@ -164,7 +166,8 @@ def _take(reply: Reply, event: Text | Thinking | End, events: Events) -> None:
 
 def save(session: Session, turn: Turn, reply: Reply) -> None:
     """Save the assistant's message, how it came about, and the modules that run after it."""
-    turns.save_reply(session, turn, reply.as_message(turn.conversation_id), _trace(reply), then=reply.then)
+    message = reply.as_message(turn.conversation_id)
+    turns.save_reply(session, turn, message, _trace(reply), then=reply.then, changes=reply.prepared.changes)
 
 
 def _trace(reply: Reply) -> dict[str, Any]:
@@ -193,7 +196,7 @@ def announce(held: Held, outcome: Outcome) -> None:
     with events.open():
         match outcome.status:
             case RunStatus.COMPLETED:
-                events.done(message or {})
+                events.done(message or {}, followed=bool(reply and reply.then))
             case RunStatus.CANCELLED:
                 events.cancelled(message)
             case _:

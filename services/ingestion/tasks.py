@@ -10,7 +10,7 @@ from services.work import performs
 from shared.domain.workflow import WorkflowStepType
 from shared.models import RunStep
 from shared.providers.blobs import open_blobs
-from shared.providers.parser import KreuzbergParser
+from shared.providers.parts import open_parser
 from shared.queries import workflows
 from shared.queries.workflows import StepContext
 from shared.settings import get_settings
@@ -26,7 +26,7 @@ STEPS = {
 @cache
 def tools() -> Tools:
     """Return the providers of this process."""
-    return Tools(open_blobs(get_settings()), KreuzbergParser())
+    return Tools(open_blobs(get_settings()), open_parser(get_settings()))
 
 
 def work(step: StepContext) -> steps.Facts:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.db import get_session
 from shared.providers import blobs
 from shared.providers.blobs import Blobs
-from shared.queries import documents, idempotency, work
+from shared.queries import documents, idempotency, on_demand, work
 from shared.settings import Settings
 
 ROWS = 1000  # of a table, at each sweep
@@ -24,10 +24,11 @@ def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
     checkins = timedelta(hours=settings.keep_worker_checkins_hours)
     yield partial(idempotency.prune, keep=answers, batch=ROWS)
     yield partial(work.prune_checkins, keep=checkins, batch=ROWS)
+    yield partial(on_demand.prune, keep=timedelta(hours=settings.keep_module_runs_hours), batch=ROWS)
 
 
 class BlobRounds:
-    """The removal of bytes that no document leads to, going on where the last round stopped."""
+    """The removal of bytes and artifacts that no document leads to, going on where the last round stopped."""
 
     def __init__(self) -> None:
         self._next_walk = 0.0

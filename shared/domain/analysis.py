@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 CONTEXT = "ctx"
-AI_FUNCTIONS = frozenset({"generate", "reflect"})
+# A module that another runs may ask the model: whoever runs modules does so where that is allowed.
+AI_FUNCTIONS = frozenset({"generate", "reflect", "run_module"})
 _HIGH, _MEDIUM = 6, 3
 _ARGUMENT = "an argument of some call"  # stands among the names of variables, and can be none
 

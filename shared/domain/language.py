@@ -15,7 +15,9 @@ CONTEXT_FUNCTIONS = frozenset(
     """generate reflect set_variable get_variable get_all_variables log get_current_time get_relative_time
     get_day_of_week is_business_hours format_timestamp get_message_count get_recent_messages get_raw_recent_messages
     get_conversation_history get_message_range get_conversation_summary get_persona_info get_recent_memories
-    get_memory_text get_memory_status to_json from_json join_strings split_string count_words""".split()
+    get_memory_text get_memory_status get_buffer_messages should_compress_buffer should_compress_buffer_by_ids
+    store_memory clear_memories run_module has_function get_available_functions can_reflect
+    get_reflection_audit_trail to_json from_json join_strings split_string count_words""".split()
 )
 MISSING_SYNTAX: dict[type[ast.AST], str] = {
     ast.Delete: "`del` does not exist: assign None, or build a new list or dict",

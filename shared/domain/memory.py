@@ -1,8 +1,9 @@
 """Which messages of a conversation are due to be compressed, and how memories are told to a model. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
+from uuid import UUID
 
 from shared.domain.prompt import CountTokens, count_roughly
 
@@ -63,6 +64,31 @@ def _full(positions: Sequence[int], rule: WindowRule, sequence: int) -> Iterator
 def _window(sequence: int, positions: Sequence[int], rule: WindowRule) -> Due:
     first, last = rule.spans(sequence)
     return Due(sequence, f"{first}-{last}", positions[0], positions[-1])
+
+
+class NewMemory(NamedTuple):
+    """A memory that a script wrote."""
+
+    id: UUID
+    text: str
+    message_range: str
+    message_count: int
+    first_message_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What scripts did to a conversation's memory: what they cleared is forgotten first, then theirs is added."""
+
+    cleared: bool = False
+    added: tuple[NewMemory, ...] = ()
+
+    def adding(self, memory: NewMemory) -> "Changes":
+        """Return these changes and one memory more."""
+        return replace(self, added=(*self.added, memory))
+
+
+UNCHANGED = Changes()
 
 
 class Remembered(NamedTuple):

@@ -78,8 +78,8 @@ def build(
     template = _kept_start(template, budget - count(question) - 4 * PER_MESSAGE - count(CITE), count)
     left = budget - count(template) - count(question) - 3 * PER_MESSAGE - count(CITE)
     fitting = _fitting([_as_text(len(passages), passage) for passage in passages], left, count)
-    chosen = tuple(sorted(passages[: len(fitting)], key=_rank))
-    kept = [_as_text(number, passage) for number, passage in enumerate(chosen, 1)]
+    chosen = in_order(passages[: len(fitting)])
+    kept = as_told(chosen)
     left -= sum(count(text) + 1 for text in kept)
     said = _fitting([message.content for message in reversed(history)], left, count, each=PER_MESSAGE)
     recent = tuple(history[len(history) - len(said) :])
@@ -87,6 +87,16 @@ def build(
     messages = (Said("system", system), *recent, Said("user", question))
     dropped = {"passages": len(passages) - len(chosen), "history": len(history) - len(recent)}
     return Prompt(messages, chosen, sum(count(m.content) + PER_MESSAGE for m in messages), dropped)
+
+
+def in_order(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """Put passages into the order in which they are told and numbered: profile, quotes, works (seed 000)."""
+    return tuple(sorted(passages, key=_rank))
+
+
+def as_told(passages: Sequence[Passage]) -> list[str]:
+    """Return passages as the model is told them: numbered from 1, with where they are from, no longer than allowed."""
+    return [_as_text(number, passage) for number, passage in enumerate(passages, 1)]
 
 
 def _as_text(number: int, passage: Passage) -> str:

@@ -1,11 +1,14 @@
 """How each collection of a persona is cut, and how much of it is recalled (seed 000). Pure."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.domain.persona import CollectionType
 
 MODEL_WINDOW = 512  # tokens that the bundled embedding model reads at once; longer texts would be blurred
 WINDOW_RESERVE = 32  # the model's own prefix, and the error of a counter that is no tokenizer
+TopK = Mapping[CollectionType, int]
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,6 @@ DEFAULTS = {
     CollectionType.QUOTES: Collection(512, 64, 10),
     CollectionType.PROFILE: Collection(2048, 256, 5),
 }
-RECALL_ORDER = (CollectionType.PROFILE, CollectionType.WORKS, CollectionType.QUOTES)
 
 
 def configured(
@@ -51,3 +53,15 @@ def fused(*rankings: list[str], constant: int = 60) -> list[tuple[str, float]]:
         for position, key in enumerate(ranking, start=1):
             scores[key] = scores.get(key, 0.0) + 1.0 / (constant + position)
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+def capped(ranking: Iterable[str], kind_of: Mapping[str, CollectionType | None], top_k: TopK) -> list[str]:
+    """Keep the first `top_k` keys of each collection in a ranking, and all of one that `top_k` does not name."""
+    seen: Counter[CollectionType | None] = Counter()
+    kept = []
+    for key in ranking:
+        kind = kind_of[key]
+        seen[kind] += 1
+        if kind is None or seen[kind] <= top_k.get(kind, seen[kind]):
+            kept.append(key)
+    return kept

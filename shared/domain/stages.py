@@ -31,6 +31,15 @@ class ExecutionStage(StrEnum):
     STAGE5 = "stage5"
 
 
+class Purpose(StrEnum):
+    """What a row of work with modules is for."""
+
+    STAGE = "stage"  # a module that follows a reply
+    RUN = "run"  # a module that somebody asked for
+    TEST = "test"  # a script that is not saved
+    RESOLVE = "resolve"  # a template
+
+
 class Placed(Protocol):
     """What decides when a module runs."""
 

@@ -97,10 +97,13 @@ class ConversationMemory(Identified, Base):
         message_range: str,
         message_count: int,
         first_message_id: UUID | str | None = None,
+        *,
+        id: UUID | None = None,
     ) -> ConversationMemory:
         """Add the next memory; the conversation stays locked until the caller commits, so numbers never clash."""
         db.execute(select(Conversation.id).where(Conversation.id == conversation_id).with_for_update(key_share=True))
         memory = cls(
+            id=id,
             conversation_id=conversation_id,
             memory_sequence=cls.get_next_sequence_number(db, conversation_id),
             compressed_content=compressed_content,

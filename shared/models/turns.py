@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.models.base import Base, Work, json_object
+from shared.domain.stages import Purpose
+from shared.models.base import Base, Owned, Work, enum_by_value, json_object
 
 INTERACTIVE = 5
 BLOCKED = "status = 'PENDING' AND ready_at IS NULL"
@@ -51,20 +52,33 @@ class TurnTrace(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
-class ModuleExecution(Work):
-    """One run of a module after a reply or on demand; it keeps its variables, so a fork sees the state of its turn."""
+class ModuleExecution(Owned, Work):
+    """One run of a module after a reply or on demand, a script that is tested, or a template that is resolved.
+
+    What follows a reply keeps its variables, so a fork sees the state of its turn.
+    """
 
     __tablename__ = "module_executions"
 
     queue: Mapped[str] = mapped_column(String(32), default="modules", server_default="modules")
+    purpose: Mapped[Purpose] = mapped_column(
+        enum_by_value(Purpose), default=Purpose.STAGE, server_default=Purpose.STAGE.value
+    )
     turn_id: Mapped[int | None] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)
     conversation_id: Mapped[UUID | None] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
-    module_id: Mapped[UUID] = mapped_column(ForeignKey("modules.id", ondelete="CASCADE"), index=True)
+    module_id: Mapped[UUID | None] = mapped_column(ForeignKey("modules.id", ondelete="CASCADE"), index=True)
     stage: Mapped[int | None]
+    input: Mapped[dict[str, Any]] = json_object()
     variables: Mapped[dict[str, Any]] = json_object()
     output: Mapped[str | None]
+    trace: Mapped[dict[str, Any]] = json_object()
 
     @classmethod
     def work_table_args(cls) -> tuple[Any, ...]:
-        """Add that only stages 1 to 5 exist; no stage is a run on demand."""
-        return (*super().work_table_args(), CheckConstraint("stage BETWEEN 1 AND 5", name="stage_known"))
+        """Add that only stages 1 to 5 exist, and that a module is named where one runs."""
+        return (
+            *super().work_table_args(),
+            CheckConstraint("stage BETWEEN 1 AND 5", name="stage_known"),
+            CheckConstraint("(module_id IS NOT NULL) = (purpose IN ('stage', 'run'))", name="has_its_module"),
+            Index("ix_module_executions_on_demand", "completed_date", postgresql_where=text("turn_id IS NULL")),
+        )

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -49,7 +50,7 @@ class Blobs(Protocol):
         ...
 
     def keys_older_than(self, seconds: float) -> Iterator[str]:
-        """Yield keys last put longer ago: candidates for the removal of what nothing refers to."""
+        """Yield keys whose bytes, or artifacts without bytes, were put longer ago: no row may refer to them."""
         ...
 
     def put_artifact(self, document: str, artifact_type: str, storage_root: str, data: bytes) -> None:
@@ -120,11 +121,11 @@ class FileBlobs:
         self._path(key).unlink(missing_ok=True)
 
     def keys_older_than(self, seconds: float) -> Iterator[str]:
-        """Walk the files by their times."""
+        """Walk the files by their times, and the folders of documents whose bytes went before their artifacts came."""
         before = time.time() - seconds
-        for path in self._blobs.glob("??/sha256-*"):
+        for path in chain(self._blobs.glob("??/sha256-*"), self._artifacts.glob("??/sha256-*")):
             with suppress(FileNotFoundError):
-                if path.stat().st_mtime < before:
+                if path.stat().st_mtime < before and not (path.is_dir() and self.exists(path.name)):
                     yield path.name
 
     def put_artifact(self, document: str, artifact_type: str, storage_root: str, data: bytes) -> None:
@@ -152,7 +153,7 @@ class FileBlobs:
         files = list(folder.glob("*"))
         for path in files:
             path.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # there was none, or a step has just put another in
             folder.rmdir()
         return len(files)
 
@@ -226,7 +227,7 @@ class FakeBlobs:
 
     def __init__(self) -> None:
         self._blobs: dict[str, tuple[bytes, float]] = {}
-        self._artifacts: dict[tuple[str, str], bytes] = {}
+        self._artifacts: dict[tuple[str, str], tuple[bytes, float]] = {}
 
     def put(self, data: Source, *, limit: int | None = None) -> Stored:
         """Keep the bytes."""
@@ -257,18 +258,20 @@ class FakeBlobs:
     def keys_older_than(self, seconds: float) -> Iterator[str]:
         """Yield old keys."""
         before = time.time() - seconds
-        yield from [key for key, (_, put_at) in self._blobs.items() if put_at < before]
+        put = {document: put_at for (document, _), (_, put_at) in self._artifacts.items()}
+        put |= {key: put_at for key, (_, put_at) in self._blobs.items()}
+        yield from [key for key, put_at in put.items() if put_at < before]
 
     def put_artifact(self, document: str, artifact_type: str, storage_root: str, data: bytes) -> None:
         """Keep the artifact."""
         shard(document)
-        self._artifacts[document, artifact_name(artifact_type, storage_root)] = data
+        self._artifacts[document, artifact_name(artifact_type, storage_root)] = data, time.time()
 
     def get_artifact(self, document: str, artifact_type: str, storage_root: str) -> bytes:
         """Return the artifact."""
         if not self.has_artifact(document, artifact_type, storage_root):
             raise NotFound(f"there is no {artifact_type} of {document} in {storage_root}")
-        return self._artifacts[document, artifact_name(artifact_type, storage_root)]
+        return self._artifacts[document, artifact_name(artifact_type, storage_root)][0]
 
     def has_artifact(self, document: str, artifact_type: str, storage_root: str) -> bool:
         """Look the artifact up."""

@@ -1,7 +1,12 @@
-"""What a vendor's failure means to us: said once, at the providers' own edge, and never with a key in it."""
+"""What a vendor's failure means to us: said once, at the providers' own edge, and never with a key in it.
 
+Callers are told which server failed; where it is, only the log tells.
+"""
+
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,18 +25,31 @@ ADVICE = {
     422: "it does not understand the request",
 }
 
+log = logging.getLogger(__name__)
 
-def name_server(part: str, url: str) -> str:
-    """Return words like `the chat server at http://host:1`, without credentials or query."""
+
+class Server(NamedTuple):
+    """A server as callers are told of it, and its address without credentials or query."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def name_server(part: str, url: str) -> Server:
+    """Return the server of a part at a URL: `the chat server`."""
     split = urlsplit(url)
     host = f"[{split.hostname}]" if ":" in (split.hostname or "") else split.hostname
     port = f":{split.port}" if split.port else ""
-    return f"the {part} server at {split.scheme}://{host}{port}{split.path}"
+    return Server(f"the {part} server", f"{split.scheme}://{host}{port}{split.path}")
 
 
-def of_status(server: str, status: int, said: str, *, secret: str | None = None) -> PersonaeError:
+def of_status(server: Server, status: int, said: str, *, secret: str | None = None) -> PersonaeError:
     """Translate an HTTP status: 408, 409, 425, 429 are Transient, 5xx Unavailable, the rest Rejected."""
     quoted = _quote(said, secret)
+    log.warning("provider failed", extra={"address": server.address, "status": status})
     if status >= 500:
         return Unavailable(f"{server} failed with {status}{quoted}", provider_status=status)
     if status in {408, 409, 425, 429}:
@@ -48,15 +66,22 @@ def _quote(said: str, secret: str | None) -> str:
 
 
 @contextmanager
-def translated(server: str) -> Iterator[None]:
+def translated(server: Server) -> Iterator[None]:
     """Turn httpx's own errors into Transient, Unavailable or, for a bad certificate, Rejected."""
     try:
         yield
-    except httpx.ConnectError as error:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise Rejected(f"{server} shows a TLS certificate that is not to be trusted") from error
-        raise Unavailable(f"{server} cannot be reached: is it running?") from error
-    except httpx.TimeoutException as error:
-        raise Transient(f"{server} did not answer in time") from error
     except httpx.TransportError as error:
-        raise Transient(f"{server} broke the connection") from error
+        log.warning("provider failed", extra={"address": server.address, "error": type(error).__name__})
+        raise _of_transport(server, error) from error
+
+
+def _of_transport(server: Server, error: httpx.TransportError) -> PersonaeError:
+    match error:
+        case httpx.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return Rejected(f"{server} shows a TLS certificate that is not to be trusted")
+        case httpx.ConnectError():
+            return Unavailable(f"{server} cannot be reached: is it running?")
+        case httpx.TimeoutException():
+            return Transient(f"{server} did not answer in time")
+        case _:
+            return Transient(f"{server} broke the connection")

@@ -175,7 +175,7 @@ def _host(url: str) -> str:
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
     try:
-        with faults.translated(_host(url)):
+        with faults.translated(faults.Server(_host(url), _host(url))):
             yield
     except httpx.TooManyRedirects as error:
         raise Refused(f"{_host(url)} redirects more than {MAX_REDIRECTS} times") from error

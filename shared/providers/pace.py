@@ -66,6 +66,12 @@ class TurnWriter:
             self._add(kind, data)
             self._push()
 
+    def add(self, kind: str, data: dict[str, Any]) -> None:
+        """Send an event with the next one, or within 40 ms."""
+        with self._lock:
+            self._take_held()
+            self._add(kind, data)
+
     def flush_if_due(self) -> None:
         """Send what has been held long enough."""
         with self._lock:

@@ -58,13 +58,14 @@ class KreuzbergParser:
 
     def parse(self, data: bytes, mime_type: str) -> Parsed:
         """Read a document."""
-        parsed = Parsed(decode_text(data)) if mime_type in AS_IT_IS else self._extract(data, mime_type)
-        if not parsed.text.strip():
-            raise Invalid("there is no text in it: a scan must go through OCR first")
-        return parsed
+        return require_text(self.read(data, mime_type))
+
+    def read(self, data: bytes, mime_type: str) -> Parsed:
+        """Read a document, or a part of one, that may hold no text; raises Invalid with a reason for people."""
+        return Parsed(decode_text(data)) if mime_type in AS_IT_IS else self._extract(data, mime_type)
 
     def _extract(self, data: bytes, mime_type: str) -> Parsed:
-        if mime_type == PDF and b"%%EOF" not in data[-PDF_END_WITHIN:]:
+        if mime_type == PDF and not is_whole_pdf(data):
             raise Invalid("the PDF is cut off: its end is missing")
         text = decode_text(data) if mime_type.startswith("text/") else None
         title = _html_title(text) if text and mime_type == HTML else None
@@ -78,6 +79,18 @@ class KreuzbergParser:
         authors = result.metadata.get("authors") or [None]
         title = _clean(title or result.metadata.get("title") or "")
         return parsed._replace(title=title or None, author=_clean(authors[0] or "") or None)
+
+
+def is_whole_pdf(data: bytes) -> bool:
+    """Say whether a PDF has its end."""
+    return b"%%EOF" in data[-PDF_END_WITHIN:]
+
+
+def require_text(parsed: Parsed) -> Parsed:
+    """Return a document that holds text; raises Invalid for one that does not."""
+    if not parsed.text.strip():
+        raise Invalid("there is no text in it: a scan must go through OCR first")
+    return parsed
 
 
 def _configuration(kreuzberg: Any) -> Any:

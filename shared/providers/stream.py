@@ -4,6 +4,7 @@ Event ids are `{fence}-{seq}`, seq from 1 without gaps, so that a reader can tel
 """
 
 import json
+import re
 import threading
 import time
 from collections import defaultdict
@@ -24,7 +25,10 @@ READ_COUNT = 500
 WRITE_TIMEOUT = 0.3
 SPARE_CONNECTIONS = 16
 TERMINAL = frozenset({"done", "cancelled", "error"})
+FOLLOWED = "followed"  # ends a stream, untold: modules run after the reply, and their rows say how they end
+LAST = TERMINAL | {FOLLOWED}
 ALREADY_THERE = "equal or smaller"
+EVENT_ID = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 
 
 class Event(NamedTuple):
@@ -55,7 +59,7 @@ class TurnStream(Protocol):
     def events(
         self, turn_id: object, fence: int, *, after: str | None = None, block_seconds: float = 1.5
     ) -> Iterator[Event | None]:
-        """Yield events after the id `after`, and None after `block_seconds` without one; ends after a terminal event.
+        """Yield events after the id `after`, and None after `block_seconds` without one; ends after one of `LAST`.
 
         Raises StreamBroken when an event is missing. Yields None too while the broker is down.
         """
@@ -64,8 +68,8 @@ class TurnStream(Protocol):
 
 def parse_event_id(event_id: str | None) -> tuple[int, int] | None:
     """Return (fence, seq) of an event id, or None for what is not one: a client may send anything."""
-    fence, _, seq = (event_id or "").partition("-")
-    return (int(fence), int(seq)) if fence.isdecimal() and seq.isdecimal() else None
+    parts = EVENT_ID.fullmatch(event_id or "")
+    return (int(parts[1]), int(parts[2])) if parts else None
 
 
 def start_after(fence: int, after: str | None) -> int:
@@ -127,7 +131,7 @@ class RedisTurnStream:
             for event in batch:
                 seq = require_next(seq, event)
                 yield event
-                if event.kind in TERMINAL:
+                if event.kind in LAST:
                     return
 
     def close(self) -> None:
@@ -224,7 +228,7 @@ class FakeTurnStream:
             for event in batch:
                 seq = require_next(seq, event)
                 yield event
-                if event.kind in TERMINAL:
+                if event.kind in LAST:
                     return
 
     def _wait(self, key: str, seq: int, block_seconds: float) -> list[Event]:

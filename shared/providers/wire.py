@@ -1,5 +1,6 @@
 """OpenAI's chat wire: requests out of controls, events out of bytes."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -7,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from shared.errors import Transient
 
 MAX_EVENT_BYTES = 4 << 20
-REASONING_MODELS = ("o1-", "reasoning", "think")
+REASONING_MODELS = re.compile(r"o1-|reasoning|think|\bo\d\b|\bgpt-5")  # seed 001's marks, and what came after them
 THINKING_FIELDS = ("reasoning_content", "reasoning")
 OPEN, CLOSE = "<think>", "</think>"
 
@@ -63,7 +64,7 @@ ChatEvent = Text | Thinking | End
 def chat_request(messages: Sequence[ChatMessage], controls: ChatControls, model: str) -> dict[str, Any]:
     """Write a streaming request; reasoning models take their length and effort under other names (seed 001)."""
     name = controls.model or model
-    reasons = any(mark in name for mark in REASONING_MODELS)
+    reasons = REASONING_MODELS.search(name) is not None
     sampling = {
         "temperature": controls.temperature,
         "top_p": controls.top_p,

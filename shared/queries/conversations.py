@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from shared.domain.conversation import ConversationStatus, MessageRole
@@ -13,6 +13,9 @@ from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 LONGEST_PROVIDER = 50
+# Not FOR UPDATE: every message that names the conversation holds its key share already.
+LOCK = select(Conversation).where(Conversation.id == bindparam("id")).with_for_update(key_share=True)
+LOCK_OWNED = LOCK.where(Conversation.owner_id == bindparam("owner_id"))
 
 
 def find(session: Session, scope: Scope, conversation_id: UUID) -> Conversation | None:
@@ -27,11 +30,9 @@ def get(session: Session, scope: Scope, conversation_id: UUID) -> Conversation:
 
 def lock(session: Session, conversation_id: UUID, scope: Scope | None = None) -> Conversation:
     """Return a conversation, whose turns and windows nobody else adds or readies until the commit; raises NotFound."""
-    statement = select(Conversation).where(Conversation.id == conversation_id)
-    if scope is not None:
-        statement = statement.where(Conversation.owner_id == scope.owner_id)
-    # Not FOR UPDATE: every message that names the conversation holds its key share already.
-    return found(session.scalar(statement.with_for_update(key_share=True)), "conversation", conversation_id)
+    statement = LOCK if scope is None else LOCK_OWNED
+    conversation = session.scalar(statement, {"id": conversation_id, "owner_id": scope and scope.owner_id})
+    return found(conversation, "conversation", conversation_id)
 
 
 def list_(

@@ -4,77 +4,94 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, select, update
+from sqlalchemy import (
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    cast,
+    column,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.stages import ExecutionStage
-from shared.models import ConversationState, Module, ModuleExecution, Turn, TurnTrace
+from shared.models import Base, ConversationState, Module, ModuleExecution, Turn, TurnTrace
 from shared.queries import work
-from shared.settings import get_settings
 
 STAGES = {4: ExecutionStage.STAGE4, 5: ExecutionStage.STAGE5}
+# Statements of every turn are built once: building one costs as much as running it.
+STAGED = (
+    func.unnest(cast(bindparam("modules"), ARRAY(Uuid)), cast(bindparam("stages"), ARRAY(Integer)))
+    .table_valued(column("module_id", Uuid), column("stage", Integer))
+    .render_derived()
+)
+COPIED = ("turn_id", "conversation_id", "priority", "status_meta")  # from a turn to the runs that follow it
+FOLLOW = insert(Base.metadata.tables[ModuleExecution.__tablename__]).from_select(
+    ["module_id", "owner_id", "stage", *COPIED],
+    select(
+        Module.id,
+        Module.owner_id,
+        STAGED.c.stage,
+        *(bindparam(f"copied_{name}", type_=getattr(ModuleExecution, name).type) for name in COPIED),
+    )
+    .join(STAGED, STAGED.c.module_id == Module.id)
+    .order_by(STAGED.c.stage, Module.id)
+    .with_for_update(read=True, key_share=True, of=Module),  # one that is being deleted is waited for, and left out
+)
+
+UNFINISHED = ModuleExecution.status.not_in(TERMINAL)
+UNFINISHED_OF_TURN = (
+    select(ModuleExecution)
+    .where(ModuleExecution.turn_id == bindparam("turn_id"), UNFINISHED)
+    .order_by(ModuleExecution.id)
+)
+# Whether modules of an earlier turn have not left their state yet.
+UNFINISHED_EARLIER = exists().where(
+    ModuleExecution.conversation_id == bindparam("conversation_id"),
+    ModuleExecution.turn_id < bindparam("turn_id"),
+    UNFINISHED,
+)
+_REPLIED = aliased(Turn)
+_LONGEST_WAIT = func.make_interval(0, 0, 0, 0, 0, 0, bindparam("wait"))
+# Whether the next turn must wait for modules: those of a reply that is not older than the longest wait.
+HOLDING_UP = exists().where(
+    ModuleExecution.conversation_id == bindparam("conversation_id"),
+    _REPLIED.id == ModuleExecution.turn_id,
+    UNFINISHED,
+    or_(_REPLIED.completed_date.is_(None), _REPLIED.completed_date >= func.clock_timestamp() - _LONGEST_WAIT),
+)
+STATES = (
+    select(ConversationState.module_id, ConversationState.variables)
+    .where(ConversationState.conversation_id == bindparam("conversation_id"))
+    .order_by(ConversationState.executed_at, ConversationState.id)
+)
 
 
 def add(session: Session, turn: Turn, staged: Mapping[UUID, int]) -> None:
-    """Add a blocked run for each module, given with its stage."""
-    session.add_all(
-        ModuleExecution(
-            turn_id=turn.id,
-            conversation_id=turn.conversation_id,
-            module_id=module_id,
-            stage=stage,
-            priority=turn.priority,
-            status_meta=turn.status_meta,
-        )
-        for module_id, stage in sorted(staged.items(), key=lambda item: (item[1], item[0]))
-    )
-    session.flush()
+    """Add a blocked run for each module that is still there, given with its stage."""
+    copied = (turn.id, turn.conversation_id, turn.priority, turn.status_meta)
+    given = {f"copied_{name}": value for name, value in zip(COPIED, copied, strict=True)}
+    session.execute(FOLLOW, given | {"modules": [*staged], "stages": [*staged.values()]})
 
 
 def ready_lowest(session: Session, turn_id: int) -> set[str]:
     """Make a turn's runs of the lowest unfinished stage ready; return their queues, none when all have ended."""
-    waiting = session.scalars(_unfinished().where(ModuleExecution.turn_id == turn_id)).all()
+    waiting = session.scalars(UNFINISHED_OF_TURN, {"turn_id": turn_id}).all()
     lowest = min((row.stage or 0 for row in waiting), default=0)
     return work.make_ready(session, [row for row in waiting if row.stage == lowest])
 
 
-def are_unfinished(session: Session, turn_id: int) -> bool:
-    """Say whether modules of a turn are still to run."""
-    return session.scalar(select(_unfinished().where(ModuleExecution.turn_id == turn_id).exists())) or False
-
-
-def hold_up(session: Session, conversation_id: UUID) -> bool:
-    """Say whether the next turn must wait for modules: those of a reply that is not older than the longest wait."""
-    running = _unfinished().join(Turn, Turn.id == ModuleExecution.turn_id)
-    mine = running.where(ModuleExecution.conversation_id == conversation_id, ~_overdue())
-    return session.scalar(select(mine.exists())) or False
-
-
-def are_stale(session: Session, turn: Turn) -> bool:
-    """Say whether modules of an earlier turn have not left their state yet."""
-    earlier = _unfinished().where(
-        ModuleExecution.conversation_id == turn.conversation_id, ModuleExecution.turn_id < turn.id
-    )
-    return session.scalar(select(earlier.exists())) or False
-
-
-def _overdue() -> ColumnElement[bool]:
-    wait = func.make_interval(0, 0, 0, 0, 0, 0, get_settings().post_response_wait)
-    return Turn.completed_date < func.clock_timestamp() - wait
-
-
-def _unfinished() -> Select[ModuleExecution]:
-    return select(ModuleExecution).where(ModuleExecution.status.not_in(TERMINAL)).order_by(ModuleExecution.id)
-
-
 def states(session: Session, conversation_id: UUID) -> dict[UUID, dict[str, Any]]:
     """Return the newest variables of each module in a conversation, by module id, oldest first."""
-    mine = select(ConversationState.module_id, ConversationState.variables).where(
-        ConversationState.conversation_id == conversation_id
-    )
-    rows = session.execute(mine.order_by(ConversationState.executed_at, ConversationState.id)).all()
+    rows = session.execute(STATES, {"conversation_id": conversation_id}).all()
     return {row.module_id: row.variables for row in rows}
 
 
@@ -98,7 +115,7 @@ def variables_of(session: Session, turn_id: int, stage: int) -> dict[str, dict[s
 def save(session: Session, row: ModuleExecution, variables: dict[str, Any], output: str, trace: dict[str, Any]) -> None:
     """Keep what a run came to, with the run and as the state of its module; a later turn's state stays."""
     row.variables, row.output = variables, output
-    if row.conversation_id is None or row.stage not in STAGES or row.status is not RunStatus.COMPLETED:
+    if not (row.conversation_id and row.module_id and row.stage in STAGES and row.status is RunStatus.COMPLETED):
         return
     if not _is_overtaken(session, row):
         metadata = {"success": True, "execution_time": trace.get("seconds"), "turn_id": row.turn_id}

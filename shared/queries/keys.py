@@ -6,10 +6,10 @@ import secrets
 import string
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.access import Permission
@@ -23,6 +23,14 @@ OPERATOR = DEFAULT_OWNER  # whose admin keys may make and see the keys of every 
 USE_NOTED_EVERY = timedelta(minutes=1)
 _ALPHABET = string.ascii_letters + string.digits
 _PREFIX_LENGTH = len("psk_") + 8
+
+
+# Built once: it is asked at every request.
+VALID = select(ApiKey).where(
+    ApiKey.prefix == bindparam("prefix"),
+    ApiKey.revoked_at.is_(None),
+    or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.clock_timestamp()),
+)
 
 
 class Issued(NamedTuple):
@@ -100,9 +108,7 @@ def find_valid(session: Session, key: str) -> ApiKey | None:
 
     The row is found by the public prefix and the hash compared in constant time, so no timing tells how much was right.
     """
-    now = func.clock_timestamp()
-    valid: Any = ApiKey.revoked_at.is_(None) & (ApiKey.expires_at.is_(None) | (ApiKey.expires_at > now))
-    row = session.scalar(select(ApiKey).where(ApiKey.prefix == key[:_PREFIX_LENGTH], valid))
+    row = session.scalar(VALID, {"prefix": key[:_PREFIX_LENGTH]})
     if row is None or not hmac.compare_digest(row.key_hash, hash_key(key)):
         return None
     return row

@@ -12,7 +12,6 @@ from shared.errors import Conflict, NotFound
 from shared.models import (
     Conversation,
     MemoryWindow,
-    Module,
     ModuleExecution,
     RunGroup,
     RunStep,
@@ -47,9 +46,7 @@ def _with_group(statement: Select[Any]) -> Select[Any]:
 KINDS = {
     "turns": Kind(Turn, lambda s: s.join(Conversation, Conversation.id == Turn.conversation_id), Conversation.owner_id),
     "steps": Kind(RunStep, _with_group, RunGroup.owner_id),
-    "module_executions": Kind(
-        ModuleExecution, lambda s: s.join(Module, Module.id == ModuleExecution.module_id), Module.owner_id
-    ),
+    "module_executions": Kind(ModuleExecution, lambda s: s, ModuleExecution.owner_id),
     "memory_windows": Kind(
         MemoryWindow,
         lambda s: s.join(Conversation, Conversation.id == MemoryWindow.conversation_id),
@@ -88,7 +85,8 @@ def retry(session: Session, row: Work) -> set[str]:
     if row.status not in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.ERROR):
         raise Conflict(f"nothing to retry: it is {row.status.value}")
     ready = not (isinstance(row, Turn) and turns.others_alive(session, row))
-    work.retry(session, type(row), [row.id], ready=ready)
+    if not work.retry(session, type(row), [row.id], ready=ready):
+        raise Conflict("nothing to retry: somebody else has just done so")
     session.refresh(row)
     return {row.queue} if ready else set()
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, true
 from sqlalchemy.orm import Session
 
 from shared.domain import memory
-from shared.domain.lifecycle import TERMINAL
-from shared.domain.memory import HEAD, Remembered, WindowRule
+from shared.domain.lifecycle import TERMINAL, RunStatus
+from shared.domain.memory import HEAD, Changes, Remembered, WindowRule
 from shared.domain.prompt import Said
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona
 from shared.queries import conversations, work
@@ -18,21 +18,31 @@ from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
+_OF_CONVERSATION = MemoryWindow.conversation_id == bindparam("conversation_id")
+_LAST = (
+    select(MemoryWindow.sequence, MemoryWindow.last_position)
+    .where(_OF_CONVERSATION)
+    .order_by(MemoryWindow.sequence.desc())
+    .limit(1)
+    .subquery()
+)
+# The positions of messages that are in no window yet, each with the number of the last window.
+UNCOMPRESSED = (
+    select(Message.position, _LAST.c.sequence)
+    .outerjoin(_LAST, true())
+    .where(Message.conversation_id == bindparam("conversation_id"))
+    .where(Message.position > func.coalesce(_LAST.c.last_position, 0))
+    .order_by(Message.position)
+)
+
 
 def add_due_windows(session: Session, conversation_id: UUID) -> set[str]:
     """Add every window that is due and not there yet, the first of them ready; return the queues to ring.
 
-    The conversation stays locked until the caller commits, so that two who see the same messages add nothing twice.
+    The caller has locked the conversation, so that two who see the same messages add nothing twice.
     """
-    conversations.lock(session, conversation_id)
-    last = session.scalar(_windows(conversation_id).order_by(MemoryWindow.sequence.desc()).limit(1))
-    after = last.last_position if last else 0
-    positions = session.scalars(
-        select(Message.position)
-        .where(Message.conversation_id == conversation_id, Message.position > after)
-        .order_by(Message.position)
-    ).all()
-    due = memory.due(positions, rule(), last=last.sequence if last else None)
+    rows = session.execute(UNCOMPRESSED, {"conversation_id": conversation_id}).all()
+    due = memory.due([row.position for row in rows], rule(), last=rows[0].sequence if rows else None)
     if not due:
         return set()
     session.add_all(MemoryWindow(conversation_id=conversation_id, **window._asdict()) for window in due)
@@ -48,15 +58,21 @@ def rule() -> WindowRule:
 
 @work.on_end(MemoryWindow)
 def ready_next(session: Session, window: MemoryWindow) -> Iterable[str]:
-    """Make the conversation's next window ready: they are compressed in order, and a failed one holds up nobody."""
+    """Make the conversation's next window ready: they are compressed in order, and a failed one holds up nobody.
+
+    One whose messages were changed while it was being compressed is its own successor.
+    """
     conversations.lock(session, window.conversation_id)
+    saved = _memory_of(session, window)
+    if window.status is RunStatus.COMPLETED and saved is not None and saved.is_stale and saved.model is not None:
+        work.retry(session, MemoryWindow, [window.id], ready=False)
     return _ready_next(session, window.conversation_id)
 
 
 def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
     unfinished = _windows(conversation_id).where(MemoryWindow.status.not_in(TERMINAL))
-    following = session.scalars(unfinished.order_by(MemoryWindow.sequence).limit(1)).all()
-    return work.make_ready(session, following)
+    following = unfinished.order_by(MemoryWindow.sequence).limit(1)
+    return work.make_ready(session, session.scalars(following, execution_options={"populate_existing": True}).all())
 
 
 def _windows(conversation_id: UUID) -> Select[MemoryWindow]:
@@ -97,26 +113,50 @@ def _messages(window: MemoryWindow) -> Select[Message]:
 
 
 def save(session: Session, window: MemoryWindow, context: WindowContext, text: str, model: str) -> None:
-    """Save what a window was compressed to; nothing where its messages were all deleted."""
-    if not text:
-        return
+    """Save what a window was compressed to, in the place of what it was before; a person's words stay.
+
+    Where its messages were all deleted there is no memory of them.
+    """
     conversations.lock(session, window.conversation_id)
-    session.add(
+    before = _memory_of(session, window)
+    if before is not None and before.model is None:
+        return
+    if text:
+        _write(session, window, context, before, {"compressed_content": text, "model": model})
+    elif before is not None:
+        session.delete(before)
+    session.flush()
+
+
+def _memory_of(session: Session, window: MemoryWindow) -> ConversationMemory | None:
+    return session.scalar(
+        select(ConversationMemory).where(ConversationMemory.window_id == window.id).with_for_update(),
+        execution_options={"populate_existing": True},
+    )
+
+
+def _write(
+    session: Session,
+    window: MemoryWindow,
+    context: WindowContext,
+    before: ConversationMemory | None,
+    said: dict[str, str],
+) -> None:
+    session.merge(
         ConversationMemory(
+            id=before.id if before else None,
             conversation_id=window.conversation_id,
-            memory_sequence=_free_sequence(session, window),
-            compressed_content=text,
+            memory_sequence=before.memory_sequence if before else _free_sequence(session, window),
             original_message_range=window.message_range,
             message_count_at_compression=context.message_count,
             first_message_id=context.message_ids[0],
             message_ids=list(context.message_ids),
             window_id=window.id,
-            model=model,
             is_head=window.sequence == HEAD,
             is_stale=_changed_since(session, window, context),
+            **said,
         )
     )
-    session.flush()
 
 
 def _free_sequence(session: Session, window: MemoryWindow) -> int:
@@ -165,16 +205,52 @@ def clear(session: Session, scope: Scope, conversation_id: UUID) -> int:
 
     The windows first: one that is being settled is waited for, and what it has written goes too.
     """
-    conversation = conversations.get(session, scope, conversation_id)
-    removed(session, delete(MemoryWindow).where(MemoryWindow.conversation_id == conversation.id))
-    return ConversationMemory.clear_all_memories(session, conversation.id)
+    return _forget(session, conversations.get(session, scope, conversation_id).id)
 
 
-def mark_stale(session: Session, message: Message) -> None:
-    """Note that a message of a memory was edited or deleted."""
-    overlapping = ConversationMemory.message_ids.contains([str(message.id)])
-    mine = ConversationMemory.conversation_id == message.conversation_id
-    session.execute(update(ConversationMemory).where(mine, overlapping).values(is_stale=True))
+def _forget(session: Session, conversation_id: UUID) -> int:
+    removed(session, delete(MemoryWindow).where(MemoryWindow.conversation_id == conversation_id))
+    return ConversationMemory.clear_all_memories(session, conversation_id)
+
+
+def change(session: Session, conversation_id: UUID | None, changes: Changes) -> None:
+    """Do to a conversation's memory what scripts did to it in their run."""
+    if conversation_id is None:
+        return
+    if changes.cleared:
+        _forget(session, conversation_id)
+    for new in changes.added:
+        ConversationMemory.store_memory(
+            session,
+            conversation_id,
+            new.text,
+            new.message_range,
+            new.message_count,
+            new.first_message_id,
+            id=new.id,
+        )
+
+
+def mark_stale(session: Session, conversation_id: UUID, message_id: UUID) -> None:
+    """Note that a message of a memory is being edited or deleted, and make its window due again.
+
+    The sweep rings for it: of several messages that are changed one after the other it hears once. A person's words
+    are not written anew.
+    """
+    conversations.lock(session, conversation_id)
+    of_message = (
+        select(ConversationMemory)
+        .join(MemoryWindow, MemoryWindow.id == ConversationMemory.window_id)
+        .where(ConversationMemory.conversation_id == conversation_id)
+        .where(ConversationMemory.message_ids.contains([str(message_id)]))
+    )
+    # Skipped: what is being cleared, and what is being settled, which sees the change when it gets the conversation.
+    free = of_message.with_for_update(skip_locked=True)
+    stale = session.scalars(free, execution_options={"populate_existing": True}).all()
+    for row in stale:
+        row.is_stale = True
+    work.retry(session, MemoryWindow, [row.window_id for row in stale if row.window_id and row.model], ready=False)
+    _ready_next(session, conversation_id)
 
 
 def _mine(conversation: Conversation) -> Select[ConversationMemory]:

@@ -63,8 +63,11 @@ def add(
     input_tokens: int | None = None,
     output_tokens: int | None = None,
 ) -> Message:
-    """Add a message at the end of a conversation; raises NotFound for the conversation, Invalid for the role."""
-    conversation = conversations.get(session, scope, conversation_id)
+    """Add a message at the end of a conversation, and the windows that it makes due, for which the sweep rings.
+
+    Raises NotFound for the conversation, Invalid for the role.
+    """
+    conversation = conversations.lock(session, conversation_id, scope)
     message = Message(
         conversation_id=conversation.id,
         role=_known(role),
@@ -76,6 +79,7 @@ def add(
     )
     session.add(message)
     session.flush()
+    memory.add_due_windows(session, conversation.id)
     return message
 
 
@@ -92,10 +96,10 @@ def add_many(session: Session, scope: Scope, conversation_id: UUID, given: Seque
 
 
 def update(session: Session, scope: Scope, message_id: UUID, values: Mapping[str, Any]) -> Message:
-    """Change the given columns; memories of other words than are now said become stale. Raises NotFound."""
+    """Change the given columns; memories of other words than are now said are made anew. Raises NotFound."""
     message = get(session, scope, message_id)
     if values.get("content", message.content) != message.content:
-        memory.mark_stale(session, message)
+        memory.mark_stale(session, message.conversation_id, message.id)
     for column, value in values.items():
         setattr(message, column, value)
     session.flush()
@@ -103,7 +107,7 @@ def update(session: Session, scope: Scope, message_id: UUID, values: Mapping[str
 
 
 def delete_(session: Session, scope: Scope, message_id: UUID) -> bool:
-    """Delete a message, whose memories become stale; say whether there was one.
+    """Delete a message, whose memories are made anew; say whether there was one.
 
     Raises Conflict while a turn answers it.
     """
@@ -113,7 +117,7 @@ def delete_(session: Session, scope: Scope, message_id: UUID) -> bool:
     answering = select(Turn.id).where(Turn.user_message_id == message.id, Turn.status.not_in(TERMINAL))
     if turn_id := session.scalar(answering.limit(1)):
         raise Conflict(f"turn {turn_id} is answering this message: cancel it first, or wait")
-    memory.mark_stale(session, message)
+    memory.mark_stale(session, message.conversation_id, message.id)
     return removed(session, delete(Message).where(Message.id == message.id)) > 0
 
 

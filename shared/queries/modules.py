@@ -20,6 +20,11 @@ def get(session: Session, scope: Scope, module_id: UUID) -> Module:
     return found(session.scalar(owned(Module, scope).where(Module.id == module_id)), "module", module_id)
 
 
+def find_active(session: Session, scope: Scope, name: str) -> Module | None:
+    """Return the active module of this name, or None."""
+    return session.scalar(owned(Module, scope).where(Module.is_active, Module.name == name))
+
+
 def list_(
     session: Session,
     scope: Scope,

@@ -1,5 +1,6 @@
 """The persona and the modules that an installation begins with (seed 001's defaults)."""
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.stages import ExecutionContext, ModuleType
@@ -7,6 +8,7 @@ from shared.models import Module, Persona
 from shared.queries.scope import Scope, owned, owner_of
 
 SLUG = "ava"
+LOCK = 0x5345_4544
 TEMPLATE = """You are Ava, a helpful and friendly assistant. Answer clearly, and say so when you do not know.
 
 @long_term_memory
@@ -27,7 +29,8 @@ MODULES = {
 
 
 def add_defaults(session: Session, scope: Scope) -> list[str]:
-    """Add the default persona and modules that are not there yet, and return their names."""
+    """Add the default persona and modules that are not there yet, and return their names; one waits for another."""
+    session.execute(select(func.pg_advisory_xact_lock(LOCK)))
     modules = [name for name in MODULES if session.scalar(owned(Module, scope).where(Module.name == name)) is None]
     session.add_all(_module(scope, name) for name in modules)
     personas = [] if session.scalar(owned(Persona, scope).where(Persona.slug == SLUG)) else [_ava(scope)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from shared.models import Conversation, Message, Turn
@@ -14,6 +14,17 @@ _ANSWERED = aliased(Message)
 # A question that was asked during a reply has the lower position, and yet the reply was there before it.
 PLACE = func.coalesce(_ANSWERED.position, Message.position)
 ORDER = (PLACE, Message.position)
+ANSWERS = (
+    select(Message)
+    .outerjoin(Turn, Turn.assistant_message_id == Message.id)
+    .outerjoin(_ANSWERED, _ANSWERED.id == Turn.user_message_id)
+)
+# Built once: building it costs as much as running it.
+BEFORE = (
+    ANSWERS.where(Message.conversation_id == bindparam("conversation_id"), bindparam("position") > PLACE)
+    .order_by(*(column.desc() for column in ORDER))
+    .limit(bindparam("limit"))
+)
 
 
 def count(session: Session, scope: Scope, conversation_id: UUID, *, until: int | None = None) -> int:
@@ -41,14 +52,8 @@ def recent(
 
 def before(session: Session, question: Message, *, limit: int) -> Sequence[Message]:
     """Return up to `limit` messages before a question, oldest first."""
-    mine = _answers().where(Message.conversation_id == question.conversation_id, question.position > PLACE)
-    newest_first = mine.order_by(*(column.desc() for column in ORDER)).limit(limit)
-    return session.scalars(newest_first).all()[::-1]
-
-
-def _answers() -> Select[Any]:
-    answers = select(Message).outerjoin(Turn, Turn.assistant_message_id == Message.id)
-    return answers.outerjoin(_ANSWERED, _ANSWERED.id == Turn.user_message_id)
+    given = {"conversation_id": question.conversation_id, "position": question.position, "limit": limit}
+    return session.scalars(BEFORE, given).all()[::-1]
 
 
 def _placed(scope: Scope, conversation_id: UUID, until: int | None) -> Select[Any]:
@@ -58,4 +63,4 @@ def _placed(scope: Scope, conversation_id: UUID, until: int | None) -> Select[An
     ]
     if until is not None:
         mine.append(until >= PLACE)
-    return _answers().join(Conversation, Conversation.id == Message.conversation_id).where(*mine)
+    return ANSWERS.join(Conversation, Conversation.id == Message.conversation_id).where(*mine)

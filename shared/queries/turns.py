@@ -5,16 +5,37 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, delete, func, or_, select, text
+from sqlalchemy import Select, and_, bindparam, delete, exists, func, or_, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
+from shared.domain import prompt
 from shared.domain.conversation import ConversationStatus, MessageRole
 from shared.domain.lifecycle import TERMINAL, RunStatus
+from shared.domain.memory import UNCHANGED, Changes
 from shared.errors import Conflict, Invalid, NotFound
-from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
+from shared.models import Conversation, KnowledgeChunk, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
 from shared.models.turns import BLOCKED
 from shared.queries import conversations, executions, memory, modules, transcript, work
 from shared.queries.scope import Scope
+from shared.settings import get_settings
+
+# Statements of every turn are built once: building one costs as much as running it.
+BACKGROUND = (
+    select(
+        Conversation,
+        Persona,
+        Message,
+        executions.UNFINISHED_EARLIER,
+        exists().where(KnowledgeChunk.persona_id == Persona.id, KnowledgeChunk.owner_id == Conversation.owner_id),
+    )
+    .join(Persona, Persona.id == Conversation.persona_id)
+    .join(Message, Message.id == bindparam("message_id"))
+    .where(Conversation.id == bindparam("conversation_id"))
+)
+UNFINISHED = (Turn.conversation_id == bindparam("conversation_id"), Turn.status.not_in(TERMINAL))
+MUST_WAIT = select(or_(exists().where(*UNFINISHED), executions.HOLDING_UP))
+NEXT = select(Turn).where(*UNFINISHED, ~executions.HOLDING_UP).order_by(Turn.id).limit(1)
 
 
 def add(
@@ -36,7 +57,8 @@ def add(
         raise Invalid("the conversation has no persona that could answer: set persona_id first")
     if conversation.status is ConversationStatus.ARCHIVED:
         raise Conflict("the conversation is archived: set its status to active first")
-    message = Message(conversation_id=conversation.id, role=MessageRole.USER, content=content)
+    tokens = prompt.count_roughly(content)  # a provider tells those of the whole prompt, with the reply
+    message = Message(conversation_id=conversation.id, role=MessageRole.USER, content=content, input_tokens=tokens)
     session.add(message)
     session.flush()
     turn = Turn(
@@ -48,7 +70,6 @@ def add(
     )
     session.add(turn)
     session.flush()
-    session.refresh(turn)
     return turn
 
 
@@ -94,14 +115,14 @@ class TurnContext:
     modules: dict[str, Module]
     states: dict[UUID, dict[str, Any]]
     state_is_stale: bool
+    has_read: bool  # whether the persona has passages to recall
 
 
 def load(session: Session, turn: Turn, *, history: int) -> TurnContext:
     """Read a turn's conversation, persona with its modules, question and up to `history` earlier messages."""
-    conversation = session.get_one(Conversation, turn.conversation_id)
-    persona = session.get_one(Persona, conversation.persona_id)
-    question = session.get_one(Message, turn.user_message_id)
-    scope = Scope(conversation.owner_id)
+    given = {"conversation_id": turn.conversation_id, "message_id": turn.user_message_id, "turn_id": turn.id}
+    conversation, persona, question, is_stale, has_read = session.execute(BACKGROUND, given).one()
+    known = modules.referred_to(session, Scope(conversation.owner_id), persona.template)
     before = transcript.before(session, question, limit=history)
     return TurnContext(
         turn_id=turn.id,
@@ -115,9 +136,10 @@ def load(session: Session, turn: Turn, *, history: int) -> TurnContext:
         provider_type=conversation.provider_type,
         provider_config=conversation.provider_config or {},
         options=turn.options,
-        modules=modules.referred_to(session, scope, persona.template),
-        states=executions.states(session, conversation.id),
-        state_is_stale=executions.are_stale(session, turn),
+        modules=known,
+        states=executions.states(session, conversation.id) if known else {},
+        state_is_stale=is_stale,
+        has_read=has_read,
     )
 
 
@@ -128,15 +150,23 @@ def save_reply(
     trace: dict[str, Any],
     *,
     then: Mapping[UUID, int] | None = None,
+    changes: Changes = UNCHANGED,
 ) -> None:
-    """Save the assistant's message of a turn, how it came about, and the modules to run `then`, with their stages."""
+    """Save the assistant's message of a turn, how it came about, and the modules to run `then`, with their stages.
+
+    Once it has completed, also what the scripts before the reply did to the conversation's memory.
+    """
     if turn.assistant_message_id is not None:  # the partial reply of an attempt that was cancelled and tried again
+        memory.mark_stale(session, turn.conversation_id, turn.assistant_message_id)
         session.execute(delete(Message).where(Message.id == turn.assistant_message_id))
     if message.content or turn.status is RunStatus.COMPLETED:  # a cancel before the first word leaves no message
         session.add(message)
         session.flush()
         turn.assistant_message_id = message.id
-    session.merge(TurnTrace(turn_id=turn.id, trace=trace))
+    kept = insert(TurnTrace).values(turn_id=turn.id, trace=trace)
+    session.execute(kept.on_conflict_do_update(index_elements=[TurnTrace.turn_id], set_={"trace": kept.excluded.trace}))
+    if turn.status is RunStatus.COMPLETED:
+        memory.change(session, turn.conversation_id, changes)
     if then and turn.status is RunStatus.COMPLETED:
         executions.add(session, turn, then)
 
@@ -200,30 +230,23 @@ def _stalled_conversations() -> Select[UUID]:
 
 
 def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
-    if executions.hold_up(session, conversation_id):
-        return set()
-    following = session.scalars(_unfinished_query(conversation_id).order_by(Turn.id).limit(1)).all()
-    return work.make_ready(session, following)
+    return work.make_ready(session, session.scalars(NEXT, _waiting(conversation_id)).all())
 
 
 def _must_wait(session: Session, conversation_id: UUID) -> bool:
-    return _unfinished(session, conversation_id) or executions.hold_up(session, conversation_id)
+    return session.scalar(MUST_WAIT, _waiting(conversation_id)) or False
 
 
-def _unfinished_query(conversation_id: UUID) -> Select[Turn]:
-    return select(Turn).where(Turn.conversation_id == conversation_id, Turn.status.not_in(TERMINAL))
-
-
-def _unfinished(session: Session, conversation_id: UUID) -> bool:
-    return session.scalar(select(_unfinished_query(conversation_id).exists())) or False
+def _waiting(conversation_id: UUID) -> dict[str, Any]:
+    return {"conversation_id": conversation_id, "wait": get_settings().post_response_wait}
 
 
 def others_alive(session: Session, turn: Turn) -> bool:
     """Say whether another turn of the conversation, which stays locked, is ready, under way or in backoff."""
     conversations.lock(session, turn.conversation_id)
-    others = _unfinished_query(turn.conversation_id).where(Turn.id != turn.id)
     waits = and_(Turn.status == RunStatus.PENDING, Turn.ready_at.is_(None))
-    return session.scalar(select(others.where(~waits).exists())) or False
+    others = exists().where(*UNFINISHED, Turn.id != turn.id, ~waits)
+    return session.scalar(select(others), {"conversation_id": turn.conversation_id}) or False
 
 
 def _owned(scope: Scope) -> Select[Turn]:

@@ -20,12 +20,15 @@ OnEnd = Callable[[Session, Any], Iterable[str]]
 SWEEP_LOCK = 0x5357_4545
 
 RUNNABLE = "queue = :queue AND status = 'PENDING' AND ready_at IS NOT NULL AND (crashes = 0 OR :suspects)"
+# `more` is read as of the statement's start, when the claimed rows were still waiting.
 CLAIM = f"""
+    WITH best AS MATERIALIZED (SELECT id FROM {{t}} WHERE {RUNNABLE}
+        ORDER BY priority DESC, id LIMIT :limit FOR UPDATE SKIP LOCKED)
     UPDATE {{t}} SET status = 'RUNNING', fence = fence + 1, worker_id = :worker, start_date = clock_timestamp(),
         status_date = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => :lease)
-    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE {RUNNABLE}
-        ORDER BY priority DESC, id LIMIT :limit FOR UPDATE SKIP LOCKED))
-    RETURNING id, fence, retry, retries, crashes, status_meta"""
+    WHERE id = ANY(ARRAY(SELECT id FROM best))
+    RETURNING id, fence, retry, retries, crashes, status_meta,
+        EXISTS (SELECT FROM {{t}} WHERE {RUNNABLE} AND id <> ALL(ARRAY(SELECT id FROM best))) AS more"""
 BEST = (
     f"""(SELECT '{{t}}' AS name, priority, ready_at FROM {{t}} WHERE {RUNNABLE} ORDER BY priority DESC, id LIMIT 1)"""
 )
@@ -72,13 +75,15 @@ DUE = """
     UPDATE {t} SET status = 'PENDING', status_date = clock_timestamp()
     WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'ERROR' AND ready_at <= clock_timestamp()
         ORDER BY ready_at LIMIT 1000 FOR UPDATE SKIP LOCKED))"""
-HAND_BACK = """
-    UPDATE {t} SET fence = fence + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp(),
+OF_WORKER = "SELECT id FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)"
+HAND_BACK = f"""
+    UPDATE {{t}} SET fence = fence + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp(),
         status = CASE WHEN cancel_requested_at IS NULL THEN 'PENDING' ELSE 'CANCELLED' END,
         completed_date = CASE WHEN cancel_requested_at IS NOT NULL THEN clock_timestamp() END
-    WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)
-        FOR UPDATE SKIP LOCKED)) RETURNING id, status"""
-HELD_BY = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)"
+    WHERE id = ANY(ARRAY({OF_WORKER} FOR UPDATE SKIP LOCKED)) RETURNING id, status"""
+END_LEASES = f"""
+    UPDATE {{t}} SET lease_until = clock_timestamp() WHERE id = ANY(ARRAY({OF_WORKER} FOR UPDATE SKIP LOCKED))"""
+HELD_BY = f"SELECT count(*) FROM ({OF_WORKER}) AS held"
 # A running row keeps its fence: its worker must still be able to settle CANCELLED with what it has. Locked by id: a
 # settlement locks the running row and then the one after it.
 CANCEL = """
@@ -92,7 +97,7 @@ RETRY = """
     UPDATE {t} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END
-    WHERE id = ANY(:ids) AND status IN ('FAILED', 'CANCELLED', 'ERROR', 'COMPLETED') RETURNING id"""
+    WHERE id = ANY(:ids) AND status IN ('FAILED', 'CANCELLED', 'ERROR') RETURNING id"""
 STALE = """
     SELECT DISTINCT queue FROM {t} WHERE status = 'PENDING' AND ready_at < clock_timestamp() - interval '30 s'"""
 RUNNING = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND queue = :queue"
@@ -126,6 +131,7 @@ class Claim(NamedTuple):
     retries: int
     crashes: int
     status_meta: dict[str, Any]
+    more: bool  # whether other rows of the queue were runnable, too
 
 
 class News(NamedTuple):
@@ -177,16 +183,17 @@ def claim(
     A row that has lost a worker before (`crashes > 0`) is taken only with `suspects`, when it is the best, and alone.
     """
     given = {"queue": queue, "worker": worker, "lease": lease, "suspects": suspects, "limit": limit}
-    for model in _best_first(session, kinds, queue, suspects):
+    candidates = _best_first(session, kinds, queue, suspects)
+    for model in candidates:
         if limit > 1:
             alone = suspects and bool(session.scalar(_for(BEST_CRASHES, model), given))
             given |= {"suspects": alone, "limit": 1 if alone else limit}
         if claims := [Claim(model, *row) for row in session.execute(_for(CLAIM, model), given)]:
-            return claims
+            return claims if len(candidates) == 1 else [claim._replace(more=True) for claim in claims]
     return []
 
 
-def _best_first(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Iterable[type[Work]]:
+def _best_first(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Collection[type[Work]]:
     if len(kinds) < 2:
         return kinds
     statement = " UNION ALL ".join(BEST.format(t=model.__tablename__) for model in kinds)
@@ -273,7 +280,10 @@ def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> tuple[lis
 
 
 def retry(session: Session, model: type[Work], ids: Sequence[int], *, ready: bool = True) -> int:
-    """Put ended rows back to their start, counters cleared; say how many. `ready` false leaves them blocked."""
+    """Put rows that failed, wait to be tried again or were cancelled back to their start; say how many.
+
+    `ready` false leaves them blocked.
+    """
     return len(session.execute(_for(RETRY, model), {"ids": list(ids), "ready": ready}).all())
 
 
@@ -316,6 +326,11 @@ def hand_back(session: Session, model: type[Work], worker: str) -> tuple[int, in
     rows = session.execute(_for(HAND_BACK, model), {"worker": worker}).all()
     _follow_ended(session, model, rows)
     return len(rows), session.scalar(_for(HELD_BY, model), {"worker": worker}) or 0
+
+
+def end_leases(session: Session, model: type[Work], worker: str) -> None:
+    """Let the leases of dead processes, whose ids start with `worker`, run out now: the next sweep finds their rows."""
+    session.execute(_for(END_LEASES, model), {"worker": worker})
 
 
 def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> set[str]:

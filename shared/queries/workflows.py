@@ -193,8 +193,7 @@ def _any_running(session: Session, run_id: int) -> bool:
 def _end_run(session: Session, run: WorkflowRun, step: RunStep) -> None:
     # The group first: of two runs that end at once, the later one sees the other ended, so group_end fires once.
     # Without its key: each step refers to the group, and would otherwise wait for all others that do.
-    locked = select(RunGroup).where(RunGroup.id == run.run_group_id).with_for_update(key_share=True)
-    group = session.scalars(locked).one()
+    group = session.get_one(RunGroup, run.run_group_id, with_for_update={"key_share": True})
     session.refresh(run)
     if run.status in TERMINAL:
         return
@@ -242,9 +241,7 @@ def _first_failure(session: Session, group_id: int) -> str:
 
 def _complete_batch(session: Session, batch_id: int) -> None:
     """Complete a batch when each of its documents has had a run and none of its runs is unfinished."""
-    batch = session.scalars(
-        select(DocumentBatch).where(DocumentBatch.id == batch_id).with_for_update(key_share=True)
-    ).one()
+    batch = session.get_one(DocumentBatch, batch_id, with_for_update={"key_share": True})
     unfinished = select(WorkflowRun.id).where(WorkflowRun.batch_id == batch_id, WorkflowRun.status.in_(UNFINISHED))
     had_a_run = exists().where(WorkflowRun.batch_id == batch_id, WorkflowRun.doc_id == DocumentURI.doc_hash)
     without = select(DocumentURI.id).where(DocumentURI.batch_id == batch_id, ~had_a_run)

@@ -1,4 +1,4 @@
-"""Every function of `ctx`, as a table: what it is called, takes, does, and which code does it."""
+"""Every function of `ctx`, as a table: what it is called, takes, does, how often, and which code does it."""
 
 import inspect
 from collections.abc import Callable
@@ -7,7 +7,16 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from shared.scripting.context import Context
-from shared.scripting.functions import clock, conversation, memory, model, text, variables
+from shared.scripting.functions import clock, conversation, introspection, memory, model, modules, text, variables
+
+
+class Parameter(NamedTuple):
+    """What a function takes; `*name` and `**name` take any number."""
+
+    name: str
+    type: str
+    default: Any
+    required: bool
 
 
 class Function(NamedTuple):
@@ -17,9 +26,11 @@ class Function(NamedTuple):
     category: str
     signature: str
     doc: str
+    parameters: tuple[Parameter, ...]
     call: Callable[..., Any]
 
 
+STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 CATEGORIES: dict[str, ModuleType] = {
     "time": clock,
     "conversation": conversation,
@@ -27,7 +38,10 @@ CATEGORIES: dict[str, ModuleType] = {
     "utility": text,
     "ai": model,
     "variables": variables,
+    "modules": modules,
+    "introspection": introspection,
 }
+QUOTAS = model.QUOTAS | memory.QUOTAS | modules.QUOTAS
 
 
 def _functions(category: str, module: ModuleType) -> list[Function]:
@@ -39,7 +53,15 @@ def _functions(category: str, module: ModuleType) -> list[Function]:
 def _described(name: str, category: str, call: Callable[..., Any]) -> Function:
     signature = inspect.signature(call)
     visible = signature.replace(parameters=list(signature.parameters.values())[1:])
-    return Function(name, category, f"ctx.{name}{visible}", inspect.getdoc(call) or "", call)
+    parameters = tuple(_parameter(each) for each in visible.parameters.values())
+    return Function(name, category, f"ctx.{name}{visible}", inspect.getdoc(call) or "", parameters, call)
+
+
+def _parameter(given: inspect.Parameter) -> Parameter:
+    stars = STARS.get(given.kind, "")
+    required = given.default is inspect.Parameter.empty and not stars
+    default = given.default if given.default is not inspect.Parameter.empty else None
+    return Parameter(stars + given.name, inspect.formatannotation(given.annotation), default, required)
 
 
 FUNCTIONS = {

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from shared.domain.memory import UNCHANGED, Changes
 from shared.domain.template import Warned
+from shared.models import Module
 from shared.providers.wire import ChatControls, ChatMessage
 from shared.queries.scope import Scope
+from shared.scripting.spending import Spending
 
 MOST_LOG_LINES = 200
 
@@ -38,6 +41,7 @@ class Surroundings:
     longest_reply: int = 400  # tokens
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     seed: int | None = None
+    changes: Changes = UNCHANGED  # what scripts before this one did
 
     def attributes(self) -> dict[str, Any]:
         """Return what a script may read as a plain name or as an attribute of `ctx`."""
@@ -53,9 +57,21 @@ def _text(id: UUID | None) -> str | None:
     return None if id is None else str(id)
 
 
+class Outcome(NamedTuple):
+    """What became of a module that a script ran."""
+
+    success: bool
+    output: str
+    variables: dict[str, Any]
+    error: str | None
+
+
 @dataclass
 class Context:
-    """One run: what `ctx` stands for; `stored` is what the module kept in earlier turns, `variables` in this run."""
+    """One run: what `ctx` stands for; `stored` is what the module kept in earlier turns, `variables` in this run.
+
+    `path` names the modules that run inside each other, this one last; `inside` runs one more.
+    """
 
     surroundings: Surroundings
     module_name: str
@@ -66,6 +82,20 @@ class Context:
     warnings: list[Warned] = field(default_factory=list)
     asked: int = 0
     asked_seconds: float = 0.0
+    path: tuple[UUID, ...] = ()
+    spending: Spending = field(default_factory=Spending)
+    reflections: list[dict[str, Any]] = field(default_factory=list)
+    changes: Changes = UNCHANGED
+    inside: Callable[[Module, Mapping[str, Any]], Outcome] | None = None
+
+    def conversation(self, given: str | None = None) -> UUID | None:
+        """Return the id of the conversation meant, by default the run's own; None for text that is no id."""
+        if given is None:
+            return self.surroundings.conversation_id
+        try:
+            return UUID(given)
+        except (ValueError, AttributeError):
+            return None
 
     def warn(self, kind: str, message: str) -> None:
         """Note something that the module had to go without."""
@@ -75,3 +105,10 @@ class Context:
         """Keep a line for the trace."""
         if len(self.logged) < MOST_LOG_LINES:
             self.logged.append(line)
+
+    def take_over(self, inner: "Context") -> None:
+        """Count what a run inside this one asked and logged as this one's own."""
+        self.asked += inner.asked
+        self.asked_seconds += inner.asked_seconds
+        for line in inner.logged:
+            self.log(line)

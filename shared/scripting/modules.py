@@ -3,15 +3,17 @@
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from shared.domain import outputs
+from shared.domain import outputs, template
+from shared.domain.memory import Changes
+from shared.domain.stages import ModuleType
 from shared.domain.template import Piece, Warned
 from shared.models import Module
 from shared.scripting import catalogue, runner
-from shared.scripting.context import Context, Surroundings
-from shared.scripting.functions.model import QUOTAS
+from shared.scripting.context import Context, Outcome, Surroundings
 from shared.scripting.functions.variables import MOST_VARIABLES
 from shared.scripting.runner import Host, Run
 from shared.scripting.values import Allowance, ScriptError, clean
@@ -38,6 +40,15 @@ class Execution(NamedTuple):
         """Why it did not, in one line."""
         lines = self.run.message.strip().splitlines() or [self.run.status]
         return f"{self.run.status}: {lines[-1]}"
+
+    @property
+    def changes(self) -> Changes:
+        """What it did to the conversation's memory, and scripts before it; a script that failed did nothing."""
+        return self.context.changes if self.succeeded else self.context.surroundings.changes
+
+    def text(self) -> str:
+        """Return what it contributes to a text in which nothing else is."""
+        return template.resolve(f"@{self.module.name}", {self.module.name: self.piece()}).text
 
     def piece(self) -> Piece:
         """Return what the prompt gets; nothing from a script that failed."""
@@ -68,15 +79,38 @@ class Execution(NamedTuple):
 
 def execute(module: Module, stage: int | None, surroundings: Surroundings, stored: Mapping[str, Any]) -> Execution:
     """Run a module's script, which remembers what was `stored`; raises Transient while a model is away."""
-    context = Context(surroundings, module.name, stage, stored)
-    run = runner.run(module.script or "", _host(context, module))
+    context = Context(surroundings, module.name, stage, stored, path=(module.id,), changes=surroundings.changes)
+    return _execute(module, context)
+
+
+def _execute(module: Module, context: Context) -> Execution:
+    context.inside = partial(_execute_inside, context)
+    script = module.script if module.type == ModuleType.ADVANCED else None
+    run = runner.run(script or "", _host(context, module))
     made = outputs.results(run.variables) | context.variables
-    return Execution(module, stage, run, context, _bounded({**stored, **made}) if run.status == "ok" else {})
+    variables = _bounded({**context.stored, **made}) if run.status == "ok" else {}
+    return Execution(module, context.stage, run, context, variables)
+
+
+def _execute_inside(outer: Context, module: Module, given: Mapping[str, Any]) -> Outcome:
+    """Run a module for the script of another, within what is left of its limits."""
+    inner = replace(outer, module_name=module.name, stored=given, path=(*outer.path, module.id), **_blank())
+    done = _execute(module, inner)
+    outer.take_over(inner)
+    outer.changes = done.changes if done.succeeded else outer.changes
+    outer.warnings += done.warnings()
+    return Outcome(done.succeeded, done.text(), done.variables, None if done.succeeded else done.reason)
+
+
+def _blank() -> dict[str, Any]:
+    """Return what a run inside another begins anew."""
+    return {"variables": {}, "logged": [], "warnings": [], "asked": 0, "asked_seconds": 0.0}
 
 
 def not_run(module: Module, stage: int | None, surroundings: Surroundings, why: str) -> Execution:
     """Return the execution of a module that could not run."""
-    return Execution(module, stage, Run("error", why), Context(surroundings, module.name, stage), {})
+    context = Context(surroundings, module.name, stage, changes=surroundings.changes)
+    return Execution(module, stage, Run("error", why), context, {})
 
 
 def _host(context: Context, module: Module) -> Host:
@@ -86,9 +120,11 @@ def _host(context: Context, module: Module) -> Host:
         methods=catalogue.bound(context),
         attribute=partial(_attribute, context, names),
         inputs=names,
-        quotas=QUOTAS,
+        quotas=catalogue.QUOTAS,
         now=surroundings.now(),
         seed=surroundings.seed,
+        depth=len(context.path) - 1,
+        spending=context.spending,
     )
 
 

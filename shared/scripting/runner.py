@@ -1,7 +1,6 @@
 """One run of a script: every step it asks of us is answered here, and nothing else is."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,20 +24,22 @@ from pydantic_monty import (
 from shared.domain import outputs
 from shared.errors import Unavailable
 from shared.scripting import sandbox
+from shared.scripting.spending import MOST_CALLS, Spending
 from shared.scripting.values import Allowance, ScriptError, clean, plain
 
 LONGEST_SOURCE = 64 * 1024
 LONGEST_PRINT = 64 * 1024
 LONGEST_MESSAGE = 4000
-WALL_SECONDS = 120.0
-MOST_CALLS = 200
 Status = Literal["ok", "rejected", "limit", "timeout", "memory", "crash", "error"]
 Snapshot = Any  # the sandbox's union of snapshots, told apart by isinstance
 
 
 @dataclass
 class Host:
-    """What a script finds outside itself: functions and attributes of `ctx`, names, a clock and chance."""
+    """What a script finds outside itself: functions and attributes of `ctx`, names, a clock and chance.
+
+    A run inside another has its `depth`, and the same `spending`.
+    """
 
     methods: Mapping[str, Callable[..., Any]]
     attribute: Callable[[str], Any] = lambda name: _missing(name)
@@ -46,6 +47,8 @@ class Host:
     quotas: Mapping[str, int] = field(default_factory=dict)
     now: datetime | None = None
     seed: int | None = None
+    depth: int = 0
+    spending: Spending = field(default_factory=Spending)
 
 
 class Run(NamedTuple):
@@ -85,7 +88,7 @@ def run(source: str, host: Host) -> Run:
 
 def _guarded(source: str, host: Host, printed: CollectString) -> tuple[Status, str, dict[str, Any]]:
     try:
-        with sandbox.checkout(_policy(host)) as session:
+        with sandbox.checkout(_policy(host), host.depth) as session:
             return "ok", "", _Dialogue(session, host, printed).run(source)
     except _Stopped as stop:
         return "limit", str(stop), {}
@@ -135,8 +138,7 @@ class _Dialogue:
         self._session = session
         self._host = host
         self._printed = printed
-        self._until = time.monotonic() + WALL_SECONDS
-        self._calls: Counter[str] = Counter()
+        self._calls = host.spending.calls
         self._handle = ClassInstance(_Handle(), allowed_methods=frozenset(host.methods))
 
     def run(self, source: str) -> dict[str, Any]:
@@ -151,10 +153,8 @@ class _Dialogue:
         return asked.output
 
     def _answer(self, asked: Snapshot) -> Snapshot:
-        if self._calls.total() >= MOST_CALLS:
-            raise _Stopped(f"a script may ask for {MOST_CALLS} things")
-        if time.monotonic() > self._until:
-            raise _Stopped(f"a script may take {WALL_SECONDS:g} seconds")
+        if reached := self._host.spending.exhausted():
+            raise _Stopped(reached)
         match asked:
             case NameLookupSnapshot():
                 return self._look_up(asked)
@@ -199,7 +199,7 @@ class _Dialogue:
 def _bound(function: Callable[..., Any], name: str, given: list[Any], named: dict[str, Any]) -> Any:
     try:
         return function(*given, **named)
-    except (TypeError, ValueError, OverflowError, ArithmeticError):
+    except (TypeError, ValueError, AttributeError, OverflowError, ArithmeticError):
         raise ScriptError(f"ctx.{name}: bad arguments") from None
 
 

@@ -1,10 +1,14 @@
-"""The sandbox's processes: one pool per process of ours, opened at its first use."""
+"""The sandbox's processes: pools of this process's own, each opened at its first use.
+
+A script that runs another waits for a process while it has one. Each depth has its pool, so none waits in a circle.
+"""
 
 import os
 import threading
 
 from pydantic_monty import Monty, MontySession, OSPolicy, ResourceLimits
 
+from shared.scripting.spending import DEEPEST
 from shared.settings import get_settings
 
 LIMITS = ResourceLimits(
@@ -48,11 +52,13 @@ class _Pool:
         self._was_open_before_fork = self._open is not None
 
 
-_POOL = _Pool()
+_POOLS = [_Pool() for _ in range(DEEPEST + 1)]
 
 
-def checkout(policy: OSPolicy) -> MontySession:
-    """Return a session in a process of the sandbox, for one run; raises RuntimeError after a fork."""
-    return _POOL.get().checkout(
-        limits=LIMITS, os_policy=policy, script_name=SCRIPT_NAME, assert_message_annotations=False
+def checkout(policy: OSPolicy, depth: int = 0) -> MontySession:
+    """Return a session in a process of the sandbox, for one run at a depth; raises RuntimeError after a fork."""
+    return (
+        _POOLS[depth]
+        .get()
+        .checkout(limits=LIMITS, os_policy=policy, script_name=SCRIPT_NAME, assert_message_annotations=False)
     )

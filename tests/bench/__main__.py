@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests import processes
-from tests.bench import ingestion, life_of_work, turns
+from tests.bench import ingestion, life_of_work, scripts, turns
 from tests.conftest import url_of
 from tests.processes import migrate
 
@@ -28,7 +28,7 @@ def main() -> None:
             table.add_row(*line)
     for name in ("PERSONAE_DATABASE_URL", "PERSONAE_REDIS_URL"):
         del os.environ[name]
-    for line in (*turns.measure(), *ingestion.measure()):
+    for line in (*scripts.measure(), *turns.measure(), *ingestion.measure()):
         table.add_row(*line)
     Console().print(table)
 

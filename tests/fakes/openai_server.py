@@ -203,8 +203,8 @@ class _Handler(JsonHandler):
         self.end_events()
 
     def send_event(self, event: dict[str, Any], *, splits: bool) -> None:
-        """Send one event, in two chunks cut inside its first wide character where asked."""
-        payload = f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
+        """Send one event, in two chunks cut inside its first wide character where asked; `\\udcc3` is the byte c3."""
+        payload = f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode(errors="surrogateescape")
         wide = next((place for place, byte in enumerate(payload) if byte >= 0x80), None)
         if splits and wide is not None:
             self.send_bytes(payload[: wide + 1])

@@ -20,7 +20,7 @@ apart = Base.metadata if "PROBE_WORKER" in os.environ else MetaData(naming_conve
 
 
 class Probe(Work):
-    """A row that does what `act` says: '', 'sleep N', 'fail', 'invalid', 'die', 'deaf N'."""
+    """A row that does as `act` says: '', 'sleep N', 'hold' (when first claimed), 'fail', 'invalid', 'die', 'deaf N'."""
 
     __tablename__ = "probe"
     metadata = apart
@@ -61,6 +61,8 @@ def work(act: str) -> str:
             held.closes(stopped.set)
             stopped.wait(float(argument))
             return "partial" if held.why == "cancel" else "whole"
+        case "hold" if held.fence == 1:
+            threading.Event().wait()
         case "deaf":
             threading.Event().wait(float(argument))
         case "fail":

@@ -9,7 +9,7 @@ from shared.db import Session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.stages import ExecutionContext, ModuleType
 from shared.models import Conversation, ConversationState, Message, Module, ModuleExecution, Persona, Turn
-from shared.queries import executions, turns, work
+from shared.queries import executions, following, turns, work
 from shared.queries.scope import Scope
 
 MINE = Scope("default")
@@ -93,10 +93,36 @@ def test_a_module_that_fails_holds_up_nobody_and_is_in_the_trace(session: Sessio
     assert ConversationState.get_for_conversation(session, conversation.id).count() == 0
 
 
+@pytest.mark.capability("C162")
+def test_the_ends_of_modules_are_told_in_their_order_until_none_waits(
+    session: Session, conversation: Conversation
+) -> None:
+    turn = turns.add(session, MINE, conversation.id, "One?")
+    reply(session, conversation)
+    assert following.after_reply(session, turn.id) == ((), ("counter", "judge"), False)
+    settle(session, *take(session, ModuleExecution, "modules"), RunStatus.FAILED)
+    (failed,), waiting, _ = following.after_reply(session, turn.id)
+    assert ((failed["module"], failed["status"]), waiting) == (("counter", "failed"), ("judge",))
+    late(session)
+    assert following.after_reply(session, turn.id).is_late
+    settle(session, *take(session, ModuleExecution, "modules"))
+    assert following.after_reply(session, turn.id)._replace(ended=()) == ((), (), True)
+
+
 def test_a_cancelled_turn_runs_no_modules(session: Session, conversation: Conversation) -> None:
     turns.add(session, MINE, conversation.id, "One?")
     reply(session, conversation, RunStatus.CANCELLED)
     assert session.scalar(select(ModuleExecution)) is None
+
+
+def test_a_module_deleted_during_the_reply_runs_no_more(session: Session, conversation: Conversation) -> None:
+    turn = turns.add(session, MINE, conversation.id, "One?")
+    gone, here = session.scalars(select(Module).order_by(Module.name)).all()
+    session.delete(gone)
+    session.flush()
+    executions.add(session, turn, {gone.id: 4, here.id: 5})
+    (row,) = session.scalars(select(ModuleExecution))
+    assert (row.module_id, row.stage, row.owner_id) == (here.id, 5, here.owner_id)
 
 
 def test_the_next_turn_waits_only_so_long_and_knows_that_the_state_is_old(

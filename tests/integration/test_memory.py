@@ -3,14 +3,15 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message
-from shared.queries import memory, messages
+from shared.queries import conversations, memory, messages, work
 from shared.queries.scope import DEFAULT_SCOPE
 from tests.integration.gateway.worker import compress_windows, settle, take
+from tests.processes import until
 
 
 @pytest.fixture
@@ -89,6 +90,7 @@ def test_a_hundred_messages_make_all_due_windows_once_with_two_at_it(database_ur
     def add():
         with get_session() as session:
             started.wait(10)
+            conversations.lock(session, conversation.id)
             memory.add_due_windows(session, conversation.id)
 
     threads = [threading.Thread(target=add) for _ in range(4)]
@@ -137,6 +139,100 @@ def test_a_message_edited_during_the_compression_makes_the_memory_stale_from_the
     messages.update(session, DEFAULT_SCOPE, first.id, {"content": "Never mind"})
     memory.save(session, window, context, "We spoke.", "fake-chat")
     assert memories(session)[0].is_stale
+
+
+@pytest.mark.capability("C171")
+def test_what_was_edited_is_compressed_again_once_in_the_place_of_its_memory(session, conversation):
+    say(session, conversation, 46)
+    compress_windows(session, "We spoke.")
+    before = [(row.id, row.memory_sequence) for row in memories(session)]
+    for position in (24, 25):
+        message = session.scalars(select(Message).order_by(Message.position).offset(position)).first()
+        messages.update(session, DEFAULT_SCOPE, message.id, {"content": "Something else"})
+    assert compress_windows(session, "We spoke of something else.") == 1
+    assert [(row.id, row.memory_sequence) for row in memories(session)] == before
+    told = [(row.compressed_content, row.is_stale) for row in memories(session)]
+    assert told == [("We spoke.", False), ("We spoke of something else.", False), ("We spoke.", False)]
+
+
+@pytest.mark.capability("C171")
+def test_what_was_edited_during_the_compression_is_compressed_again_before_the_next_window(session, conversation):
+    say(session, conversation, 46)
+    claim = take(session, MemoryWindow, "memory")
+    window = session.get_one(MemoryWindow, claim.id)
+    context = memory.load(session, window)
+    first = session.scalars(select(Message).order_by(Message.position)).first()
+    messages.update(session, DEFAULT_SCOPE, first.id, {"content": "Never mind"})
+    memory.save(session, window, context, "We spoke.", "fake-chat")
+    settle(session, claim)
+    assert [window.ready_at is not None for window in windows(session)] == [True, False, False]
+    assert compress_windows(session, "We spoke of something else.") == 3
+    assert [row.is_stale for row in memories(session)] == [False, False, False]
+
+
+@pytest.mark.capability("C171")
+def test_an_edit_while_its_memory_is_being_saved_is_not_lost(database_url):
+    with get_session() as session:
+        conversation = Conversation()
+        session.add(conversation)
+        session.flush()
+        say(session, conversation, 35)
+        first = session.scalars(select(Message.id).order_by(Message.position)).first()
+        claim = take(session, MemoryWindow, "memory")
+
+    def edit():
+        with get_session() as session:
+            messages.update(session, DEFAULT_SCOPE, first, {"content": "Never mind"})
+
+    editing = threading.Thread(target=edit)
+    with get_session() as session:
+        (window,) = work.settle(session, MemoryWindow, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+        memory.save(session, window, memory.load(session, window), "We spoke.", "fake-chat")
+        editing.start()
+        until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+        work.follow(session, [window])
+    editing.join(20)
+    with get_session() as session:
+        assert [row.is_stale for row in memories(session)] == [True]
+        assert windows(session)[0].ready_at is not None
+        assert compress_windows(session, "We spoke of something else.") == 2
+
+
+def test_what_a_person_wrote_is_not_written_anew(session, conversation):
+    say(session, conversation, 35)
+    compress_windows(session, "We spoke.")
+    memory.rewrite(session, DEFAULT_SCOPE, conversation.id, memories(session)[0].id, "We agreed.")
+    first = session.scalars(select(Message).order_by(Message.position)).first()
+    messages.update(session, DEFAULT_SCOPE, first.id, {"content": "Never mind"})
+    assert compress_windows(session, "We spoke.") == 0
+    session.expire_all()
+    assert (memories(session)[0].compressed_content, memories(session)[0].is_stale) == ("We agreed.", True)
+
+
+def test_what_a_person_writes_during_the_compression_stays(session, conversation):
+    say(session, conversation, 35)
+    compress_windows(session, "We spoke.")
+    window = windows(session)[0]
+    memory.rewrite(session, DEFAULT_SCOPE, conversation.id, memories(session)[0].id, "We agreed.")
+    memory.save(session, window, memory.load(session, window), "We spoke.", "fake-chat")
+    assert memories(session)[0].compressed_content == "We agreed."
+
+
+def test_when_all_its_messages_are_deleted_a_memory_goes_too(session, conversation):
+    say(session, conversation, 35)
+    compress_windows(session, "We spoke.")
+    for message in session.scalars(select(Message).order_by(Message.position).offset(24)).all():
+        messages.delete_(session, DEFAULT_SCOPE, message.id)
+    assert compress_windows(session, "") == 1
+    assert [row.is_head for row in memories(session)] == [True]
+
+
+@pytest.mark.capability("C79")
+def test_messages_added_one_by_one_make_windows_due_without_a_reply(session, conversation):
+    for number in range(35):
+        messages.add(session, DEFAULT_SCOPE, conversation.id, "user", f"Message {number}")
+    assert [window.sequence for window in windows(session)] == [0, 1]
+    assert compress_windows(session, "We spoke.") == 2
 
 
 def test_a_window_of_deleted_messages_becomes_no_memory(session, conversation):

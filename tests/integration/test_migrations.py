@@ -103,3 +103,17 @@ def test_there_is_one_head_and_revisions_are_numbered(shared_engine: Engine):
     numbers = sorted(revision.revision for revision in script.walk_revisions())
     assert len(script.get_heads()) == 1
     assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+
+
+@pytest.mark.capability("C1")
+def test_runs_of_modules_get_their_owner_and_those_without_a_module_go_with_their_columns(empty_engine: Engine):
+    with empty_engine.connect() as connection:
+        command.upgrade(configuration(connection), "0003")
+        connection.execute(text("INSERT INTO modules (name, owner_id) VALUES ('clock', 'ana')"))
+        connection.execute(text("INSERT INTO module_executions (module_id) SELECT id FROM modules"))
+        command.upgrade(configuration(connection), "0004")
+        runs = text("SELECT owner_id, purpose FROM module_executions")
+        assert connection.execute(runs).all() == [("ana", "run")]
+        connection.execute(text("INSERT INTO module_executions (purpose) VALUES ('test')"))
+        command.downgrade(configuration(connection), "0003")
+        assert connection.scalar(text("SELECT count(*) FROM module_executions")) == 1

@@ -7,13 +7,15 @@ from sqlalchemy import func, select, text
 
 from services.upkeep import retention
 from services.upkeep.retention import BlobRounds
-from shared.models import Document, WorkerCheckin
+from shared.domain.stages import Purpose
+from shared.models import Document, ModuleExecution, WorkerCheckin
 from shared.models.platform import IdempotencyKey
-from shared.providers.blobs import FakeBlobs
+from shared.providers.blobs import FakeBlobs, forget
 from shared.queries import work
 from shared.settings import Settings
 
 HOUR = timedelta(hours=1)
+PRUNED = (WorkerCheckin, IdempotencyKey, ModuleExecution)
 AGO = "clock_timestamp() - interval '25 h'"
 
 
@@ -34,11 +36,12 @@ def test_worker_processes_that_are_long_gone_are_forgotten_in_batches(session):
 def test_every_table_that_names_how_long_it_keeps_is_pruned(session):
     check_in(session, "gone", AGO)
     session.add(IdempotencyKey(holder="h", key="k", request_hash="x", created_at=text(AGO)))
+    session.add(ModuleExecution(purpose=Purpose.TEST, completed_date=text("clock_timestamp() - interval '8 days'")))
     session.flush()
     for prune in retention.prunings(Settings(_env_file=None)):
         prune(session)
-    left = [session.scalar(select(func.count()).select_from(each)) for each in (WorkerCheckin, IdempotencyKey)]
-    assert left == [0, 0]
+    left = [session.scalar(select(func.count()).select_from(each)) for each in PRUNED]
+    assert left == [0, 0, 0]
 
 
 @pytest.fixture
@@ -55,6 +58,17 @@ def test_bytes_that_no_document_leads_to_go_when_they_are_old(session, blobs):
     assert BlobRounds().remove_some(blobs, 0.0, older_than=timedelta(0)) == 1
     assert (blobs.exists(known), blobs.exists(unknown)) == (True, False)
     assert not blobs.has_artifact(unknown, "chunks", "1")
+
+
+def test_artifacts_that_a_step_wrote_after_its_documents_deletion_go_when_they_are_old(session, blobs):
+    known, gone = blobs.put(b"known").key, blobs.put(b"gone").key
+    session.add(Document(hash=known, mime_type="text/plain"))
+    session.flush()
+    forget(blobs, gone)
+    for document in (known, gone):
+        blobs.put_artifact(document, "chunks", "1", b"[]")
+    assert BlobRounds().remove_some(blobs, 0.0, older_than=timedelta(0)) == 1
+    assert [blobs.has_artifact(document, "chunks", "1") for document in (known, gone)] == [True, False]
 
 
 def test_many_are_looked_at_in_rounds_and_the_names_walked_now_and_then(session, blobs):

@@ -60,6 +60,21 @@ def test_an_older_fence_holds_nothing(session: Session, conversation: Conversati
     assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
 
 
+def test_what_a_dead_worker_held_is_reopened_as_lost_and_nobody_elses(
+    session: Session, conversation: Conversation
+) -> None:
+    held = turns.add(session, MINE, conversation.id, "One?")
+    take(session)
+    work.end_leases(session, Turn, "w:12:")
+    work.reopen(session, Turn)
+    session.refresh(held)
+    assert (held.status, held.crashes) == (RunStatus.RUNNING, 0)
+    work.end_leases(session, Turn, "w:1:")
+    work.reopen(session, Turn)
+    session.refresh(held)
+    assert (held.status, held.crashes) == (RunStatus.PENDING, 1)
+
+
 def test_a_suspect_is_not_taken_beside_others(session: Session, conversation: Conversation) -> None:
     turn = turns.add(session, MINE, conversation.id, "One?")
     turn.crashes = 1
@@ -85,6 +100,12 @@ def test_a_retry_clears_the_counters_and_keeps_the_fence_growing(session: Sessio
     assert work.retry(session, Turn, [turn.id]) == 1
     session.refresh(turn)
     assert (turn.status, turn.retry, turn.crashes, turn.fence) == (RunStatus.PENDING, 0, 0, claim.fence + 1)
+
+
+def test_what_is_completed_is_not_begun_again(session: Session, conversation: Conversation) -> None:
+    turn = turns.add(session, MINE, conversation.id, "One?")
+    finish(session, take(session)[0], RunStatus.COMPLETED)
+    assert work.retry(session, Turn, [turn.id]) == 0
 
 
 @pytest.mark.capability("C168")

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 
 from deploy import commands
-from deploy.local import servers
-from tests.processes import until
+from deploy.local import ports
+from tests.processes import DEADLINE, until
 from tests.system.client import Client
 from tests.system.conftest import RunningStack
 
@@ -21,7 +21,7 @@ class Gateway:
     def __init__(self, stack: RunningStack, log: Path) -> None:
         self._stack = stack
         self._log = log
-        self._port = servers.free_port()
+        self._port = ports.free_port()
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -49,7 +49,7 @@ class Gateway:
     def stop(self) -> int:
         """End it in good order, and return its exit code."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(DEADLINE)
 
 
 def is_healthy(client: Client) -> bool:

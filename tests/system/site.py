@@ -11,7 +11,7 @@ from shared.db import get_session
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from tests.fakes import probe
 from tests.fakes.probe import Effect, Probe
-from tests.processes import Server, Workers, eventually
+from tests.processes import DEADLINE, Server, Workers, eventually
 
 
 class Site:
@@ -51,7 +51,7 @@ class Site:
             query = select(Effect.probe_id, func.count()).where(Effect.probe_id.in_(ids)).group_by(Effect.probe_id)
             return Counter(dict(session.execute(query).all()))
 
-    def until(self, id: int, wanted: Callable[[Probe], bool], seconds: float = 30.0) -> Probe:
+    def until(self, id: int, wanted: Callable[[Probe], bool], seconds: float = DEADLINE) -> Probe:
         """Wait until the probe is as wanted."""
         return eventually(lambda: self.row(id), wanted, seconds)
 
@@ -59,7 +59,7 @@ class Site:
         """Wait until a worker holds the probe."""
         return self.until(id, lambda row: row.status is RunStatus.RUNNING)
 
-    def until_ended(self, ids: Sequence[int], seconds: float = 30.0) -> Counter[RunStatus]:
+    def until_ended(self, ids: Sequence[int], seconds: float = DEADLINE) -> Counter[RunStatus]:
         """Wait until all the probes ended."""
         wanted = len(ids)
         return eventually(

@@ -13,6 +13,8 @@ from typing import Any
 
 import psycopg2
 
+from deploy.local import control, state
+from deploy.local.folder import Folder
 from deploy.local.processes import table
 from tests.processes import until
 
@@ -55,10 +57,13 @@ class Stack:
 
     def status(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
-        done = self.run("status", "--json")
-        assert done.returncode == 0, done.stderr
-        status: dict[str, Any] = json.loads(done.stdout)
+        status = state.describe(Folder(self.folder))
+        assert status is not None, f"no stack runs on {self.folder}"
         return status
+
+    def stop(self) -> None:
+        """End what still runs, as `down` does."""
+        control.stop(Folder(self.folder))
 
     def supervisor(self) -> int:
         """Return the supervisor's pid."""
@@ -67,8 +72,8 @@ class Stack:
 
     def state(self) -> dict[str, Any]:
         """Return what the supervisor says of itself, more than `status` prints."""
-        state: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
-        return state
+        written: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        return written
 
     def pid_of(self, name: str) -> int | None:
         """Return a child's pid of now; None while it is not running."""

@@ -10,13 +10,22 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.local import servers
+from deploy.local import ports
+from deploy.local.addresses import driverless
 from tests.processes import until
+from tests.system.stacks import ask
 
 pytestmark = pytest.mark.capability("C19")
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-ONE_OF_EACH_KIND = ("worker-dialogue", "worker-ingestion", "worker-upkeep", "beat", "flower", "gateway")
+ONE_OF_EACH_KIND = (
+    "gateway",
+    "flower",
+    "beat",
+    "worker-dialogue",
+    "worker-ingestion",
+    "worker-upkeep",
+)  # dear checks last
 
 
 class Containers:
@@ -57,8 +66,8 @@ def containers(tmp_path: Path, empty_database: Any, redis_url: str) -> Iterator[
         "PERSONAE_DATA_DIR": str(tmp_path),
         "PERSONAE_DATABASE_URL": empty_database(),
         "PERSONAE_REDIS_URL": redis_url,
-        "PERSONAE_GATEWAY_PORT": str(servers.free_port()),
-        "PERSONAE_FLOWER_PORT": str(servers.free_port()),
+        "PERSONAE_GATEWAY_PORT": str(ports.free_port()),
+        "PERSONAE_FLOWER_PORT": str(ports.free_port()),
         "PERSONAE_STOP_GRACE_SECONDS": "1",
         "FLOWER_BASIC_AUTH": "personae:a-password",
     }
@@ -73,14 +82,28 @@ def test_every_kind_of_service_starts_by_its_command_and_is_found_healthy_by_its
     for name in ONE_OF_EACH_KIND:
         containers.run(name)
     for name in ONE_OF_EACH_KIND:
-        until(lambda name=name: containers.is_healthy(name), 60)
+        until(lambda name=name: containers.is_healthy(name))
     assert before == dict.fromkeys(ONE_OF_EACH_KIND, False)
+
+
+def test_migrating_twice_at_once_and_again_leaves_one_default_persona_with_its_modules(containers: Containers) -> None:
+    assert [migrating.wait(60) for migrating in (containers.run("migrate"), containers.run("migrate"))] == [0, 0]
+    before = seeded(containers)
+    assert containers.run("migrate").wait(60) == 0
+    assert seeded(containers) == before
+    assert [name for _, name, _ in before] == ["Ava", "long_term_memory", "short_term_memory"]
+
+
+def seeded(containers: Containers) -> list[tuple[Any, ...]]:
+    """Return what a database holds after its migration: each row's id, name and time."""
+    rows = "SELECT id, name, updated_at FROM personas UNION ALL SELECT id, name, updated_at FROM modules ORDER BY 2"
+    return ask(driverless(containers.environment["PERSONAE_DATABASE_URL"]), rows)
 
 
 def test_a_beat_that_does_not_ring_any_more_is_found_unhealthy(containers: Containers) -> None:
     containers.environment["PERSONAE_SWEEP_SECONDS"] = "1"
     beat = containers.run("beat")
-    until(lambda: containers.is_healthy("beat"), 60)
+    until(lambda: containers.is_healthy("beat"))
     beat.terminate()
     beat.wait(30)
-    until(lambda: not containers.is_healthy("beat"), 30)
+    until(lambda: not containers.is_healthy("beat"))

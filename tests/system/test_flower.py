@@ -54,7 +54,7 @@ def test_every_worker_is_listed(stack: RunningStack, flower: httpx.Client) -> No
 
 def test_a_failed_message_is_red_and_names_its_row(flower: httpx.Client, failed_turn: dict[str, Any]) -> None:
     assert failed_turn["status"] == "FAILED"
-    (task,) = until(lambda: failures_of(flower, failed_turn), 5)
+    (task,) = until(lambda: failures_of(flower, failed_turn))
     assert task["state"] == "FAILURE"
     assert task["name"] == "work.dialogue"
     # Words for people: whose bell it was. The row that it led to is in the exception.
@@ -65,11 +65,11 @@ def test_a_failed_message_is_red_and_names_its_row(flower: httpx.Client, failed_
 def test_what_it_shows_survives_its_restart(
     stack: RunningStack, flower: httpx.Client, failed_turn: dict[str, Any]
 ) -> None:
-    (before,) = until(lambda: failures_of(flower, failed_turn), 5)
+    (before,) = until(lambda: failures_of(flower, failed_turn))
     pid = stack.commands.pid_of("flower")
     os.kill(pid, signal.SIGTERM)
-    until(lambda: stack.commands.pid_of("flower") not in (None, pid), 10)
-    (after,) = until(lambda: failures_of(flower, failed_turn), 20)
+    until(lambda: stack.commands.pid_of("flower") not in (None, pid))
+    (after,) = until(lambda: failures_of(flower, failed_turn))
     assert after["uuid"] == before["uuid"]
 
 

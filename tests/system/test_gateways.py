@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import until
+from tests.processes import DEADLINE, until
 from tests.system.client import Client, text_of
 from tests.system.conftest import RunningStack
 from tests.system.gateways import Gateway
@@ -36,7 +36,7 @@ def test_a_stream_open_across_a_restart_of_its_gateway_loses_nothing(
         heard = until_token(events, 3)
         gateway.process.terminate()
         *rest, last = events
-    gateway.process.wait(20)
+    gateway.process.wait(DEADLINE)
     assert (last.kind, last.id) == ("reconnect", None)
     heard += rest
     gateway.start()
@@ -62,7 +62,7 @@ def test_a_gateway_with_quiet_streams_ends_by_itself_before_its_grace_is_over(
         heard = [next(events) for events in streams]
         gateway.process.terminate()
         last = [list(events)[-1] for events in streams]
-        assert gateway.process.wait(20) == 0
+        assert gateway.process.wait(DEADLINE) == 0
     assert "Worker exiting" in gateway.log()  # one that is killed for being late does not say so
     assert {event.kind for event in heard} == {"turn"}
     assert [event.kind for event in last] == ["reconnect"] * 5

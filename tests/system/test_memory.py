@@ -1,16 +1,14 @@
 """A conversation that grows long, over the real processes: what it becomes, and that it becomes it once."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import SHORT, eventually, until
+from tests.processes import allowed, eventually, until
 from tests.system.client import Client
-from tests.system.conftest import SMALL, RunningStack
-from tests.system.stacks import Stack
+from tests.system.conftest import CHAT_MODEL, RunningStack
 
 SUMMARY = "I spoke with a visitor about numbers."
 SLOW = Rule(match="Message 25", text=SUMMARY, token_delay=0.5)  # of the window 25-35, counted from 1
@@ -32,8 +30,10 @@ def bring(client: Client, conversation: str, count: int) -> None:
 
 
 @pytest.mark.capability("C78")
-def test_a_long_talk_becomes_memories_that_the_demo_model_has_not_written(client: Client, persona: dict) -> None:
-    conversation = begin(client, persona_id=persona["id"])
+def test_a_long_talk_becomes_memories_that_no_model_has_written_where_sentences_are_chosen(
+    client: Client, persona: dict
+) -> None:
+    conversation = begin(client, persona_id=persona["id"], provider_type="extractive")
     bring(client, conversation, 34)
     client.post(f"{conversation}/messages?wait=true", {"content": "Shall we go on?"}, 200)
     head, first = eventually(lambda: memories(client, conversation), lambda found: len(found) == 2)
@@ -53,36 +53,23 @@ def test_memories_are_rewritten_and_cleared(client: Client) -> None:
     assert memories(client, conversation) == []
 
 
-@pytest.fixture
-def writer() -> Iterator[FakeOpenAI]:
-    """A model that is no demo model, and writes."""
-    with FakeOpenAI() as fake:
-        yield fake
-
-
-@pytest.fixture
-def fragile(new_stack: Callable[..., Stack], writer: FakeOpenAI) -> RunningStack:
-    environment = {"PERSONAE_MODEL_URL": writer.url, "PERSONAE_CHAT_MODEL": "a-real-model"}
-    commands = new_stack(environment=SHORT | SMALL | environment, program="deploy.cli.main")
-    return RunningStack(commands, commands.start())
-
-
 @pytest.mark.capability("C79")
-def test_a_worker_killed_while_it_summarises_leaves_each_memory_once(fragile: RunningStack, writer: FakeOpenAI) -> None:
-    writer.script(SLOW, Rule(text=SUMMARY))
-    with fragile.client() as client:
-        conversation = begin(client)
-        bring(client, conversation, 46)
-        until(lambda: asked(writer, "Message 25") and writer.open_streams)
-        fragile.commands.kill("worker-threads")
-        found = eventually(lambda: memories(client, conversation), lambda found: len(found) == 3, RECOVERY)
-        assert [(memory["memory_sequence"], memory["original_message_range"]) for memory in found] == [
-            (0, "1-24"),
-            (1, "25-35"),
-            (2, "36-46"),
-        ]
-        assert {(memory["model"], memory["compressed_content"]) for memory in found} == {("a-real-model", SUMMARY)}
-    assert asked(writer, "Message 25") == 2
+def test_a_worker_killed_while_it_summarises_leaves_each_memory_once(
+    client: Client, model: FakeOpenAI, stack: RunningStack
+) -> None:
+    model.script(SLOW, Rule(text=SUMMARY))
+    conversation = begin(client)
+    bring(client, conversation, 46)
+    until(lambda: asked(model, "Message 25") and model.open_streams)
+    stack.commands.kill("worker-threads")
+    found = eventually(lambda: memories(client, conversation), lambda found: len(found) == 3, allowed(RECOVERY))
+    assert [(memory["memory_sequence"], memory["original_message_range"]) for memory in found] == [
+        (0, "1-24"),
+        (1, "25-35"),
+        (2, "36-46"),
+    ]
+    assert {(memory["model"], memory["compressed_content"]) for memory in found} == {(CHAT_MODEL, SUMMARY)}
+    assert asked(model, "Message 25") == 2
 
 
 def asked(model: FakeOpenAI, words: str) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -14,30 +13,6 @@ from tests.system.conftest import RunningStack
 
 Talk = Callable[..., str]
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
-
-
-@pytest.fixture
-def module(client: Client) -> Callable[..., str]:
-    """Add an advanced module under a name of its own; return the reference to it."""
-
-    def add(script: str, *, context: str = "IMMEDIATE", content: str = "", **values: Any) -> str:
-        name = f"m{uuid4().hex[:10]}"
-        body = {"name": name, "type": "advanced", "execution_context": context, "content": content, "script": script}
-        client.post("modules", body | values)
-        return f"@{name}"
-
-    return add
-
-
-@pytest.fixture
-def talk(client: Client) -> Callable[[str], str]:
-    """Begin a conversation with a new persona of this template; return the path of its messages."""
-
-    def begin(template: str) -> str:
-        persona = client.post("personas", {"name": uuid4().hex, "template": template})
-        return f"conversations/{client.post('conversations', {'persona_id': persona['id']})['id']}/messages"
-
-    return begin
 
 
 def send(client: Client, messages: str, content: str) -> dict[str, Any]:
@@ -125,6 +100,25 @@ def test_a_script_asks_the_model_once_after_the_reply_and_knows_what_stage_4_fou
     assert told(model)[2] == "You are Ada. 2 So far: A short talk."
 
 
+@pytest.mark.capability("C162")
+def test_listeners_hear_how_modules_after_the_reply_ended_and_a_cut_stream_goes_on_there(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    model.script(Rule(match="Sum it up", text="A short talk."))
+    modules = [module(script, context="POST_RESPONSE") for script in ("count = 1", "said = ctx.generate('Sum it up')")]
+    messages = talk(f"You are Ada. {' '.join(modules)}")
+    with client.streaming("POST", messages, json={"content": "One"}) as events:
+        heard = list(events)
+    assert [event.kind for event in heard[-4:]] == ["message", "post_response", "post_response", "done"]
+    assert [event.data for event in heard[-3:-1]] == [
+        {"module": name[1:], "stage": stage, "status": "ok"} for name, stage in zip(modules, (4, 5), strict=True)
+    ]
+    path = f"turns/{heard[0].data['turn_id']}/events"
+    for cut in (-4, -3, -2):
+        with client.streaming("GET", path, after=heard[cut].id) as events:
+            assert list(events) == heard[cut + 1 :]
+
+
 @pytest.mark.capability("C66")
 @pytest.mark.capability("C71")
 @pytest.mark.parametrize(
@@ -165,3 +159,44 @@ def test_a_worker_killed_while_modules_run_leaves_each_state_once(
     assert [(run["stage"], run["variables"]) for run in runs] == [(4, {"seen": 1}), (5, {"seen": 1})]
     trace_of(client, send(client, messages, "Two"), executions=2)
     assert "You are Ada. 1 1" in told(model)
+
+
+@pytest.mark.capability("C57")
+def test_a_template_is_resolved_in_a_worker_without_a_turn(
+    client: Client, model: FakeOpenAI, module: Callable[..., str]
+) -> None:
+    model.script(Rule(match="Name the mood", text="cheerful"))
+    mood = module("mood = ctx.generate('Name the mood', ctx.last_user_message)", content="Mood: ${mood}.")
+    body = {"template": f"You are Ada. {mood} @absent", "message": "What a day!"}
+    found = client.post("templates/resolve", body, 200)
+    assert found["resolved_template"] == "You are Ada. Mood: cheerful. @absent"
+    assert found["resolved_modules"] == [mood[1:]]
+    assert [warning["module_name"] for warning in found["warnings"]] == ["absent"]
+    assert told(model) == [f"You are Ada. {mood} @absent"]
+
+
+@pytest.mark.capability("C68")
+def test_a_module_on_demand_runs_when_it_is_asked_for_and_in_no_other_turn(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    oracle = module("answer = 'to ' + ctx.last_user_message", context="ON_DEMAND", trigger_pattern="oracle")
+    messages = talk(f"You are Ada.{oracle}")
+    for content in ("Hello", "Ask the oracle"):
+        send(client, messages, content)
+    assert told(model) == ["You are Ada.", "You are Ada.to Ask the oracle"]
+    (id,) = [found["id"] for found in client.get("modules?limit=500")["items"] if f"@{found['name']}" == oracle]
+    found = client.post(f"modules/{id}/run", {"message": "Whom?"}, 200)
+    assert (found["success"], found["resolved_content"]) == (True, "to Whom?")
+
+
+@pytest.mark.capability("C75")
+def test_what_modules_remember_before_and_after_a_reply_is_remembered_once(
+    client: Client, module: Callable[..., str], talk: Talk
+) -> None:
+    script = "ctx.store_memory('{} ' + ctx.last_user_message, '1-2')"
+    before = module(script.format("before"))
+    after = module(script.format("after"), context="POST_RESPONSE")
+    messages = talk(f"You are Ada. {before} {after}")
+    trace_of(client, send(client, messages, "Hello"), executions=1)
+    memories = client.get(messages.replace("messages", "memories"))["items"]
+    assert [memory["compressed_content"] for memory in memories] == ["before Hello", "after Hello"]

@@ -12,7 +12,7 @@ import redis
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import eventually
+from tests.processes import allowed, eventually
 from tests.system.client import Client, Event, text_of
 from tests.system.conftest import RunningStack
 from tests.system.gateways import Gateway
@@ -132,7 +132,7 @@ def test_with_a_frozen_broker_a_message_is_accepted_within_a_second_and_answered
 ) -> None:
     with frozen(stack.commands.pid_of("broker")):
         turn, seconds = timed_message(client, conversation)
-    assert seconds < 1.0
+    assert seconds < allowed(1)
     assert ended(client, turn)["status"] == "COMPLETED"
 
 
@@ -143,7 +143,7 @@ def test_without_a_broker_a_message_is_accepted_within_a_second_and_answered_lat
     with stack.commands.without("broker"):
         turn, seconds = timed_message(client, conversation)
         unready = client.get("/ready", 503)
-    assert seconds < 1.0
+    assert seconds < allowed(1)
     assert list(unready["details"]["down"]) == ["broker"]
     assert ended(client, turn)["status"] == "COMPLETED"
 
@@ -161,10 +161,10 @@ def test_without_a_database_every_request_is_answered_503_and_afterwards_all_is_
     with stack.commands.without("postgres"):
         started = time.monotonic()
         unready = client.get("/ready", 503)
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < allowed(2)
         refused = client.post(conversation, {"content": "Hello?"}, 503)
         client.get("personas", 503)
     assert list(unready["details"]["down"]) == ["postgres"]
     assert refused["error_type"] == "Unavailable"
-    eventually(lambda: client.ask("GET", "/ready").status_code, lambda status: status == 200, 10)
+    eventually(lambda: client.ask("GET", "/ready").status_code, lambda status: status == 200)
     assert client.post(f"{conversation}?wait=true", {"content": "Hello!"}, 200)["content"] == "You said: Hello!"

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.persona import CollectionType
-from shared.domain.retrieval import DEFAULTS, MODEL_WINDOW, Collection, configured, effective, fused
+from shared.domain.retrieval import DEFAULTS, MODEL_WINDOW, Collection, capped, configured, effective, fused
 
 
 def test_seed_000s_defaults() -> None:
@@ -30,3 +30,10 @@ def test_fusion_prefers_what_both_rankings_found() -> None:
 
 def test_fusion_breaks_ties_by_key() -> None:
     assert [key for key, _ in fused(["b"], ["a"])] == ["a", "b"]
+
+
+@pytest.mark.capability("C86")
+def test_of_each_collection_the_first_top_k_are_kept_in_their_order() -> None:
+    works, quotes = CollectionType.WORKS, CollectionType.QUOTES
+    kinds = {"a": works, "b": quotes, "c": works, "d": works, "e": None, "f": quotes}
+    assert capped("abcdef", kinds, {works: 2}) == ["a", "b", "c", "e", "f"]

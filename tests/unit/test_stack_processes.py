@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from deploy.cli.keys import parse_scopes
-from deploy.local import credentials, processes, state
+from deploy.local import credentials, ports, processes, state
 from deploy.local.child import restart_delay
 from deploy.local.credentials import Credentials
 from deploy.local.deafness import DeafnessWatch
@@ -157,6 +157,11 @@ def test_a_killed_servers_pid_file_does_not_block_the_next(tmp_path, content):
     assert not path.exists()
 
 
+def test_a_chosen_port_is_none_that_an_outgoing_connection_may_take():
+    lowest = int(ports.OUTGOING.read_text().split()[0])
+    assert ports.LOWEST <= ports.free_port() < lowest
+
+
 def test_scopes_are_read_from_a_list():
     assert parse_scopes("read, admin") == ("read", "admin")
 
@@ -165,3 +170,12 @@ def test_scopes_are_read_from_a_list():
 def test_an_unknown_scope_is_refused(value):
     with pytest.raises(typer.BadParameter):
         parse_scopes(value)
+
+
+def test_what_killed_processes_left_is_cleared_and_nothing_else(tmp_path):
+    folder = Folder(tmp_path)
+    (folder.temporary / "pymp-abc").mkdir(parents=True)
+    folder.secrets.touch()
+    folder.clear_temporary()
+    assert list(folder.temporary.iterdir()) == []
+    assert folder.secrets.exists()

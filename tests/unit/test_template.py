@@ -50,9 +50,9 @@ def test_an_unknown_name_stays_and_is_warned_of() -> None:
 
 @pytest.mark.capability("C54")
 def test_a_circle_is_cut_and_named() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     resolved = resolve("@a!", simple(a="<@b>", b="(@a)"))
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert resolved.text == "<(@a)>!"
     assert kinds(resolved) == [("a", "circular_dependency")]
     assert "@a → @b → @a" in resolved.warnings[0].message
@@ -67,9 +67,9 @@ def test_ten_modules_may_lie_in_one_another_and_no_more() -> None:
 
 def test_modules_that_multiply_are_stopped() -> None:
     bomb = simple(**{f"m{n}": f"@m{n + 1}" * 60 for n in range(8)}, m8="x" * 1000)
-    started = time.monotonic()
+    started = time.process_time()
     resolved = resolve("@m0", bomb)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert len(resolved.text) <= LARGEST_TEXT
     assert "too_large" in {warning.warning_type for warning in resolved.warnings}
 

@@ -35,9 +35,9 @@ def test_patterns(pattern: str | None, message: str | None, expected: bool) -> N
 @pytest.mark.capability("C67")
 @pytest.mark.parametrize("pattern", [r"(a|aa)+$", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(a|a?)+$", r"(.*a){20}b"])
 def test_an_evil_expression_ends_within_a_second(pattern: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert matches(pattern, "a" * 20_000 + "!") is False
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @dataclass

@@ -12,13 +12,14 @@ from shared.queries import conversations, personas, transcript
 from shared.scripting.context import Context
 
 MOST_MESSAGES = 200
+LARGEST_OFFSET = 2**31 - 1
 NOTHING_SAID = "No messages yet."
 PREVIEW = 100
 
 
 def get_message_count(context: Context, conversation_id: str | None = None) -> int:
     """Count the messages so far."""
-    id = _conversation(context, conversation_id)
+    id = context.conversation(conversation_id)
     if id is None:
         return 0
     with get_session() as session:
@@ -50,6 +51,14 @@ def get_message_range(
     """Return messages `start` to `end`, that one not included and both from 0, as lines."""
     limit = MOST_MESSAGES if end is None else end - start
     return _lines(_span(context, start, limit, conversation_id))
+
+
+def get_buffer_messages(
+    context: Context, start_index: int = 25, end_index: int = 35, conversation_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Return messages `start_index` to `end_index`, both included and counted from 0, as objects."""
+    limit = end_index - start_index + 1
+    return [_as_object(message) for message in _span(context, start_index, limit, conversation_id)]
 
 
 def get_conversation_summary(context: Context, conversation_id: str | None = None) -> dict[str, Any]:
@@ -99,7 +108,7 @@ def _summary(session: Session, conversation: Conversation) -> dict[str, Any]:
 
 
 def _read(context: Context, conversation_id: str | None, read: Callable[[Session, UUID], Any], otherwise: Any) -> Any:
-    id = _conversation(context, conversation_id)
+    id = context.conversation(conversation_id)
     if id is None:
         return otherwise
     with get_session() as session:
@@ -117,19 +126,10 @@ def _recent(context: Context, limit: int, conversation_id: str | None) -> Sequen
 def _span(context: Context, offset: int, limit: int, conversation_id: str | None) -> Sequence[Message]:
     def read(session: Session, id: UUID) -> Sequence[Message]:
         scope, until = context.surroundings.scope, _until(context, id)
-        return transcript.span(session, scope, id, offset=max(offset, 0), limit=_capped(limit), until=until)
+        first = min(max(int(offset), 0), LARGEST_OFFSET)
+        return transcript.span(session, scope, id, offset=first, limit=_capped(limit), until=until)
 
     return _read(context, conversation_id, read, [])  # type: ignore[no-any-return]
-
-
-def _conversation(context: Context, given: str | None) -> UUID | None:
-    """Return the conversation's id; None for text that is none."""
-    if given is None:
-        return context.surroundings.conversation_id
-    try:
-        return UUID(given)
-    except (ValueError, AttributeError):
-        return None
 
 
 def _until(context: Context, conversation_id: UUID) -> int | None:

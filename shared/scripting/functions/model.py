@@ -12,6 +12,8 @@ QUOTAS = {"generate": 5, "reflect": 5}  # calls in one run
 CONTROLS = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "seed", "stop", "json_mode")
 ROLES = ("user", "assistant", "system")
 LOWEST_PROMPT = 200  # tokens
+MOST_NOTED = 10  # reflections
+LONGEST_NOTED = 200  # characters of their instructions
 
 
 def generate(context: Context, *words: str, **controls: Any) -> str:
@@ -25,9 +27,35 @@ def reflect(context: Context, *words: str, role: str = "assistant", **controls: 
     if role not in ROLES:
         raise ValueError(role)
     instructions, about, named = _asked(words, controls)
+    _note_reflection(context, role, instructions)
     if not context.surroundings.system:
         return "Error: there is no persona that could reflect"
     return _ask(context, role, _request(instructions, about), {"temperature": 0.3, "max_tokens": 200} | named)
+
+
+def can_reflect(context: Context, module_id: str | None = None, timing: str | None = None) -> bool:
+    """Say whether `reflect` would be answered here: in a stage that may ask the model, with a persona to think."""
+    return context.surroundings.ask is not None and bool(context.surroundings.system)
+
+
+def get_reflection_audit_trail(context: Context) -> list[dict[str, Any]]:
+    """Return the last reflections of this run and of the modules that it ran, oldest first."""
+    return context.reflections
+
+
+def _note_reflection(context: Context, role: str, instructions: str) -> None:
+    context.reflections.append(
+        {
+            "module_name": context.module_name,
+            "stage": context.stage,
+            "depth": len(context.path) - 1,
+            "role": role,
+            "instructions": instructions[:LONGEST_NOTED],
+            "allowed": can_reflect(context),
+            "timestamp": context.surroundings.now().isoformat(),
+        }
+    )
+    del context.reflections[:-MOST_NOTED]
 
 
 def _asked(words: tuple[str, ...], controls: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:

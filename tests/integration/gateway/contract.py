@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from gateway import create_app
 from shared.db import get_session
 from tests.integration.gateway.conftest import settings_for_tests
-from tests.integration.gateway.worker import compress_windows
+from tests.integration.gateway.worker import compress_windows, run_modules
 
 DOCUMENT: dict[str, Any] = create_app(settings_for_tests()).spec
 CHOICES = {"collection": "works", "kind": "steps"}  # what a path names without being an id
@@ -150,6 +150,16 @@ def batch_with_a_document(tenant: Tenant) -> str:
     return batch_id
 
 
+def run(tenant: Tenant) -> str:
+    """Ask for a run of the module, and have a worker do it."""
+    path = OPERATIONS["run_module"].url(tenant.ids)
+    sent = tenant.client.post(f"{path}?wait=false", json={"message": f"Hello {tenant.mark}"})
+    assert sent.status_code == 202, sent.text
+    with get_session() as session:
+        run_modules(session)
+    return str(sent.json["id"])
+
+
 def remembered(tenant: Tenant) -> str:
     """Say enough for a window, and compress it as a worker does."""
     messages = [{"role": "user", "content": f"Message {number}"} for number in range(40)]
@@ -169,6 +179,7 @@ MAKERS: dict[str, Callable[[Tenant], str]] = {
     "message_id": made_by("list_messages"),
     "memory_id": remembered,
     "module_id": made_by("create_module"),
+    "execution_id": run,
     "file_id": found_in("upload_files", "uploaded", 0, "id"),
     "batch_id": batch_with_a_document,
     "run_group_id": found_in("ingest_persona", "jobs", 1, "run_group_id"),

@@ -286,8 +286,7 @@ def test_a_batch_takes_documents_until_it_is_completed(writer, session):
 
 def test_a_list_needs_a_source_or_a_batch(writer):
     answer = writer.get("/api/v1/document/")
-    assert answer.status_code == 422
-    assert "by source or by batch_id" in answer.json["error"]
+    assert (answer.status_code, answer.json["error"]) == (422, "ask by source or by batch_id")
 
 
 @pytest.mark.capability("C114")

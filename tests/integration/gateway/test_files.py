@@ -59,12 +59,12 @@ def test_files_are_stored_by_their_hash_and_listed(app, writer, persona):
         pytest.param("profile", "sheet.csv", b"a,b\n1,2\n", "profile takes", id="a table"),
     ],
 )
-def test_what_a_collection_does_not_take_is_skipped_with_a_reason(
+def test_an_upload_of_nothing_that_a_collection_takes_is_refused_with_the_reason(
     app, writer, persona, collection, name, content, words
 ):
     answer = upload(writer, persona, collection, (name, content))
-    assert (answer.status_code, answer.json["uploaded"]) == (201, [])
-    assert words in answer.json["skipped"][0]["reason"]
+    assert (answer.status_code, words in answer.json["error"]) == (422, True)
+    assert [item["file_name"] for item in answer.json["details"]["skipped"]] == [name]
     assert stored(app) == []
 
 
@@ -76,16 +76,24 @@ def test_what_a_collection_does_not_take_is_skipped_with_a_reason(
         pytest.param("works", "noise.txt", b"\x81\x8d\xff\xfe\x00\x01", "binary", id="no text in any encoding"),
     ],
 )
-def test_files_of_no_words_are_skipped_with_the_reason(writer, persona, collection, name, content, words):
-    answer = upload(writer, persona, collection, (name, content)).json
-    assert (answer["uploaded"], words in answer["skipped"][0]["reason"]) == ([], True)
+def test_files_of_no_words_are_refused_with_the_reason(writer, persona, collection, name, content, words):
+    answer = upload(writer, persona, collection, (name, content))
+    assert (answer.status_code, words in answer.json["details"]["skipped"][0]["reason"]) == (422, True)
+
+
+@pytest.mark.parametrize("data", [{}, {"files": "words"}, {"file": (io.BytesIO(TEXT), "x.txt")}], ids=list)
+def test_an_upload_without_a_file_is_told_how_files_are_sent(writer, persona, data):
+    answer = writer.post(f"{persona}/upload/works", data=data)
+    assert answer.status_code == 422
+    assert "files: send one or more files, each in a part named files" in answer.json["error"]
 
 
 @pytest.mark.capability("C87")
 def test_one_bad_file_does_not_keep_the_others_out(writer, persona):
     answer = upload(writer, persona, "profile", ("bad.pdf", b"\x7fELF"), ("good.docx", docx(["Good."])))
     assert [item["file_name"] for item in answer.json["uploaded"]] == ["good.docx"]
-    assert [item["file_name"] for item in answer.json["skipped"]] == ["bad.pdf"]
+    assert answer.status_code == 201
+    assert [(item["file_name"], "program" in item["reason"]) for item in answer.json["skipped"]] == [("bad.pdf", True)]
 
 
 @pytest.mark.capability("C87")

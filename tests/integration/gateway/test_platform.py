@@ -10,19 +10,20 @@ from alembic.config import Config
 from pydantic import SecretStr
 from sqlalchemy import create_engine
 
-from deploy.local import servers
+from deploy.local import ports, servers
 from gateway import create_app
 from shared import db
 from shared.settings import get_settings
 from tests.conftest import ROOT, wait_for_broker
 from tests.integration.gateway.conftest import client_with, settings_for_tests
+from tests.processes import allowed
 
 
 class Servers:
     """A Postgres and a broker of the test's own, to be stopped at will."""
 
     def __init__(self, folder):
-        self.ports = (servers.free_port(), servers.free_port())
+        self.ports = (ports.free_port(), ports.free_port())
         self.log = (folder / "log").open("wb")
         servers.initialise_postgres(folder / "data", "p")
         self.postgres = servers.start_postgres(folder / "data", self.ports[0], self.log, "fsync=off")
@@ -71,7 +72,7 @@ def own(tmp_path, monkeypatch):
 @pytest.fixture
 def client(own):
     urls = {"database_url": SecretStr(own.database_url), "redis_url": SecretStr(own.redis_url)}
-    model_url = f"http://127.0.0.1:{servers.free_port()}/v1"
+    model_url = f"http://127.0.0.1:{ports.free_port()}/v1"
     return create_app(settings_for_tests(**urls, model_url=model_url)).test_client()
 
 
@@ -96,7 +97,7 @@ def test_a_stopped_server_is_named_in_time(client, own, name):
     server.wait(10)
     response, seconds = timed(client, "/ready")
     assert (response.status_code, list(response.json["details"]["down"])) == (503, [name])
-    assert seconds < 2
+    assert seconds < allowed(2)
     assert client.get("/health").status_code == 200
 
 
@@ -106,7 +107,7 @@ def test_a_frozen_server_is_named_in_time_however_often_one_asks(client, own):
     own.postgres.send_signal(signal.SIGSTOP)
     answers = [timed(client, "/ready") for _ in range(2)]
     assert all(set(response.json["details"]["down"]) == {"broker", "postgres"} for response, _ in answers)
-    assert all(seconds < 2 for _, seconds in answers)
+    assert all(seconds < allowed(2) for _, seconds in answers)
 
 
 @pytest.mark.capability("C2")
@@ -128,7 +129,7 @@ def test_without_a_database_every_route_says_so_and_when_to_come_back(client, ow
     assert (response.status_code, response.json["error_type"]) == (503, "Unavailable")
     assert response.headers["Retry-After"]
     assert str(own.ports[0]) not in response.text
-    assert seconds < 2
+    assert seconds < allowed(2)
 
 
 @pytest.mark.capability("C3")

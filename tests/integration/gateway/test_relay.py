@@ -9,7 +9,8 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 from gateway import relay
 from gateway.relay import RECONNECT, Leaving, TurnState, written_out
 from shared.domain.lifecycle import RunStatus
-from shared.providers.stream import Event, FakeTurnStream
+from shared.providers.stream import FOLLOWED, Event, FakeTurnStream
+from shared.queries.following import AfterReply
 
 TURN = 7
 MESSAGE = {"id": "m", "content": "w1 w2 w3"}
@@ -20,7 +21,7 @@ def running(fence: int = 1) -> TurnState:
 
 
 def ended(status: RunStatus = RunStatus.COMPLETED, fence: int = 1, **values: object) -> TurnState:
-    return TurnState(TURN, status, fence, *({"error": None, "message": MESSAGE} | values).values())
+    return TurnState(TURN, status, fence, **({"error": None, "message": MESSAGE} | values))
 
 
 def attempt(fence: int, words: int = 8, *, whole: bool = True) -> list[Event]:
@@ -164,6 +165,80 @@ def test_a_broken_stream_waits_for_the_rows_while_the_database_is_away(
     written(stream, attempt(1)[3:])
     heard = list(relay.relay(stream, Flaky(running(), AWAY[0], running(), ended())))
     assert [event and event.kind for event in heard] == [None, None, "restart", "message", "done"]
+
+
+COUNTER = {"module": "counter", "stage": 4, "status": "ok", "seconds": 0.1, "warnings": []}
+JUDGE = {"module": "judge", "stage": 5, "status": "failed", "message": "no model"}
+ENDS = [(relay.AFTER_REPLY + 1, {k: COUNTER[k] for k in ("module", "stage", "status")}), (relay.AFTER_REPLY + 2, JUDGE)]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "PAUSES", (0.001,))
+    monkeypatch.setattr(relay, "TICK", 0.001)
+
+
+def followed(*entries: dict, waiting: tuple[str, ...] = (), is_late: bool = False) -> TurnState:
+    """A turn with a saved reply, of whose modules these have ended."""
+    return ended(after_reply=AfterReply(entries, waiting, is_late))
+
+
+def reply_with_modules(stream: FakeTurnStream) -> list[Event]:
+    """Write a reply that modules follow; return what of it is told."""
+    words = attempt(1, 3, whole=False)
+    message = Event(1, 5, "message", MESSAGE)
+    written(stream, [*words, message, Event(1, 6, FOLLOWED, {})])
+    return [*words, message]
+
+
+def ends(events: list[Event]) -> list[tuple[int, dict]]:
+    return [(event.seq, event.data) for event in events if event.kind == "post_response"]
+
+
+@pytest.mark.capability("C162")
+def test_modules_after_the_reply_are_told_as_they_end_and_then_done(stream: FakeTurnStream, at_once: None) -> None:
+    reply = reply_with_modules(stream)
+    rows = Flaky(running(), followed(waiting=("counter", "judge")), followed(COUNTER, waiting=("judge",)), AWAY[0],
+                 followed(COUNTER, JUDGE))  # fmt: skip
+    heard = told(relay.relay(stream, rows))
+    assert heard[:5] == reply
+    assert ends(heard) == ENDS
+    assert (heard[-1].kind, heard[-1].data) == ("done", {})
+
+
+@pytest.mark.capability("C162")
+def test_a_module_that_takes_too_long_is_named_and_no_longer_waited_for(stream: FakeTurnStream, at_once: None) -> None:
+    reply_with_modules(stream)
+    late = followed(COUNTER, waiting=("judge",), is_late=True)
+    heard = told(relay.relay(stream, Flaky(running(), followed(waiting=("counter", "judge")), late)))
+    assert ends(heard) == ENDS[:1]
+    assert (heard[-1].kind, heard[-1].data) == ("done", {"unfinished": ["judge"]})
+
+
+@pytest.mark.capability("C162")
+@pytest.mark.parametrize("has_stream", [True, False], ids=["with its stream", "from the rows alone"])
+@pytest.mark.parametrize(("after", "rest"), [("1-5", ENDS), (f"1-{ENDS[0][0]}", ENDS[1:]), (f"1-{ENDS[1][0]}", [])])
+def test_after_a_cut_behind_the_reply_the_ends_follow_once(
+    stream: FakeTurnStream, after: str, rest: list, has_stream: bool
+) -> None:
+    reply_with_modules(stream)
+    if not has_stream:
+        stream.wipe()
+    heard = told(relay.relay(stream, lambda: followed(COUNTER, JUDGE), after))
+    assert ends(heard) == rest
+    assert heard[-1].kind == "done"
+
+
+STRANGE = ["nonsense", "-", "2-4", "1-0", f"1-{relay.AFTER_REPLY + 1}", "1-" + "9" * 5000, "1-\u0662"]
+
+
+@pytest.mark.capability("C162")
+@pytest.mark.parametrize("after", STRANGE)
+def test_an_id_that_the_turn_never_gave_makes_the_client_begin_anew(stream: FakeTurnStream, after: str) -> None:
+    events = written(stream, attempt(1))
+    restart, *heard = told(relay.relay(stream, running, after))
+    assert (restart.kind, restart.seq) == ("restart", 0)
+    assert heard == events
 
 
 def test_an_event_is_written_with_its_id_and_one_from_the_rows_without() -> None:

@@ -1,5 +1,7 @@
 """Search over REST: the same that replies use."""
 
+from collections import Counter
+
 import pytest
 
 from gateway.routes import search
@@ -101,6 +103,20 @@ def test_filters_leave_the_others_out(chatter, passages, where, found):
 def test_a_personas_passages_are_hers(chatter, passages, persona):
     answer = chatter.post(PATH, json={"query": "lightning", "persona_id": str(persona.id)}).json
     assert [item["content"] for item in answer["items"]] == [COIL]
+
+
+@pytest.mark.capability("C86", "C111")
+def test_of_each_collection_as_many_are_found_as_the_persona_recalls(chatter, models, persona, session):
+    collections = ["works"] * 10 + ["quotes"] * 12 + ["profile"] * 7
+    session.add_all(
+        KnowledgeChunk(source="upload", content=f"Coil {n}.", persona_id=persona.id, collection_type=collection)
+        for n, collection in enumerate(collections)
+    )
+    persona.quotes_top_k = 2
+    session.flush()
+    body = {"query": "coil", "persona_id": str(persona.id), "limit": 50}
+    found = Counter(item["collection"] for item in chatter.post(PATH, json=body).json["items"])
+    assert found == {"works": 8, "quotes": 2, "profile": 5}
 
 
 @pytest.mark.capability("C9")

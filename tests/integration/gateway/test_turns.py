@@ -19,6 +19,7 @@ from shared.settings import get_settings
 from shared.tasks import BELL, celery_app
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 from tests.integration.gateway.worker import reply, settle, take
+from tests.processes import allowed
 
 SSE = {"Accept": "text/event-stream"}
 
@@ -33,7 +34,9 @@ def forget_connections():
 
 @pytest.fixture
 def broker(redis_url, stopped_broker, monkeypatch):
-    """The run's own broker in place of none."""
+    """The run's own broker in place of none, without the streams of another database's turns of the same number."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
     monkeypatch.setenv("PERSONAE_REDIS_URL", redis_url)
     forget_connections()
     yield
@@ -93,7 +96,7 @@ def test_a_message_is_accepted_with_no_broker_and_its_work_keeps_the_name(chatte
 def test_an_answer_without_a_broker_comes_within_a_second(chatter, messages):
     begun = time.monotonic()
     assert send(chatter, messages).status_code == 202
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < allowed(1)
 
 
 @pytest.mark.capability("C162")

@@ -1,8 +1,10 @@
 """A worker's part, played by the statements that workers use."""
 
+from services import leases
+from services.modules import tasks as jobs
 from shared.db import Session
 from shared.domain.lifecycle import RunStatus
-from shared.models import MemoryWindow, RunStep, Turn, Work
+from shared.models import MemoryWindow, ModuleExecution, RunStep, Turn, Work
 from shared.queries import memory, turns, work, workflows
 
 NAME = "w:1:"
@@ -51,5 +53,21 @@ def compress_windows(session: Session, text: str) -> int:
         window = session.get_one(MemoryWindow, claim.id)
         memory.save(session, window, memory.load(session, window), text, "fake-chat")
         settle(session, claim)
+        done += 1
+    return done
+
+
+def run_modules(session: Session) -> int:
+    """Run every module, script and template that is ready, as worker-modules does; return how many."""
+    done = 0
+    while claim := take(session, ModuleExecution, "modules"):
+        leases.working_on(leases.Held(claim, "modules", max_runtime=60.0))
+        value = jobs.work(jobs.load(session, session.get_one(ModuleExecution, claim.id)))
+        leases.working_on(None)
+        session.expire_all()
+        (row,) = work.settle(session, ModuleExecution, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+        jobs.save(session, row, value)
+        session.flush()
+        work.follow(session, [row])
         done += 1
     return done

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from shared.errors import Refused, Rejected, Transient, Unavailable
 from shared.providers.chat import complete
 from shared.providers.http_chat import HttpChat
 from shared.providers.outbound import Outbound
-from shared.providers.wire import ChatMessage, End, Text
+from shared.providers.wire import ChatControls, ChatMessage, End, Text
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import until
+from tests.processes import allowed, until
 
 KEY = "sk-very-secret"
 PROMPT = [ChatMessage("system", "be brief"), ChatMessage("user", "hello there")]
@@ -33,6 +33,17 @@ def test_a_reply_streams_word_by_word_and_ends_with_its_usage(openai: FakeOpenAI
     assert [event.text for event in events if isinstance(event, Text)] == ["Good", " day", " to", " you"]
     assert events[-1] == End("stop", 4, 4)
     assert openai.requests[0]["headers"]["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.capability("C23")
+@pytest.mark.parametrize(("model", "name"), [("gpt-4o", "max_tokens"), ("o3-mini", "max_completion_tokens")])
+def test_a_server_gets_the_key_and_the_length_under_the_name_that_its_model_takes(
+    openai: FakeOpenAI, chat: HttpChat, model: str, name: str
+) -> None:
+    complete(chat, PROMPT, ChatControls(model=model, max_tokens=7))
+    (request,) = openai.requests
+    assert request["headers"]["Authorization"] == f"Bearer {KEY}"
+    assert {key: value for key, value in request["body"].items() if key.startswith("max_")} == {name: 7}
 
 
 @pytest.mark.parametrize(
@@ -66,13 +77,20 @@ def test_characters_split_between_packets_survive(openai: FakeOpenAI, chat: Http
         pytest.param(Rule(text="one two three", cut_after=2), Transient, "broke", id="a cut connection"),
     ],
 )
-def test_failures_say_whether_to_try_again_and_never_the_key(
-    openai: FakeOpenAI, chat: HttpChat, rule: Rule, error: type[Exception], said: str
+def test_failures_say_whether_to_try_again_and_never_the_key_nor_where_but_in_the_log(
+    openai: FakeOpenAI,
+    chat: HttpChat,
+    rule: Rule,
+    error: type[Exception],
+    said: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     openai.script(rule)
     with pytest.raises(error, match=said) as failure:
         complete(chat, PROMPT)
     assert KEY not in str(failure.value)
+    assert openai.root not in str(failure.value)
+    assert [record.address for record in caplog.records if record.message == "provider failed"] == [openai.url]
     assert isinstance(failure.value, Transient) == issubclass(error, Transient)
 
 
@@ -126,7 +144,7 @@ def test_another_thread_ends_a_blocked_read_at_once(
         stream.close()
         reader.join(5)
     assert ended
-    assert ended[0] - closed < 1.0
+    assert ended[0] - closed < allowed(1)
     until(lambda: openai.open_streams == 0)
 
 

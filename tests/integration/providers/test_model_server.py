@@ -14,14 +14,14 @@ import httpx
 import openai
 import pytest
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from deploy.model.embedding import lacks_avx2
 from shared.errors import Rejected
 from shared.providers.chat import complete
 from shared.providers.embedding import HttpEmbedding
 from shared.providers.http_chat import HttpChat
 from shared.providers.wire import ChatControls, ChatMessage, End
-from tests.processes import until
+from tests.processes import allowed, until
 
 ROOT = Path(__file__).parents[3]
 LOAD_SECONDS = 60
@@ -162,7 +162,7 @@ def test_leaving_while_the_prompt_is_read_frees_the_model(chat: HttpChat) -> Non
         assert not any(isinstance(event, End) for event in stream)
     started = time.monotonic()
     complete(chat, [ChatMessage("user", "Say hi.")], SHORT)
-    assert time.monotonic() - started < 8  # reading that prompt to its end takes 13 s and more
+    assert time.monotonic() - started < allowed(8)  # reading that prompt to its end takes 13 s and more
 
 
 def test_embeddings_do_not_wait_for_a_chat(chat: HttpChat, embedding: HttpEmbedding) -> None:

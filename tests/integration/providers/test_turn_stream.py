@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 import redis
 
-from deploy.local.servers import free_port
+from deploy.local.ports import free_port
 from shared.providers.pace import TurnWriter
 from shared.providers.stream import (
     KEPT_SECONDS,
@@ -20,6 +20,7 @@ from shared.providers.stream import (
     TurnStream,
     stream_key,
 )
+from tests.processes import allowed
 
 
 @pytest.fixture(params=["redis", "fake"])
@@ -70,7 +71,7 @@ def test_a_blocked_reader_wakes_for_an_event(stream: TurnStream, turn_id: str) -
     threading.Timer(0.05, stream.append, (turn_id, 1, events_of("token"))).start()
     started = time.monotonic()
     assert next(reading) == events_of("token")[0]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < allowed(3)
 
 
 def test_what_is_there_already_is_skipped(stream: TurnStream, turn_id: str) -> None:
@@ -113,7 +114,7 @@ def test_a_dead_broker_costs_a_writer_little_and_raises_nothing(turn_id: str, ca
     stream = RedisTurnStream(f"redis://127.0.0.1:{free_port()}/0")
     started = time.monotonic()
     assert [stream.append(turn_id, 1, events_of("token")) for _ in range(100)] == [False] * 100
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < allowed(1)
     assert len(caplog.records) == 1
 
 

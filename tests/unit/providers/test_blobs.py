@@ -81,6 +81,14 @@ def test_old_keys_are_listed_for_removal(blobs: Blobs) -> None:
     assert list(blobs.keys_older_than(-60)) == [key]
 
 
+def test_artifacts_without_their_documents_bytes_are_listed_for_removal_too(blobs: Blobs) -> None:
+    key = blobs.put(b"x").key
+    for document in (key, FOX):
+        blobs.put_artifact(document, "chunks", "1", b"[]")
+    assert list(blobs.keys_older_than(60)) == []
+    assert sorted(blobs.keys_older_than(-60)) == sorted([key, FOX])
+
+
 def test_an_artifact_is_kept_per_type_and_storage_root(blobs: Blobs) -> None:
     blobs.put_artifact(FOX, "chunks", "12", b"one")
     blobs.put_artifact(FOX, "chunks", "13", b"two")

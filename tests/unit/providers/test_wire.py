@@ -118,10 +118,17 @@ def test_what_is_not_set_is_left_to_the_provider() -> None:
     assert set(request) == {"model", "messages", "stream", "stream_options"}
 
 
-def test_reasoning_models_take_length_and_effort_under_other_names() -> None:
-    request = chat_request(PROMPT, ChatControls(model="o1-mini", max_tokens=7, reasoning_effort="low"), "other")
-    assert (request["model"], request["max_completion_tokens"], request["reasoning_effort"]) == ("o1-mini", 7, "low")
+@pytest.mark.parametrize("name", ["o1-mini", "openai/o3", "o4-mini", "gpt-5.1", "grok-reasoning", "qwen3-thinking"])
+def test_reasoning_models_take_length_and_effort_under_other_names(name: str) -> None:
+    request = chat_request(PROMPT, ChatControls(model=name, max_tokens=7, reasoning_effort="low"), "other")
+    assert (request["model"], request["max_completion_tokens"], request["reasoning_effort"]) == (name, 7, "low")
     assert "max_tokens" not in request
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "llama-3-70b", "yolo1b", "smollm2"])
+def test_other_models_take_their_length_as_ever(name: str) -> None:
+    request = chat_request(PROMPT, ChatControls(max_tokens=7, reasoning_effort="low"), name)
+    assert (request["max_tokens"], request.keys() & {"max_completion_tokens", "reasoning_effort"}) == (7, set())
 
 
 def test_controls_become_options() -> None:

@@ -1,0 +1,30 @@
+"""What a dead worker held: its rows need not wait for their leases to run out, because its end was seen."""
+
+import importlib
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from deploy.local.plan import Process
+from shared.db import get_session
+
+
+def end_leases(process: Process, pid: int) -> None:
+    """End the leases of a worker whose every process is dead; in a thread, because the database may be down.
+
+    Where it fails they run out by themselves.
+    """
+    if process.queues:
+        threading.Thread(
+            target=_end_leases, args=(f"{process.name}@{socket.gethostname()}:{pid}:",), daemon=True
+        ).start()
+
+
+def _end_leases(worker: str) -> None:
+    work: Any = importlib.import_module("shared.queries.work")
+    with suppress(SQLAlchemyError, OSError), get_session() as session:
+        for model in work.models():
+            work.end_leases(session, model, worker)

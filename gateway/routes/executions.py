@@ -1,0 +1,65 @@
+"""What worker-modules runs for somebody: waited for by whoever asked, and to be read afterwards."""
+
+import time
+
+from apiflask import APIBlueprint
+from flask import Response, url_for
+
+from gateway.auth import requires, scope
+from gateway.relay import LEAVING
+from gateway.schemas.executions import ExecutionOut, ResultOut, result_of
+from shared.db import get_session
+from shared.domain.access import Permission
+from shared.domain.lifecycle import TERMINAL, RunStatus
+from shared.errors import Conflict, Unavailable
+from shared.models import ModuleExecution
+from shared.queries import on_demand
+from shared.tasks import EXECUTE_MODULE
+
+bp = APIBlueprint("executions", __name__, url_prefix="/api/v1/module-executions")
+LONGEST_WAIT = 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5  # seconds between two looks: most scripts are done after the first
+NOT_YET = {202: "Not finished within 30 seconds, or not waited for: its result will be where `Location` says"}
+
+
+@bp.get("/<int:execution_id>")
+@requires(Permission.READ)
+@bp.output(ResultOut)
+def get_module_execution(execution_id: int) -> ResultOut:
+    with get_session() as session:
+        return ResultOut.of(on_demand.get(session, scope(), execution_id))
+
+
+def started(told: ExecutionOut, *, wait: bool) -> Response:
+    """Ring for a run that is committed, and answer with its result or with where that will be."""
+    EXECUTE_MODULE.ring(told.id)
+    return wait_for(told.id) if wait else not_yet(told)
+
+
+def wait_for(execution_id: int) -> Response:
+    """Answer with the result, or with the run after 30 seconds or when this process is leaving.
+
+    Raises what the run failed with; no connection is held.
+    """
+    deadline, pause = time.monotonic() + LONGEST_WAIT, FIRST_PAUSE
+    while (row := _read(execution_id)).status not in TERMINAL:
+        if LEAVING or time.monotonic() > deadline:
+            return not_yet(ExecutionOut.model_validate(row))
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+    if row.status is RunStatus.FAILED:
+        raise Unavailable(f"no result: {row.status_message}", execution_id=row.id)
+    if row.status is RunStatus.CANCELLED:
+        raise Conflict("the run was cancelled", execution_id=row.id)
+    return Response(result_of(row).model_dump_json(), 200, mimetype="application/json")
+
+
+def not_yet(told: ExecutionOut) -> Response:
+    """Answer with the run, and where its result will be."""
+    where = url_for("executions.get_module_execution", execution_id=told.id)
+    return Response(told.model_dump_json(), 202, {"Location": where}, mimetype="application/json")
+
+
+def _read(execution_id: int) -> ModuleExecution:
+    with get_session() as session:
+        return on_demand.get(session, scope(), execution_id)

@@ -1,0 +1,21 @@
+"""Reads a part of a PDF, standard input to JSON on standard output: `python -m shared.providers.part_reader`."""
+
+import json
+import sys
+
+from shared.errors import Invalid
+from shared.providers.parser import KreuzbergParser
+from shared.providers.sniff import PDF
+
+
+def main() -> None:
+    """Write what the part holds, or why it cannot be read."""
+    try:
+        answer = KreuzbergParser().read(sys.stdin.buffer.read(), PDF)._asdict()
+    except Invalid as error:
+        answer = {"invalid": str(error)}
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""A question to a persona that has read: an answer with its sources, or at least what they say."""
+
+import json
+
+import pytest
+
+from tests.fakes.openai_server import FakeOpenAI
+from tests.fakes.script import Rule
+from tests.system import library
+from tests.system.client import Client
+
+QUESTION = {"query": "What hummed in the workshop?"}
+READ = {  # by collection, in the order in which a prompt tells them
+    "profile": ("who.md", b"Nikola kept a workshop where the coil hummed."),
+    "quotes": ("said.jsonl", json.dumps({"text": "In my workshop the coil hummed like a choir."}).encode()),
+    "works": ("book.txt", b"The coil of the workshop hummed until the fire."),
+}
+
+
+@pytest.fixture(scope="module")
+def reader(client: Client) -> str:
+    """The path of a persona that has read one text of each collection."""
+    persona = library.add_persona(client)
+    for collection, (name, content) in READ.items():
+        library.upload(client, persona, {name: content}, collection)
+    assert library.ingest(client, persona)["all_completed"]
+    return persona
+
+
+@pytest.mark.capability("C99")
+def test_an_answer_names_its_sources_in_the_order_profile_quotes_works(
+    client: Client, reader: str, model: FakeOpenAI
+) -> None:
+    model.script(Rule(match="hummed", text="The coil did [2]."))
+    answer = client.post(f"{reader}/ask", QUESTION, 200)
+    assert (answer["answer"], answer["degraded"], answer["reason"]) == ("The coil did [2].", False, None)
+    assert [source["collection"] for source in answer["sources"]] == list(READ)
+    assert [source["number"] for source in answer["sources"] if source["cited"]] == [2]
+    (request,) = [request["body"] for request in model.requests if "messages" in request["body"]]
+    told = request["messages"][0]["content"]
+    assert all(f"[{source['number']}] ({source['label']}) {source['content']}" in told for source in answer["sources"])
+    assert client.get(f"conversations/{answer['conversation_id']}/messages")["items"][-1]["content"] == answer["answer"]
+
+
+@pytest.mark.capability("C99")
+def test_without_the_model_the_answer_is_what_was_read_and_says_so(
+    client: Client, reader: str, model: FakeOpenAI
+) -> None:
+    model.script(Rule(match="hummed", status=402, error="no credit"))
+    answer = client.post(f"{reader}/ask", QUESTION, 200)
+    assert answer["degraded"] is True
+    assert "no credit" in answer["reason"]
+    assert [part.partition(") ")[2] for part in answer["answer"].split("\n\n")] == [
+        "Nikola kept a workshop where the coil hummed.",
+        "In my workshop the coil hummed like a choir.",
+        "The coil of the workshop hummed until the fire.",
+    ]
+    assert client.get(f"turns/{answer['turn_id']}")["status"] == "FAILED"
+
+
+@pytest.mark.capability("C99")
+def test_where_nothing_was_found_the_answer_says_so_and_no_model_is_asked(client: Client, model: FakeOpenAI) -> None:
+    answer = client.post(f"{library.add_persona(client)}/ask", QUESTION, 200)
+    assert (answer["answer"], answer["sources"]) == ("I found nothing about this in what I have read.", [])
+    assert (answer["degraded"], answer["turn_id"]) == (False, None)
+    assert not [request for request in model.requests if "messages" in request["body"]]
