@@ -142,7 +142,7 @@ def follow_step(session: Session, step: RunStep) -> Iterable[str]:
     following = _following(session, step) if completed else None
     if following is not None and following.status not in TERMINAL:
         return () if run.paused_at else work.make_ready(session, [following])
-    if step.is_last_step or not _any_running(session, run.id):
+    if (completed and step.is_last_step) or not _any_running(session, run.id):
         _end_run(session, run, following or step)  # the next one was cancelled while this one ran
     return ()
 

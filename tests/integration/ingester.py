@@ -38,6 +38,7 @@ class Ingester(NamedTuple):
     def perform(self, session: Session, claim: work.Claim) -> Callable[[], bool]:
         """Load and work on a claimed step; return what settles it, and says whether it was still held."""
         context = workflows.context(session, session.get_one(RunStep, claim.id))
+        session.flush()  # a worker loads in a transaction of its own
         try:
             save = self._work(session, context)
         except PersonaeError as error:

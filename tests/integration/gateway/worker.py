@@ -15,6 +15,7 @@ def take(session: Session, model: type[Work], queue: str) -> work.Claim | None:
     claims = work.claim(session, [model], queue, worker=NAME, lease=20, limit=1, suspects=True)
     if claims and model is RunStep:
         workflows.context(session, session.get_one(RunStep, claims[0].id))
+        session.flush()  # a worker loads in a transaction of its own
     return claims[0] if claims else None
 
 
