@@ -10,6 +10,7 @@ from shared.domain.text import fold
 CountTokens = Callable[[str], int]
 ORDER = ("profile", "quotes", "works")  # seed 000: who the persona is comes before what it said and wrote
 LONGEST_PASSAGE = {"profile": 1200, "works": 600}  # characters (seed 000)
+HISTORY_SHARE = 3  # a third: a persona that has read much would else forget what was just said
 PER_MESSAGE = 8  # tokens that a chat template adds around a message
 MIN_WORDS = 3  # a sentence with fewer words of content rests on nothing
 SHARED_WORDS = 0.6
@@ -72,20 +73,22 @@ def build(
     """Fit template, passages, history and question into `budget` tokens.
 
     What does not fit goes in this order: the oldest history, the worst passages, the end of the template, the start
-    of the question. `passages` come best first; those that fit are told profile, quotes, works (seed 000).
+    of the question; but the newest history keeps a third of what template and question leave. `passages` come best
+    first; those that fit are told profile, quotes, works (seed 000).
     """
     question = _kept_end(question, budget // 2, count)
     template = _kept_start(template, budget - count(question) - 4 * PER_MESSAGE - count(CITE), count)
     left = budget - count(template) - count(question) - 3 * PER_MESSAGE - count(CITE)
-    fitting = _fitting([_as_text(len(passages), passage) for passage in passages], left, count)
+    recent = min(left // HISTORY_SHARE, sum(count(message.content) + PER_MESSAGE for message in history))
+    fitting = _fitting([_as_text(len(passages), passage) for passage in passages], left - recent, count)
     chosen = in_order(passages[: len(fitting)])
     kept = as_told(chosen)
     left -= sum(count(text) + 1 for text in kept)
     said = _fitting([message.content for message in reversed(history)], left, count, each=PER_MESSAGE)
-    recent = tuple(history[len(history) - len(said) :])
+    newest = tuple(history[len(history) - len(said) :])
     system = "\n\n".join([template, CITE, *kept]) if kept else template
-    messages = (Said("system", system), *recent, Said("user", question))
-    dropped = {"passages": len(passages) - len(chosen), "history": len(history) - len(recent)}
+    messages = (Said("system", system), *newest, Said("user", question))
+    dropped = {"passages": len(passages) - len(chosen), "history": len(history) - len(newest)}
     return Prompt(messages, chosen, sum(count(m.content) + PER_MESSAGE for m in messages), dropped)
 
 

@@ -16,7 +16,7 @@ import redis
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
-from tests.processes import SHORT, eventually, until
+from tests.processes import SHORT, allowed, eventually, until
 from tests.system import library
 from tests.system.client import Client
 from tests.system.conftest import SMALL, RunningStack
@@ -154,9 +154,9 @@ def test_under_random_kills_nothing_is_lost_and_nothing_is_done_twice(fragile: R
         strike_all(fragile, random.Random(SEED))
         over = time.monotonic()
         for answer in answers:
-            answer.result(RECOVERY)
-    until(lambda: is_ready(patient), RECOVERY)
-    eventually(lambda: unfinished(fragile), lambda rows: not rows, RECOVERY - (time.monotonic() - over))
+            answer.result(allowed(RECOVERY))
+    until(lambda: is_ready(patient), allowed(RECOVERY))
+    eventually(lambda: unfinished(fragile), lambda rows: not rows, allowed(RECOVERY) - (time.monotonic() - over))
     assert_answered_once(fragile, patient, conversations)
     assert_followed_once(fragile)
     assert_remembered_once(fragile)

@@ -30,9 +30,17 @@ def test_what_fits_is_kept_whole_and_in_order() -> None:
 def test_the_oldest_history_goes_first_and_then_the_worst_passage() -> None:
     found = [Passage(str(number), "word " * 40) for number in range(4)]
     history = [Said("user", f"message {number} " * 20) for number in range(4)]
-    prompt = build("You are Ada.", "Why?", passages=found, history=history, budget=300)
-    assert prompt.dropped["history"] == 4
+    prompt = build("You are Ada.", "Why?", passages=found, history=history, budget=420)
+    assert [message.content for message in prompt.messages[1:-1]] == [history[-1].content]
     assert [passage.chunk_id for passage in prompt.passages] == ["0", "1", "2"]
+
+
+def test_what_was_just_said_is_kept_however_much_was_read() -> None:
+    found = [Passage(str(number), "word " * 40) for number in range(23)]
+    history = [Said("user", f"message {number} " * 5) for number in range(20)]
+    prompt = build("You are Ada.", "Why?", passages=found, history=history, budget=800)
+    assert history[-1] in prompt.messages
+    assert len(prompt.passages) >= 6
 
 
 KNOWN = [
