@@ -46,7 +46,7 @@ def send_message(conversation_id: UUID, query_data: SendQuery, json_data: Messag
         answer = once_.keep(TurnOut.model_validate(turn), 202)
     REPLY.ring(turn.id)
     if EVENT_STREAM in request.accept_mimetypes.values():
-        return stream_turn(turn.id)
+        return stream_turn(turn.id, state=relay.begun(turn))
     return wait_for(turn.id) if query_data.wait else answer
 
 
@@ -90,9 +90,9 @@ def cancel_turn(turn_id: int) -> Turn:
         return turns.get(session, scope(), turn_id)
 
 
-def stream_turn(turn_id: int, after: str | None = None) -> Response:
+def stream_turn(turn_id: int, after: str | None = None, state: relay.TurnState | None = None) -> Response:
     """Answer with a turn's events as they come; the identity was checked, and no connection is held."""
-    events = relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id), after)
+    events = relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id), after, state)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return Response(relay.server_sent(events), mimetype=EVENT_STREAM, headers=headers)
 
