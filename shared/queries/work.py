@@ -4,8 +4,7 @@ All times are the database's. Statements name their table through `{t}`, always 
 """
 
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -98,27 +97,7 @@ RETRY = """
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END
     WHERE id = ANY(:ids) AND status IN ('FAILED', 'CANCELLED', 'ERROR') RETURNING id"""
-STALE = """
-    SELECT DISTINCT queue FROM {t} WHERE status = 'PENDING' AND ready_at < clock_timestamp() - interval '30 s'"""
-RUNNING = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND queue = :queue"
-CLAIMING = """
-    SELECT DISTINCT jsonb_array_elements_text(queues) FROM workercheckin
-    WHERE last_claim > clock_timestamp() - interval '30 s'"""
-LISTENERS = """
-    SELECT id FROM workercheckin
-    WHERE last_checkin > clock_timestamp() - interval '20 s' AND queues ? :queue ORDER BY id"""
 WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
-CHECK_IN = """
-    INSERT INTO workercheckin (id, first_checkin, last_checkin, queues, last_claim)
-    VALUES (:worker, clock_timestamp(), clock_timestamp(), CAST(:queues AS jsonb),
-        CASE WHEN :claimed THEN clock_timestamp() END)
-    ON CONFLICT (id) DO UPDATE SET last_checkin = clock_timestamp(),
-        last_claim = coalesce(excluded.last_claim, workercheckin.last_claim)"""
-
-FORGET = """
-    DELETE FROM workercheckin WHERE id = ANY(ARRAY(SELECT id FROM workercheckin
-        WHERE last_checkin < clock_timestamp() - make_interval(secs => :seconds)
-        ORDER BY last_checkin LIMIT :limit FOR UPDATE SKIP LOCKED)) RETURNING id"""
 
 
 class Claim(NamedTuple):
@@ -210,16 +189,6 @@ def renew(session: Session, model: type[Work], keys: Sequence[tuple[int, int]], 
     session.execute(_for(RENEW, model), given | {"lease": lease})
     news = (News(*row) for row in session.execute(_for(NEWS, model), given))
     return [item for item in news if item.lost or item.cancelled]
-
-
-def check_in(session: Session, worker: str, *, queues: str, claimed: bool) -> None:
-    """Record that a worker process lives; `queues` is a JSON list, `claimed` says it took work since last time."""
-    session.execute(text(CHECK_IN), {"worker": worker, "queues": queues, "claimed": claimed})
-
-
-def prune_checkins(session: Session, *, keep: timedelta, batch: int = 1000) -> int:
-    """Forget up to `batch` worker processes that were last heard of before `keep`, and say how many."""
-    return len(session.execute(text(FORGET), {"seconds": keep.total_seconds(), "limit": batch}).all())
 
 
 def settle(
@@ -344,25 +313,6 @@ def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[W
         return []
     statement = select(model).where(model.id.in_(ids)).order_by(model.id)
     return list(session.scalars(statement, execution_options={"populate_existing": True}))
-
-
-def deaf_queues(session: Session, slots: Mapping[str, int] | None = None) -> set[str]:
-    """Return the queues whose rows have waited for 30 s although a slot is free and nobody claimed anything.
-
-    `slots` gives the rows that the workers of a queue can run at once; 1 where it is silent.
-    """
-    waiting = {row.queue for model in models() for row in session.execute(_for(STALE, model))}
-    claiming = set(session.scalars(text(CLAIMING)))
-    return {q for q in waiting - claiming if _count_running(session, q) < (slots or {}).get(q, 1)}
-
-
-def _count_running(session: Session, queue: str) -> int:
-    return sum(session.scalar(_for(RUNNING, model), {"queue": queue}) or 0 for model in models())
-
-
-def listeners(session: Session, queue: str) -> list[str]:
-    """Return the worker processes that listen to the queue now."""
-    return list(session.scalars(text(LISTENERS), {"queue": queue}))
 
 
 def count_waiting(session: Session, model: type[Work], queue: str, *, limit: int) -> int:

@@ -10,7 +10,7 @@ from shared.db import Session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
 from shared.models import Conversation, Message, Persona, Turn
-from shared.queries import kinds, messages, turns, why, work
+from shared.queries import kinds, messages, turns, why, work, workers
 from shared.queries.scope import Scope
 
 MINE = Scope("default")
@@ -127,7 +127,7 @@ class TestWhy:
 
     def test_it_is_held(self, session: Session, conversation: Conversation) -> None:
         turn = turns.add(session, MINE, conversation.id, "One?")
-        work.check_in(session, "w:1:", queues='["dialogue"]', claimed=True)
+        workers.check_in(session, "w:1:", queues='["dialogue"]', claimed=True)
         take(session)
         session.refresh(turn)
         found = why.explain(session, turn)

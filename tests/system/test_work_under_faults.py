@@ -15,7 +15,7 @@ from shared import db
 from shared.db import get_session
 from shared.domain.lifecycle import POISON, RunStatus
 from shared.models import Conversation, Persona, Turn
-from shared.queries import work
+from shared.queries import work, workers
 from shared.settings import get_settings
 from shared.tasks import BELL, celery_app
 from tests import processes
@@ -330,7 +330,7 @@ def test_every_worker_checks_in_with_its_queues(site: Site) -> None:
 
     def listening() -> list[str]:
         with get_session() as session:
-            return work.listeners(session, "memory")
+            return workers.listeners(session, "memory")
 
     (worker,) = eventually(listening, bool)
     assert worker.startswith("common@")
@@ -343,7 +343,7 @@ def test_rows_that_nobody_claims_make_their_queue_deaf(own_site: Site) -> None:
         session.flush()
         session.add(Turn(conversation_id=talk.id, ready_at=text("clock_timestamp() - interval '31 s'")))
     with get_session() as session:
-        assert work.deaf_queues(session) == {"dialogue"}
+        assert workers.deaf_queues(session) == {"dialogue"}
 
 
 def test_ringing_a_frozen_broker_returns_in_a_third_of_a_second(own_site: Site) -> None:
