@@ -25,7 +25,6 @@ Ranking = dict[str, CollectionType | None]  # passages, best first, with their c
 Ranked = Select[UUID, CollectionType | None]
 BY_LENGTH = 1  # ts_rank divides by 1 + log(words), so that a long passage is not better for being long
 
-
 FILTERS: dict[str, ColumnElement[bool]] = {  # by the field of Filter that they apply
     "persona_id": KnowledgeChunk.persona_id == bindparam("persona_id"),
     "collection": KnowledgeChunk.collection_type == bindparam("collection"),
@@ -66,7 +65,8 @@ def hybrid(
     """Return the `limit` best passages, or as many as `where` wants, best first, with their fused score."""
     by_words, by_vector = _by_words(session, scope, question, where), _by_vector(session, scope, question, where)
     scores = dict(fused(list(by_words), list(by_vector)))
-    best = capped(scores, by_words | by_vector, where.top_k)[: limit or max(DEPTH, sum(where.top_k.values()))]
+    most = max(DEPTH, sum(where.top_k.values())) if limit is None else limit
+    best = capped(scores, by_words | by_vector, where.top_k)[:most]
     chunks = session.scalars(select(KnowledgeChunk).where(KnowledgeChunk.id.in_(map(UUID, best))))
     by_id = {str(chunk.id): chunk for chunk in chunks}
     return [_passage(by_id[key], scores[key]) for key in best]

@@ -3,16 +3,23 @@
 import io
 import random
 import threading
+from collections.abc import Iterator
 
 import pytest
 from pypdf import PdfWriter
 from pypdf.generic import DictionaryObject, NameObject, StreamObject
 
+from services import leases
+from services.ingestion import tasks
+from services.leases import Held
 from shared.errors import Invalid, Transient
+from shared.models import RunStep
 from shared.providers import parts
 from shared.providers.parser import FakeParser, KreuzbergParser, Parsed
 from shared.providers.parts import PartedParser
 from shared.providers.sniff import PDF, PLAIN
+from shared.queries.work import Claim
+from shared.settings import Settings
 from tests.fakes.documents import pdf
 
 PAGES = [f"Page {number} tells of the light on the rock." for number in range(1, 8)]
@@ -137,3 +144,22 @@ def test_the_processes_that_read_parts_end_when_the_work_is_told_to_stop() -> No
     told_at_once = parser(listener=lambda: lambda close: close())
     with pytest.raises(Transient, match="was ended"):
         told_at_once.parse(LONG, PDF)
+
+
+@pytest.fixture
+def cancelled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This thread works on a row that was cancelled."""
+    monkeypatch.setattr(tasks, "get_settings", lambda: Settings(_env_file=None, parse_split_pages=3))
+    tasks.tools.cache_clear()
+    held = Held(Claim(RunStep, 1, 1, 0, 3, 0, {}, False), "ingestion", max_runtime=60)
+    held.stop("cancel")
+    leases.working_on(held)
+    yield
+    leases.working_on(None)
+    tasks.tools.cache_clear()
+
+
+@pytest.mark.usefixtures("cancelled")
+def test_a_cancelled_step_has_no_part_read_to_its_end() -> None:
+    with pytest.raises(Transient, match="was ended"):
+        tasks.tools().parser.parse(LONG, PDF)
