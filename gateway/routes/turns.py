@@ -9,7 +9,7 @@ from flask import Response, request
 
 from gateway import cancelling, relay
 from gateway.auth import requires, scope
-from gateway.idempotency import idempotent, once
+from gateway.idempotency import begun, idempotent
 from gateway.schemas.base import Output
 from gateway.schemas.conversations import MessageOut
 from gateway.schemas.turns import MessageIn, SendQuery, TraceOut, TurnOut
@@ -34,20 +34,15 @@ EVENT_STREAM = "text/event-stream"
 @bp.input(MessageIn)
 @bp.output(TurnOut, 202)
 def send_message(conversation_id: UUID, query_data: SendQuery, json_data: MessageIn) -> Any:
-    with once() as once_:
-        turn = turns.add(
-            once_.session,
-            scope(),
-            conversation_id,
-            json_data.content,
-            options=json_data.options(),
-            meta=correlation(),
-        )
-        answer = once_.keep(TurnOut.model_validate(turn), 202)
+    content, options = json_data.content, json_data.options()
+    turn = begun(
+        TurnOut,
+        lambda session: turns.add(session, scope(), conversation_id, content, options=options, meta=correlation()),
+    )
     REPLY.ring(turn.id)
     if EVENT_STREAM in request.accept_mimetypes.values():
         return stream_turn(turn.id)
-    return wait_for(turn.id) if query_data.wait else answer
+    return wait_for(turn.id) if query_data.wait else turn
 
 
 @bp.get("/turns/<int:turn_id>")

@@ -186,7 +186,7 @@ def test_every_function_of_the_context_is_listed(client):
 def test_a_run_that_is_sent_twice_is_one(client, module, session):
     path = f"{MODULES}/{module('echo', 'x = 1')}/run{LATER}"
     first, second = (client.post(path, json={}, headers=KEY) for _ in range(2))
-    assert first.json == second.json
+    assert (first.json, first.headers["Location"]) == (second.json, second.headers["Location"])
     assert session.scalar(select(func.count()).select_from(ModuleExecution)) == 1
 
 
@@ -237,3 +237,12 @@ def test_who_can_wait_no_longer_is_told_where_to_ask(leaving, waiting):
     answer = waiting.result(30)
     assert answer.status_code == 202
     assert answer.headers["Location"].endswith(f"/{answer.json['id']}")
+
+
+@pytest.mark.capability("C186")
+def test_who_asks_again_after_a_broken_connection_gets_the_result(leaving, client, module, session):
+    path = f"{MODULES}/{module('clock', 'hour = 9')}/run"
+    assert client.post(path, json={}, headers=KEY).status_code == 202
+    run_modules(session)
+    again = client.post(path, json={}, headers=KEY)
+    assert (again.status_code, again.json["outputs"]) == (200, {"hour": 9})
