@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
-from gateway import create_app, relay
+from gateway import create_app
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
@@ -222,14 +222,6 @@ def test_who_waits_is_told_that_there_will_be_no_result(waiting, status, code):
     with get_session() as session:
         settle(session, until(lambda: take(session, ModuleExecution, "modules")), status, "the model is away")
     assert waiting.result(30).status_code == code
-
-
-@pytest.fixture
-def leaving():
-    """A gateway that has been told to stop."""
-    relay.LEAVING.set()
-    yield
-    relay.LEAVING.is_set = False
 
 
 @pytest.mark.capability("C68")
