@@ -13,11 +13,11 @@ from gateway.idempotency import begun, idempotent
 from gateway.schemas.base import Output
 from gateway.schemas.conversations import MessageOut
 from gateway.schemas.turns import MessageIn, SendQuery, TraceOut, TurnOut
-from gateway.waiting import wait_for_reply
+from gateway.waiting import failure, wait_for_reply
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
-from shared.errors import Conflict, NotFound, Unavailable
+from shared.errors import Conflict, NotFound
 from shared.logs import correlation
 from shared.models import ModuleExecution, Turn, TurnTrace
 from shared.queries import following, turns
@@ -96,7 +96,7 @@ def wait_for(turn_id: int) -> Any:
     """Answer with the saved reply, or with the turn where that takes too long; raises what the turn failed with."""
     turn, reply = wait_for_reply(turn_id)
     if turn.status is RunStatus.FAILED:
-        raise Unavailable(f"no reply: {turn.status_message}", turn_id=turn.id)
+        raise failure(turn, "reply", turn_id=turn.id)
     if turn.status is RunStatus.CANCELLED and reply is None:
         raise Conflict("the turn was cancelled", turn_id=turn.id)
     return as_json(MessageOut, reply, 200) if reply else as_json(TurnOut, turn, 202)

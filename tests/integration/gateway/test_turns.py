@@ -218,8 +218,14 @@ def test_a_wait_that_is_sent_again_ends_with_the_saved_reply(committed):
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_wait_for_a_failure_says_what_failed(committed):
-    answer = answered(
-        committed, lambda session: settle(session, take(session, Turn, "dialogue"), RunStatus.FAILED, "no model")
-    )
-    assert (answer.status_code, answer.json["error"]) == (503, "no reply: no model")
+@pytest.mark.parametrize(("failures", "code"), [(1, 500), (3, 503)])
+def test_a_wait_for_a_failure_says_what_failed_and_whether_to_try_again(committed, failures, code):
+    def fail(session):
+        claim = take(session, Turn, "dialogue")
+        session.get_one(Turn, claim.id).retry = failures - 1
+        session.flush()
+        settle(session, claim, RunStatus.FAILED, "no model")
+
+    answer = answered(committed, fail)
+    assert (answer.status_code, answer.json["error"]) == (code, "no reply: no model")
+    assert ("Retry-After" in answer.headers) is (code == 503)
