@@ -1,6 +1,7 @@
 """What worker-modules runs for somebody: waited for by whoever asked, and to be read afterwards."""
 
 import time
+from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, url_for
@@ -21,7 +22,13 @@ from shared.tasks import EXECUTE_MODULE
 bp = APIBlueprint("executions", __name__, url_prefix="/api/v1/module-executions")
 LONGEST_WAIT = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5  # seconds between two looks: most scripts are done after the first
-NOT_YET = {202: "Not finished within 30 seconds, or not waited for: its result will be where `Location` says"}
+NOT_YET: dict[int, Any] = {
+    202: {
+        "description": "Not finished within 30 seconds, or not waited for: its result will be where `Location` says",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ExecutionOut"}}},
+        "headers": {"Location": {"schema": {"type": "string"}}},
+    }
+}
 
 
 @bp.get("/<int:execution_id>")
