@@ -85,20 +85,13 @@ def read_state(turn_id: int) -> TurnState:
         return replace(state, after_reply=following.after_reply(session, turn.id))
 
 
-def begun(turn: Turn) -> TurnState:
-    """Return the state of a turn that was made just now, which nobody need read."""
-    return TurnState(turn.id, turn.status, turn.fence, None, None)
-
-
-def relay(
-    stream: TurnStream, read: Callable[[], TurnState], after: str | None = None, state: TurnState | None = None
-) -> Iterator[Event | None]:
+def relay(stream: TurnStream, read: Callable[[], TurnState], after: str | None = None) -> Iterator[Event | None]:
     """Yield a turn's events behind the id `after`, whichever attempt they are of, and None at every quiet tick.
 
     An id that this turn never gave makes it begin anew, with `restart`. A database that is away makes quiet ticks,
     and ends no stream.
     """
-    state = state or (yield from _patiently(read))
+    state = yield from _patiently(read)
     if after and not _is_of(state, after):
         after = None
         if state.attempt == 1:  # a later one says `restart` by itself

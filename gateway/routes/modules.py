@@ -6,7 +6,7 @@ from uuid import UUID
 from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
-from gateway.idempotency import idempotent, once
+from gateway.idempotency import begun, idempotent
 from gateway.routes.answers import existed
 from gateway.routes.executions import NOT_YET, started
 from gateway.schemas.executions import ExecutionOut, FunctionsOut, RanOut, RunIn, ScriptIn, WaitQuery
@@ -74,9 +74,10 @@ def delete_module(module_id: UUID) -> str:
 @bp.output(RanOut)
 @bp.doc(responses=NOT_YET)
 def run_module(module_id: UUID, query_data: WaitQuery, json_data: RunIn) -> Any:
-    with once() as once_:
-        row = on_demand.add_run(once_.session, scope(), module_id, json_data.asked(), meta=correlation())
-        told = once_.keep(ExecutionOut.model_validate(row), 202)
+    told = begun(
+        ExecutionOut,
+        lambda session: on_demand.add_run(session, scope(), module_id, json_data.asked(), meta=correlation()),
+    )
     return started(told, wait=query_data.wait)
 
 
@@ -89,9 +90,7 @@ def run_module(module_id: UUID, query_data: WaitQuery, json_data: RunIn) -> Any:
 @bp.doc(responses=NOT_YET)
 def test_script(query_data: WaitQuery, json_data: ScriptIn) -> Any:
     given, asked = (json_data.script, json_data.content), json_data.asked()
-    with once() as once_:
-        row = on_demand.add_test(once_.session, scope(), *given, asked, meta=correlation())
-        told = once_.keep(ExecutionOut.model_validate(row), 202)
+    told = begun(ExecutionOut, lambda session: on_demand.add_test(session, scope(), *given, asked, meta=correlation()))
     return started(told, wait=query_data.wait)
 
 

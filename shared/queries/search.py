@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import ColumnElement, Select, bindparam, cast, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, cast, exists, func, select
 from sqlalchemy.dialects.postgresql import REGCONFIG
 from sqlalchemy.orm import Session
 
@@ -57,6 +57,12 @@ def of_persona(
     """Return where a persona's passages are, as many of each collection as it recalls."""
     top_k = {each: files.asked_for(persona, each).top_k for each in CollectionType}
     return Filter(persona.id, collection, sources, top_k)
+
+
+def has_read(session: Session, persona: Persona) -> bool:
+    """Say whether a persona has any passages."""
+    mine = exists().where(KnowledgeChunk.persona_id == persona.id, KnowledgeChunk.owner_id == persona.owner_id)
+    return session.scalar(select(mine)) or False
 
 
 def hybrid(
