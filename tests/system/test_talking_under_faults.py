@@ -104,7 +104,7 @@ def wipe(stack: RunningStack) -> None:
 def test_a_model_that_is_away_for_a_moment_only_delays_the_reply(
     client: Client, conversation: str, model: FakeOpenAI
 ) -> None:
-    model.script(Rule(match="hiccup", status=503, times=2))
+    model.script(Rule(match="hiccup", status=503, times=1))
     turn = ended(client, client.post(conversation, {"content": "hiccup"}, 202))
     assert (turn["status"], turn["retry"]) == ("COMPLETED", 1)
     assert messages_of(client, conversation)[1]["content"] == "You said: hiccup"
