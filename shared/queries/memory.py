@@ -1,6 +1,6 @@
 """Long memory: windows of messages that are due, and the memories that stand for them (seed 001)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -65,8 +65,15 @@ def ready_next(session: Session, window: MemoryWindow) -> Iterable[str]:
     conversations.lock(session, window.conversation_id)
     saved = _memory_of(session, window)
     if window.status is RunStatus.COMPLETED and saved is not None and saved.is_stale and saved.model is not None:
-        work.retry(session, MemoryWindow, [window.id], ready=False)
+        _reopen(session, [window.id])
     return _ready_next(session, window.conversation_id)
+
+
+def _reopen(session: Session, ended: Sequence[int]) -> None:
+    """Make windows due again that have ended, completed ones too; the caller has locked them."""
+    reopened = work.retry(session, MemoryWindow, ended, ready=False, states=TERMINAL)
+    if reopened != len(ended):
+        raise RuntimeError(f"{len(ended)} windows are due again, {reopened} could be reopened")
 
 
 def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
@@ -239,17 +246,18 @@ def mark_stale(session: Session, conversation_id: UUID, message_id: UUID) -> Non
     """
     conversations.lock(session, conversation_id)
     of_message = (
-        select(ConversationMemory)
+        select(ConversationMemory, MemoryWindow.status)
         .join(MemoryWindow, MemoryWindow.id == ConversationMemory.window_id)
         .where(ConversationMemory.conversation_id == conversation_id)
         .where(ConversationMemory.message_ids.contains([str(message_id)]))
     )
     # Skipped: what is being cleared, and what is being settled, which sees the change when it gets the conversation.
     free = of_message.with_for_update(skip_locked=True)
-    stale = session.scalars(free, execution_options={"populate_existing": True}).all()
-    for row in stale:
+    stale = session.execute(free, execution_options={"populate_existing": True}).all()
+    for row, _ in stale:
         row.is_stale = True
-    work.retry(session, MemoryWindow, [row.window_id for row in stale if row.window_id and row.model], ready=False)
+    # One that has not ended reads its messages when it is compressed, or sees the change when it is settled.
+    _reopen(session, [row.window_id for row, status in stale if row.model and status in TERMINAL])
     _ready_next(session, conversation_id)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
-from shared.domain.lifecycle import POISON, POISON_CRASHES, TERMINAL, RunStatus, backoff
+from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus, backoff
 from shared.models.base import Base, Work
 
 WorkRow = TypeVar("WorkRow", bound=Work)
@@ -97,7 +97,7 @@ RETRY = """
     UPDATE {t} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END
-    WHERE id = ANY(:ids) AND status IN ('FAILED', 'CANCELLED', 'ERROR') RETURNING id"""
+    WHERE id = ANY(:ids) AND status = ANY(:states) RETURNING id"""
 STALE = """
     SELECT DISTINCT queue FROM {t} WHERE status = 'PENDING' AND ready_at < clock_timestamp() - interval '30 s'"""
 RUNNING = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND queue = :queue"
@@ -279,12 +279,20 @@ def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> tuple[lis
     return running, _follow_ended(session, model, rows)
 
 
-def retry(session: Session, model: type[Work], ids: Sequence[int], *, ready: bool = True) -> int:
-    """Put rows that failed, wait to be tried again or were cancelled back to their start; say how many.
+def retry(
+    session: Session,
+    model: type[Work],
+    ids: Sequence[int],
+    *,
+    ready: bool = True,
+    states: Collection[RunStatus] = RETRIABLE,
+) -> int:
+    """Put rows back to their start that are in one of the `states`; say how many. `ready` false leaves them blocked.
 
-    `ready` false leaves them blocked.
+    By default those that failed, wait to be tried again or were cancelled: nobody begins what is completed again.
     """
-    return len(session.execute(_for(RETRY, model), {"ids": list(ids), "ready": ready}).all())
+    given = {"ids": list(ids), "ready": ready, "states": [state.value for state in states]}
+    return len(session.execute(_for(RETRY, model), given).all())
 
 
 def reopen(session: Session, model: type[Work]) -> None:
