@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db import get_reserved_session
 from shared.models.base import Work
-from shared.queries import work
+from shared.queries import work, workers
 from shared.settings import get_settings
 
 log = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ class Keeper:
         by_model = {held.key[0]: held.model for held in mine}
         claimed, self._claimed = self._claimed, False
         with get_reserved_session() as session:
-            work.check_in(session, self.worker, queues=json.dumps(IDENTITY.queues), claimed=claimed)
+            workers.check_in(session, self.worker, queues=json.dumps(IDENTITY.queues), claimed=claimed)
             for table, model in by_model.items():
                 keys = [(id, fence) for name, id, fence in renewed if name == table]
                 self._tell(table, work.renew(session, model, keys, lease=lease))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.db import get_session
 from shared.providers import blobs
 from shared.providers.blobs import Blobs
-from shared.queries import documents, idempotency, on_demand, work
+from shared.queries import documents, idempotency, on_demand, workers
 from shared.settings import Settings
 
 ROWS = 1000  # of a table, at each sweep
@@ -23,7 +23,7 @@ def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
     answers = timedelta(hours=settings.keep_idempotency_hours)
     checkins = timedelta(hours=settings.keep_worker_checkins_hours)
     yield partial(idempotency.prune, keep=answers, batch=ROWS)
-    yield partial(work.prune_checkins, keep=checkins, batch=ROWS)
+    yield partial(workers.prune_checkins, keep=checkins, batch=ROWS)
     yield partial(on_demand.prune, keep=timedelta(hours=settings.keep_module_runs_hours), batch=ROWS)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import RunStatus
 from shared.models import Work, WorkerCheckin
-from shared.queries import work
+from shared.queries import work, workers
 
 COUNTED = 10_000  # a position beyond this is not worth counting
 
@@ -48,7 +48,7 @@ def explain(session: Session, row: Work) -> Why:
 
 
 def _waiting(session: Session, row: Work) -> Why:
-    listeners = len(work.listeners(session, row.queue))
+    listeners = len(workers.listeners(session, row.queue))
     position = 1 + _ahead(session, row)
     reason = f"number {position} on the queue {row.queue}"
     if not listeners:

@@ -5,7 +5,6 @@ All times are the database's. Statements name their table through `{t}`, always 
 
 import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -64,11 +63,11 @@ END_LOST = f"""
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = :id AND {EXPIRED} AND {ENDS} FOR UPDATE SKIP LOCKED))
     RETURNING id, status"""
 IS_UNHEARD = """
-    status = 'RUNNING' AND cancel_requested_at < clock_timestamp() - make_interval(secs => :honour)"""
+    status = 'RUNNING' AND cancel_requested_at <= clock_timestamp() - make_interval(secs => :honour)"""
 UNHEARD = f"SELECT id FROM {{t}} WHERE {IS_UNHEARD} ORDER BY id LIMIT 100"
 END_UNHEARD = f"""
     UPDATE {{t}} SET fence = fence + 1, status = 'CANCELLED', lease_until = NULL, status_date = clock_timestamp(),
-        completed_date = clock_timestamp(), status_message = 'cancelled; its worker did not answer'
+        completed_date = clock_timestamp(), status_message = 'cancelled, without a word from its worker'
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = :id AND {IS_UNHEARD} FOR UPDATE SKIP LOCKED))
     RETURNING id, status"""
 DUE = """
@@ -104,21 +103,7 @@ RUNNING = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND queue = :queue"
 CLAIMING = """
     SELECT DISTINCT jsonb_array_elements_text(queues) FROM workercheckin
     WHERE last_claim > clock_timestamp() - interval '30 s'"""
-LISTENERS = """
-    SELECT id FROM workercheckin
-    WHERE last_checkin > clock_timestamp() - interval '20 s' AND queues ? :queue ORDER BY id"""
 WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
-CHECK_IN = """
-    INSERT INTO workercheckin (id, first_checkin, last_checkin, queues, last_claim)
-    VALUES (:worker, clock_timestamp(), clock_timestamp(), CAST(:queues AS jsonb),
-        CASE WHEN :claimed THEN clock_timestamp() END)
-    ON CONFLICT (id) DO UPDATE SET last_checkin = clock_timestamp(),
-        last_claim = coalesce(excluded.last_claim, workercheckin.last_claim)"""
-
-FORGET = """
-    DELETE FROM workercheckin WHERE id = ANY(ARRAY(SELECT id FROM workercheckin
-        WHERE last_checkin < clock_timestamp() - make_interval(secs => :seconds)
-        ORDER BY last_checkin LIMIT :limit FOR UPDATE SKIP LOCKED)) RETURNING id"""
 
 
 class Claim(NamedTuple):
@@ -132,6 +117,13 @@ class Claim(NamedTuple):
     crashes: int
     status_meta: dict[str, Any]
     more: bool  # whether other rows of the queue were runnable, too
+
+
+class Cancelled(NamedTuple):
+    """What is to be told after the commit of a cancel."""
+
+    running: list[tuple[int, int]]  # (id, fence) of what workers are to stop
+    ready: set[str]  # queues to ring
 
 
 class News(NamedTuple):
@@ -212,16 +204,6 @@ def renew(session: Session, model: type[Work], keys: Sequence[tuple[int, int]], 
     return [item for item in news if item.lost or item.cancelled]
 
 
-def check_in(session: Session, worker: str, *, queues: str, claimed: bool) -> None:
-    """Record that a worker process lives; `queues` is a JSON list, `claimed` says it took work since last time."""
-    session.execute(text(CHECK_IN), {"worker": worker, "queues": queues, "claimed": claimed})
-
-
-def prune_checkins(session: Session, *, keep: timedelta, batch: int = 1000) -> int:
-    """Forget up to `batch` worker processes that were last heard of before `keep`, and say how many."""
-    return len(session.execute(text(FORGET), {"seconds": keep.total_seconds(), "limit": batch}).all())
-
-
 def settle(
     session: Session,
     model: type[WorkRow],
@@ -269,14 +251,19 @@ def make_ready(session: Session, rows: Iterable[Work]) -> set[str]:
     return queues
 
 
-def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> tuple[list[tuple[int, int]], set[str]]:
-    """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone.
-
-    Returns the (id, fence) of running rows, whose cancel is to be announced after the commit, and queues to ring.
-    """
+def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> Cancelled:
+    """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone."""
     rows = session.execute(_for(CANCEL, model), {"ids": list(ids)}).all()
     running = [(row.id, row.fence) for row in rows if row.status == RunStatus.RUNNING]
-    return running, _follow_ended(session, model, rows)
+    return Cancelled(running, _follow_ended(session, model, rows))
+
+
+def cancel_now(session: Session, model: type[Work], ids: Sequence[int]) -> Cancelled:
+    """Cancel rows of which nothing is wanted any more: running ones end too, what their workers bring is refused."""
+    running, ready = cancel(session, model, ids)
+    for row_id, _ in running:
+        ready |= end_unheard(session, model, row_id, honour=0)
+    return Cancelled(running, ready)
 
 
 def retry(
@@ -366,11 +353,6 @@ def deaf_queues(session: Session, slots: Mapping[str, int] | None = None) -> set
 
 def _count_running(session: Session, queue: str) -> int:
     return sum(session.scalar(_for(RUNNING, model), {"queue": queue}) or 0 for model in models())
-
-
-def listeners(session: Session, queue: str) -> list[str]:
-    """Return the worker processes that listen to the queue now."""
-    return list(session.scalars(text(LISTENERS), {"queue": queue}))
 
 
 def count_waiting(session: Session, model: type[Work], queue: str, *, limit: int) -> int:

@@ -11,7 +11,7 @@ from shared.domain.stages import Purpose
 from shared.models import Document, ModuleExecution, WorkerCheckin
 from shared.models.platform import IdempotencyKey
 from shared.providers.blobs import FakeBlobs, forget
-from shared.queries import work
+from shared.queries import workers
 from shared.settings import Settings
 
 HOUR = timedelta(hours=1)
@@ -29,7 +29,7 @@ def test_worker_processes_that_are_long_gone_are_forgotten_in_batches(session):
         check_in(session, f"gone {number}", AGO)
     check_in(session, "alive")
     keep = timedelta(hours=24)
-    assert [work.prune_checkins(session, keep=keep, batch=2) for _ in range(3)] == [2, 1, 0]
+    assert [workers.prune_checkins(session, keep=keep, batch=2) for _ in range(3)] == [2, 1, 0]
     assert session.scalars(select(WorkerCheckin.id)).all() == ["alive"]
 
 

@@ -15,7 +15,7 @@ from shared import db
 from shared.db import get_session
 from shared.domain.lifecycle import POISON, RunStatus
 from shared.models import Conversation, Persona, Turn
-from shared.queries import work
+from shared.queries import work, workers
 from shared.settings import get_settings
 from shared.tasks import BELL, celery_app
 from tests import processes
@@ -330,7 +330,7 @@ def test_every_worker_checks_in_with_its_queues(site: Site) -> None:
 
     def listening() -> list[str]:
         with get_session() as session:
-            return work.listeners(session, "memory")
+            return workers.listeners(session, "memory")
 
     (worker,) = eventually(listening, bool)
     assert worker.startswith("common@")

@@ -16,7 +16,7 @@ from shared.models import (
     WebhookDelivery,
     WorkerCheckin,
 )
-from shared.queries import kinds, turns, work
+from shared.queries import kinds, turns, work, workers
 from shared.queries.scope import DEFAULT_SCOPE
 from tests.integration.gateway.worker import NAME, settle, take
 
@@ -48,7 +48,7 @@ def why(client, row):
 
 
 def check_in(session, queues='["dialogue"]', name=NAME):
-    work.check_in(session, name, queues=queues, claimed=True)
+    workers.check_in(session, name, queues=queues, claimed=True)
 
 
 def test_every_table_of_work_has_a_kind():
