@@ -8,7 +8,7 @@ from sqlalchemy import Extract, extract, func, select
 
 from shared.db import Session
 from shared.models import WorkerCheckin
-from shared.queries import work
+from shared.queries import workers
 from shared.queries.kinds import ALIVE_SECONDS
 
 NEW = 60.0  # seconds in which a worker may still find its queues as others left them
@@ -40,7 +40,7 @@ def condition_of(session: Session, queues: Collection[str], node: str) -> Condit
         return Condition.SILENT
     if seen.age < NEW:
         return Condition.WELL
-    if not work.deaf_queues(session).isdisjoint(queues):
+    if not workers.deaf_queues(session).isdisjoint(queues):
         return Condition.DEAF
     if UPKEEP in queues and (seen.since_claim is None or seen.since_claim > QUIET):
         return Condition.UNSWEPT

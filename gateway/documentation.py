@@ -24,7 +24,10 @@ IDEMPOTENCY_PARAMETER = {
     "name": idempotency.HEADER,
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST_KEY},
-    "description": "Send again with the same key and body: the work is done once, the answer repeated for 24 hours.",
+    "description": (
+        "Send again with the same key and body: the work is done once, the answer repeated for 24 hours; "
+        "who waits for a reply or a result gets it."
+    ),
 }
 
 Document = dict[str, Any]

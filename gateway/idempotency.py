@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from apiflask import APIFlask
-from flask import Response, current_app, jsonify, request
+from flask import Response, after_this_request, current_app, jsonify, request
 from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage
 
@@ -56,7 +56,7 @@ class Once:
 
 
 def idempotent(view: View) -> View:
-    """Declare that a route honours Idempotency-Key; its body then works inside `with once()`."""
+    """Declare that a route honours Idempotency-Key; its body then works through `once` or `begun`."""
     view.__dict__[MARK] = True
     return view
 
@@ -70,6 +70,10 @@ def say_again(error: Replayed) -> Response:
     """Give the kept answer."""
     response = jsonify(error.stored.body)
     response.status_code = error.stored.status
+    return _marked(response)
+
+
+def _marked(response: Response) -> Response:
     response.headers[REPLAYED] = "true"
     return response
 
@@ -89,6 +93,19 @@ def once() -> Iterator[Once]:
         yield work
         if not work.kept:
             raise RuntimeError("a route that works once must keep its answer")
+
+
+def begun(schema: type[Answer], begin: Callable[[Session], object], *, status: int = 202) -> Answer:
+    """Begin work once, and return what was told of it at its start: a later sender of this request waits as the first.
+
+    Whatever the wait comes to is not kept, for it is read from the rows each time.
+    """
+    try:
+        with once() as work:
+            return work.keep(schema.model_validate(begin(work.session)), status)
+    except Replayed as replay:
+        after_this_request(_marked)
+        return schema.model_validate(replay.stored.body)
 
 
 def _take(work: Once, key: str) -> None:

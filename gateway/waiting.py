@@ -6,7 +6,9 @@ from functools import partial
 from gateway import relay
 from gateway.auth import scope
 from shared.db import get_session
-from shared.models import Message, Turn
+from shared.domain.lifecycle import may_pass
+from shared.errors import PersonaeError, Unavailable, WorkFailed
+from shared.models import Message, Turn, Work
 from shared.queries import turns
 
 LONGEST_WAIT = 120.0
@@ -21,3 +23,9 @@ def wait_for_reply(turn_id: int) -> tuple[Turn, Message | None]:
     with get_session() as session:
         turn = turns.get(session, scope(), turn_id)
         return turn, turns.find_reply(session, turn)
+
+
+def failure(row: Work, missing: str, **ids: int) -> PersonaeError:
+    """Return what to tell whoever waited for a row that FAILED: to try again only where that may help."""
+    kind = Unavailable if may_pass(row.retry, row.retries) else WorkFailed
+    return kind(f"no {missing}: {row.status_message}", **ids)

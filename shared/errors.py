@@ -39,6 +39,10 @@ class TooLarge(PersonaeError):
     """The input is over a limit."""
 
 
+class WorkFailed(PersonaeError):
+    """Work that somebody waits for failed for good: the same again would fail again."""
+
+
 class Rejected(PersonaeError):
     """A provider refuses for good: a wrong key, an unknown model, a prompt that is too long."""
 

@@ -12,6 +12,7 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 
 REDACTED = "[redacted]"
 CORRELATION = "correlation_id"
+CHATTY = ("httpx", "celery.worker.strategy")  # a line for each request and bell; what was worked on is told by us
 _SECRET_NAME = re.compile(r"secret|passw|api_?key|authorization|cookie|credential|bearer|(^|_)token$", re.IGNORECASE)
 _SECRET_TEXT = (
     (re.compile(r"\bpsk_\w+"), REDACTED),
@@ -73,6 +74,8 @@ def _formatter() -> logging.Formatter:
 def configure_logging(level: str = "INFO") -> None:
     """Send every logger of this process through one JSON handler on standard error."""
     logging.basicConfig(handlers=[json_handler(sys.stderr)], level=level.upper(), force=True)
+    for name in CHATTY if level.upper() != "DEBUG" else ():
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def json_handler(stream: TextIO) -> logging.Handler:

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     chat_max_tokens: int = 400
     chat_history: int = 20  # earlier messages that a prompt may hold
 
-    script_processes: int = 16  # of the sandbox, at most, per worker process; about 12 MB each
+    script_processes: int = Field(default=16, ge=4)  # of the sandbox, at most, per worker process; about 12 MB each
     memory_start: int = Field(default=25, ge=1)  # the first message of the first window
     memory_size: int = Field(default=11, ge=1)  # messages of a window
     memory_head: bool = True  # also compress what is before the first window

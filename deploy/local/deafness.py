@@ -1,20 +1,20 @@
 """Finds workers that run but no longer take work: a broker's restart can leave a worker's main process deaf."""
 
-import importlib
 import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.local.child import Child
-from deploy.local.plan import Process, exists
+from deploy.local.plan import Process
 from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.models.base import Work
+from shared.queries import work
+from shared.queries import workers as consumers
 
 INTERVAL = 10.0
 ONCE_PER = 60.0
@@ -32,8 +32,7 @@ def deaf_workers(workers: Iterable[Process]) -> set[str]:
 
 
 def _is_deaf(session: Session, worker: Process) -> bool:
-    work: Any = importlib.import_module("shared.queries.work")
-    unheard: set[str] = work.deaf_queues(session, dict.fromkeys(worker.queues, worker.slots))
+    unheard = consumers.deaf_queues(session, dict.fromkeys(worker.queues, worker.slots))
     return not unheard.isdisjoint(worker.queues) and _count_running(session, work.models(), worker) < worker.slots
 
 
@@ -85,7 +84,7 @@ class DeafnessWatch:
 def watch_for_deafness(plan: Iterable[Process]) -> DeafnessWatch | None:
     """Return a running watch over the plan's workers, or None where there are no rows of work to ask about."""
     workers = [process for process in plan if process.queues]
-    if not workers or not exists("shared.queries.work"):
+    if not workers:
         return None
     watch = DeafnessWatch(partial(deaf_workers, workers))
     watch.start()

@@ -37,7 +37,7 @@ class Folder:
     def clear_temporary(self) -> None:
         """Remove what processes that were killed have left of their temporary files."""
         shutil.rmtree(self.temporary, ignore_errors=True)
-        self.temporary.mkdir(mode=0o700)
+        self.temporary.mkdir(mode=0o700, exist_ok=True)  # it is left where something in it cannot be removed
 
     def log(self, name: str) -> Path:
         """Return the log file of one child."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
-from gateway.idempotency import idempotent, once
+from gateway.idempotency import begun, idempotent
 from gateway.routes.search import ask
 from gateway.schemas.asking import AnswerOut, QuestionIn
 from gateway.waiting import wait_for_reply
@@ -17,6 +17,7 @@ from shared.domain import prompt
 from shared.domain.access import Permission
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.prompt import Passage
+from shared.domain.template import BY_WORDS_ONLY
 from shared.errors import Conflict
 from shared.logs import correlation
 from shared.models import Message, Turn
@@ -34,54 +35,62 @@ LONGEST_TITLE = 200
 @bp.input(QuestionIn)
 @bp.output(AnswerOut)
 def ask_persona(persona_id: UUID, json_data: QuestionIn) -> AnswerOut:
-    known, reason = _recall(persona_id, json_data.query)
-    with once() as once_:
-        turn = _add_turn(once_.session, persona_id, json_data.query) if known else None
-        answer = once_.keep(_without_model(json_data.query, known, reason, turn), 200)
-    if turn is None:
-        return answer
-    REPLY.ring(turn.id)
-    return _answer(*wait_for_reply(turn.id), answer)
+    query = json_data.query
+    asked = begun(AnswerOut, lambda session: _ask(session, persona_id, query), status=200)
+    if asked.turn_id is None:
+        return asked
+    REPLY.ring(asked.turn_id)
+    turn, reply = wait_for_reply(asked.turn_id)
+    answer = _without_reply(turn, persona_id, query) if reply is None else _of_reply(turn, reply)
+    return AnswerOut.model_validate(dict(asked) | answer)
 
 
-def _recall(persona_id: UUID, query: str) -> tuple[Sequence[Passage], str | None]:
-    """Return what the persona has read about it, as a reply is told it, and why that may be less than there is."""
+def _ask(session: Session, persona_id: UUID, query: str) -> dict[str, Any]:
+    """Begin a conversation with the question, which can be gone on with; a persona that has read nothing says so."""
+    persona = personas.get(session, scope(), persona_id)
+    answer = {"answer": nothing_found(query), "degraded": False, "reason": None, "sources": []}
+    if not search.has_read(session, persona):
+        return answer | {"conversation_id": None, "turn_id": None}
+    conversation = conversations.add(session, scope(), persona_id=persona.id, title=query[:LONGEST_TITLE])
+    options = {turns.NEEDS_PASSAGES: True}
+    turn = turns.add(session, scope(), conversation.id, query, options=options, meta=correlation())
+    return answer | {"conversation_id": conversation.id, "turn_id": turn.id}
+
+
+def _of_reply(turn: Turn, reply: Message) -> dict[str, Any]:
+    """Return the reply with its sources; without any, also why the search may have missed some."""
+    sources = _sources_of(reply)
+    reason = None if sources else _why_missed(turn)
+    return {"answer": reply.content, "degraded": reason is not None, "reason": reason, "sources": sources}
+
+
+def _why_missed(turn: Turn) -> str | None:
+    with get_session() as session:
+        found = turns.find_trace(session, scope(), turn.id)
+    warnings = found.trace.get("warnings", ()) if found else ()
+    return next((told["message"] for told in warnings if told["warning_type"] == BY_WORDS_ONLY), None)
+
+
+def _without_reply(turn: Turn, persona_id: UUID, query: str) -> dict[str, Any]:
+    """Return what was read about the question, or that it is nothing, and why that is all."""
+    if turn.status is RunStatus.CANCELLED:
+        raise Conflict("the turn was cancelled", turn_id=turn.id)
+    known = _recall(persona_id, query)
+    return {
+        "answer": "\n\n".join(prompt.as_told(known)) or nothing_found(query),
+        "degraded": True,
+        "reason": turn.status_message if turn.status in TERMINAL else "the reply is still on its way",
+        "sources": [_source(number, passage, cited=True) for number, passage in enumerate(known, 1)],
+    }
+
+
+def _recall(persona_id: UUID, query: str) -> Sequence[Passage]:
+    """Return what the persona has read about it, as a reply is told it."""
     with get_session() as session:
         persona = personas.get(session, scope(), persona_id)
-    question, reason = ask(query)
+    question, _ = ask(query)
     with get_session() as session:
-        found = search.hybrid(session, scope(), question, search.of_persona(persona))
-    return prompt.in_order(found), reason
-
-
-def _add_turn(session: Session, persona_id: UUID, query: str) -> Turn:
-    """Begin a conversation with the question; it can be gone on with."""
-    conversation = conversations.add(session, scope(), persona_id=persona_id, title=query[:LONGEST_TITLE])
-    return turns.add(session, scope(), conversation.id, query, meta=correlation())
-
-
-def _answer(turn: Turn, reply: Message | None, otherwise: AnswerOut) -> AnswerOut:
-    """Return the reply with its sources; without one, what can be said `otherwise`, and why."""
-    if reply is None and turn.status is RunStatus.CANCELLED:
-        raise Conflict("the turn was cancelled", turn_id=turn.id)
-    if reply is None:
-        why = turn.status_message if turn.status in TERMINAL else "the reply is still on its way"
-        return otherwise.model_copy(update={"reason": why})
-    answer = {"answer": reply.content, "degraded": False, "reason": None, "sources": _sources_of(reply)}
-    return AnswerOut.model_validate(dict(otherwise) | answer)
-
-
-def _without_model(query: str, known: Sequence[Passage], reason: str | None, turn: Turn | None) -> AnswerOut:
-    """Say what the persona has read about the question, or that it is nothing."""
-    answer = {
-        "answer": "\n\n".join(prompt.as_told(known)) or nothing_found(query),
-        "degraded": bool(known) or reason is not None,
-        "reason": "the reply is still on its way" if known else reason,
-        "sources": [_source(number, passage, cited=True) for number, passage in enumerate(known, 1)],
-        "conversation_id": turn and turn.conversation_id,
-        "turn_id": turn and turn.id,
-    }
-    return AnswerOut.model_validate(answer)
+        return prompt.in_order(search.hybrid(session, scope(), question, search.of_persona(persona)))
 
 
 def _sources_of(reply: Message) -> list[dict[str, Any]]:

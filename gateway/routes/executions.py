@@ -1,17 +1,20 @@
 """What worker-modules runs for somebody: waited for by whoever asked, and to be read afterwards."""
 
 import time
+from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, url_for
 
+from gateway import cancelling
 from gateway.auth import requires, scope
 from gateway.relay import LEAVING
 from gateway.schemas.executions import ExecutionOut, ResultOut, result_of
+from gateway.waiting import failure
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import TERMINAL, RunStatus
-from shared.errors import Conflict, Unavailable
+from shared.errors import Conflict
 from shared.models import ModuleExecution
 from shared.queries import on_demand
 from shared.tasks import EXECUTE_MODULE
@@ -19,7 +22,13 @@ from shared.tasks import EXECUTE_MODULE
 bp = APIBlueprint("executions", __name__, url_prefix="/api/v1/module-executions")
 LONGEST_WAIT = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5  # seconds between two looks: most scripts are done after the first
-NOT_YET = {202: "Not finished within 30 seconds, or not waited for: its result will be where `Location` says"}
+NOT_YET: dict[int, Any] = {
+    202: {
+        "description": "Not finished within 30 seconds, or not waited for: its result will be where `Location` says",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ExecutionOut"}}},
+        "headers": {"Location": {"schema": {"type": "string"}}},
+    }
+}
 
 
 @bp.get("/<int:execution_id>")
@@ -28,6 +37,14 @@ NOT_YET = {202: "Not finished within 30 seconds, or not waited for: its result w
 def get_module_execution(execution_id: int) -> ResultOut:
     with get_session() as session:
         return ResultOut.of(on_demand.get(session, scope(), execution_id))
+
+
+@bp.post("/<int:execution_id>/cancel")
+@requires(Permission.CHAT)
+@bp.output(ExecutionOut, 202)
+def cancel_module_execution(execution_id: int) -> ModuleExecution:
+    cancelling.cancel(ModuleExecution, [_read(execution_id).id])
+    return _read(execution_id)
 
 
 def started(told: ExecutionOut, *, wait: bool) -> Response:
@@ -48,7 +65,7 @@ def wait_for(execution_id: int) -> Response:
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
     if row.status is RunStatus.FAILED:
-        raise Unavailable(f"no result: {row.status_message}", execution_id=row.id)
+        raise failure(row, "result", execution_id=row.id)
     if row.status is RunStatus.CANCELLED:
         raise Conflict("the run was cancelled", execution_id=row.id)
     return Response(result_of(row).model_dump_json(), 200, mimetype="application/json")

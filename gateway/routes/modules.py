@@ -7,7 +7,7 @@ from apiflask import APIBlueprint
 
 from gateway import cancelling
 from gateway.auth import requires, scope
-from gateway.idempotency import idempotent, once
+from gateway.idempotency import begun, idempotent
 from gateway.routes.executions import NOT_YET, started
 from gateway.schemas.executions import ExecutionOut, FunctionsOut, RanOut, RunIn, ScriptIn, WaitQuery
 from gateway.schemas.modules import ModuleChange, ModuleIn, ModuleOut, ModulePage, ModuleQuery
@@ -75,9 +75,10 @@ def delete_module(module_id: UUID) -> str:
 @bp.output(RanOut)
 @bp.doc(responses=NOT_YET)
 def run_module(module_id: UUID, query_data: WaitQuery, json_data: RunIn) -> Any:
-    with once() as once_:
-        row = on_demand.add_run(once_.session, scope(), module_id, json_data.asked(), meta=correlation())
-        told = once_.keep(ExecutionOut.model_validate(row), 202)
+    told = begun(
+        ExecutionOut,
+        lambda session: on_demand.add_run(session, scope(), module_id, json_data.asked(), meta=correlation()),
+    )
     return started(told, wait=query_data.wait)
 
 
@@ -90,9 +91,7 @@ def run_module(module_id: UUID, query_data: WaitQuery, json_data: RunIn) -> Any:
 @bp.doc(responses=NOT_YET)
 def test_script(query_data: WaitQuery, json_data: ScriptIn) -> Any:
     given, asked = (json_data.script, json_data.content), json_data.asked()
-    with once() as once_:
-        row = on_demand.add_test(once_.session, scope(), *given, asked, meta=correlation())
-        told = once_.keep(ExecutionOut.model_validate(row), 202)
+    told = begun(ExecutionOut, lambda session: on_demand.add_test(session, scope(), *given, asked, meta=correlation()))
     return started(told, wait=query_data.wait)
 
 

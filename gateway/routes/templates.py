@@ -5,7 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
-from gateway.idempotency import idempotent, once
+from gateway.idempotency import begun, idempotent
 from gateway.routes.executions import NOT_YET, started
 from gateway.schemas.executions import ExecutionOut, ResolvedOut, ResolveIn, WaitQuery
 from gateway.schemas.templates import TemplateIn, TemplateOut
@@ -45,9 +45,9 @@ def validate_template(json_data: TemplateIn) -> TemplateOut:
 @bp.output(ResolvedOut)
 @bp.doc(responses=NOT_YET)
 def resolve_template(query_data: WaitQuery, json_data: ResolveIn) -> Any:
-    with once() as once_:
-        row = on_demand.add_resolution(
-            once_.session, scope(), json_data.template, json_data.asked(), meta=correlation()
-        )
-        told = once_.keep(ExecutionOut.model_validate(row), 202)
+    template_, asked = json_data.template, json_data.asked()
+    told = begun(
+        ExecutionOut,
+        lambda session: on_demand.add_resolution(session, scope(), template_, asked, meta=correlation()),
+    )
     return started(told, wait=query_data.wait)

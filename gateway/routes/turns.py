@@ -9,15 +9,15 @@ from flask import Response, request
 
 from gateway import cancelling, relay
 from gateway.auth import requires, scope
-from gateway.idempotency import idempotent, once
+from gateway.idempotency import begun, idempotent
 from gateway.schemas.base import Output
 from gateway.schemas.conversations import MessageOut
 from gateway.schemas.turns import MessageIn, SendQuery, TraceOut, TurnOut
-from gateway.waiting import wait_for_reply
+from gateway.waiting import failure, wait_for_reply
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
-from shared.errors import Conflict, NotFound, Unavailable
+from shared.errors import Conflict, NotFound
 from shared.logs import correlation
 from shared.models import ModuleExecution, Turn, TurnTrace
 from shared.queries import following, turns
@@ -34,20 +34,15 @@ EVENT_STREAM = "text/event-stream"
 @bp.input(MessageIn)
 @bp.output(TurnOut, 202)
 def send_message(conversation_id: UUID, query_data: SendQuery, json_data: MessageIn) -> Any:
-    with once() as once_:
-        turn = turns.add(
-            once_.session,
-            scope(),
-            conversation_id,
-            json_data.content,
-            options=json_data.options(),
-            meta=correlation(),
-        )
-        answer = once_.keep(TurnOut.model_validate(turn), 202)
+    content, options = json_data.content, json_data.options()
+    turn = begun(
+        TurnOut,
+        lambda session: turns.add(session, scope(), conversation_id, content, options=options, meta=correlation()),
+    )
     REPLY.ring(turn.id)
     if EVENT_STREAM in request.accept_mimetypes.values():
         return stream_turn(turn.id)
-    return wait_for(turn.id) if query_data.wait else answer
+    return wait_for(turn.id) if query_data.wait else turn
 
 
 @bp.get("/turns/<int:turn_id>")
@@ -102,7 +97,7 @@ def wait_for(turn_id: int) -> Any:
     """Answer with the saved reply, or with the turn where that takes too long; raises what the turn failed with."""
     turn, reply = wait_for_reply(turn_id)
     if turn.status is RunStatus.FAILED:
-        raise Unavailable(f"no reply: {turn.status_message}", turn_id=turn.id)
+        raise failure(turn, "reply", turn_id=turn.id)
     if turn.status is RunStatus.CANCELLED and reply is None:
         raise Conflict("the turn was cancelled", turn_id=turn.id)
     return as_json(MessageOut, reply, 200) if reply else as_json(TurnOut, turn, 202)

@@ -36,7 +36,9 @@ class SourceOut(Output):
 class AnswerOut(Output):
     """An answer; `degraded` says that it is less than it could be, `reason` why.
 
-    What no model worded is what was read, as it was read. Where nothing was found, no turn was made.
+    What no model worded is what was read, as it was read; where nothing was found, the answer says so. The question
+    began an ordinary conversation, titled with it: send the next message there. A persona that has read nothing
+    begins none.
     """
 
     answer: str

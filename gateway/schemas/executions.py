@@ -50,9 +50,9 @@ class ResolveIn(RunIn):
 
 
 class WaitQuery(Input):
-    """Whether to wait for the result, which is answered within 30 seconds or with 202."""
+    """Whether to wait for the result."""
 
-    wait: bool = True
+    wait: bool = Field(default=True, description="For the result, 30 seconds at most; else 202 at once.")
 
 
 class WarningOut(Output):

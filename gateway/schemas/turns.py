@@ -39,7 +39,7 @@ class MessageIn(Input):
 class SendQuery(Input):
     """Whether to wait for the reply."""
 
-    wait: bool = False
+    wait: bool = Field(default=False, description="For the reply, two minutes at most: 200 with the message; else 202.")
 
 
 class TurnQuery(PageQuery):

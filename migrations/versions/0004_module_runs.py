@@ -24,7 +24,8 @@ def upgrade() -> None:
     op.execute(
         "UPDATE module_executions SET owner_id = modules.owner_id, "
         "purpose = CASE WHEN turn_id IS NULL THEN 'run' ELSE 'stage' END "
-        "FROM modules WHERE modules.id = module_executions.module_id"
+        "FROM modules WHERE modules.id = module_executions.module_id "
+        "AND (modules.owner_id <> 'default' OR turn_id IS NULL)"  # the others are as the defaults say: not rewritten
     )
     op.create_index("ix_module_executions_owner_id", TABLE, ["owner_id"])
     op.create_index(

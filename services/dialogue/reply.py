@@ -19,9 +19,11 @@ from shared.domain import prompt, stages
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
-from shared.domain.template import Warned
+from shared.domain.template import BY_WORDS_ONLY, Warned
 from shared.models import Message, Turn
+from shared.providers.chat import Chat
 from shared.providers.embedding import try_query
+from shared.providers.extractive import Extractive
 from shared.providers.wire import ChatControls, ChatMessage, End, Text, Thinking
 from shared.queries import search, turns
 from shared.queries.scope import Scope
@@ -104,7 +106,7 @@ def _prepare(context: TurnContext, held: Held, events: Events) -> Reply:
     passages, warnings = _recall(context, tools())
     prepared.warnings += warnings
     built = _build(prepared.text, context, passages, tools())
-    model = _controls(context, tools()).model or ""
+    model = _controls(context, tools(), built.passages).model or ""
     return Reply(uuid4(), prepared, built, model, then=_modules_after(context))
 
 
@@ -122,7 +124,7 @@ def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[War
     question = search.Question(context.question, vector, with_.embedding.model)
     with get_session() as session:
         found = search.hybrid(session, Scope(context.owner_id), question, search.of_persona(context.persona))
-    return found, [Warned("", "searched_by_words_only", reason, 3)] if reason else []
+    return found, [Warned("", BY_WORDS_ONLY, reason, 3)] if reason else []
 
 
 def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:
@@ -132,10 +134,19 @@ def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: 
     return prompt.build(text, context.question, passages=passages, history=history, budget=budget)
 
 
-def _controls(context: TurnContext, with_: Tools) -> ChatControls:
+def _speaker(context: TurnContext, passages: Sequence[Passage]) -> Chat:
+    """Return who speaks: no model, where the turn needs passages and there are none."""
+    is_lost = context.options.get(turns.NEEDS_PASSAGES) and not passages
+    return Extractive() if is_lost else chat_for(context)
+
+
+def _controls(context: TurnContext, with_: Tools, passages: Sequence[Passage]) -> ChatControls:
     given: dict[str, Any] = {**context.provider_config, **context.options}
     known = ("model", "temperature", "top_p", "max_tokens", "seed", "stop", "json_mode")
-    defaults: dict[str, Any] = {"max_tokens": with_.settings.chat_max_tokens, "model": chat_for(context).model}
+    defaults: dict[str, Any] = {
+        "max_tokens": with_.settings.chat_max_tokens,
+        "model": _speaker(context, passages).model,
+    }
     return ChatControls(**defaults | {name: given[name] for name in known if given.get(name) is not None})
 
 
@@ -143,7 +154,8 @@ def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) ->
     """Stream into the reply and to the listeners, until the end or until the work is told to stop."""
     messages = [ChatMessage(said.role, said.content) for said in reply.prompt.messages]  # type: ignore[arg-type]
     begun = time.monotonic()
-    with chat_for(context).stream(messages, _controls(context, tools())) as stream:
+    passages = reply.prompt.passages
+    with _speaker(context, passages).stream(messages, _controls(context, tools(), passages)) as stream:
         held.closes(stream.close)
         for event in stream:
             reply.seconds.setdefault("first_token", round(time.monotonic() - begun, 4))

@@ -4,13 +4,14 @@ from functools import cache
 
 from sqlalchemy.orm import Session
 
+from services import leases
 from services.ingestion import steps
 from services.ingestion.steps import Tools
 from services.work import performs
 from shared.domain.workflow import WorkflowStepType
 from shared.models import RunStep
 from shared.providers.blobs import open_blobs
-from shared.providers.parts import open_parser
+from shared.providers.parts import OnOpen, open_parser
 from shared.queries import workflows
 from shared.queries.workflows import StepContext
 from shared.settings import get_settings
@@ -26,7 +27,14 @@ STEPS = {
 @cache
 def tools() -> Tools:
     """Return the providers of this process."""
-    return Tools(open_blobs(get_settings()), open_parser(get_settings()))
+    return Tools(open_blobs(get_settings()), open_parser(get_settings(), _listener))
+
+
+def _listener() -> OnOpen:
+    """Return what ends the processes of this thread's work when it is told to stop."""
+    held = leases.current()
+    assert held is not None
+    return held.closes
 
 
 def work(step: StepContext) -> steps.Facts:

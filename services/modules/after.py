@@ -8,7 +8,7 @@ from services.modules.assignment import Assignment, asking, trace
 from shared.domain import stages
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Invalid
-from shared.models import Conversation, Message, Module, ModuleExecution, Turn, TurnTrace
+from shared.models import ModuleExecution, Turn, TurnTrace
 from shared.queries import executions, memory
 from shared.queries.scope import Scope
 from shared.scripting.context import Surroundings
@@ -19,11 +19,8 @@ BEFORE_AI, WITH_AI = stages.AFTER
 
 def load(session: Session, row: ModuleExecution) -> Assignment:
     """Read the module, the turn that it follows, and the state that it left before."""
-    turn = session.get_one(Turn, row.turn_id)
-    states = executions.states(session, turn.conversation_id)
-    conversation = session.get_one(Conversation, turn.conversation_id)
-    question = session.get_one(Message, turn.user_message_id)
-    reply = session.get(Message, turn.assistant_message_id)
+    turn, conversation, question, reply, module = session.execute(executions.BACKGROUND, {"id": row.id}).one()
+    states = executions.states(session, conversation.id)
     surroundings = Surroundings(
         scope=Scope(conversation.owner_id),
         conversation_id=conversation.id,
@@ -34,7 +31,6 @@ def load(session: Session, row: ModuleExecution) -> Assignment:
         system=_system(session, turn) if row.stage == WITH_AI else "",
         seed=turn.options.get("seed"),
     )
-    module = session.get_one(Module, row.module_id)
     return Assignment(module, row.stage, surroundings, states.get(module.id, {}), conversation.provider_type)
 
 

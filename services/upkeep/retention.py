@@ -14,8 +14,8 @@ from shared.queries import documents, idempotency, on_demand, workers
 from shared.settings import Settings
 
 ROWS = 1000  # of a table, at each sweep
-BLOBS = 100  # looked at in each round
-EVERY_SECONDS = 300.0  # between two looks at the blobs: each walks all their names
+NAMES = 100  # of blobs and artifacts, looked at in each round
+EVERY_SECONDS = 300.0  # at least, between the beginnings of two walks over all names
 
 
 def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
@@ -23,7 +23,7 @@ def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
     answers = timedelta(hours=settings.keep_idempotency_hours)
     checkins = timedelta(hours=settings.keep_worker_checkins_hours)
     yield partial(idempotency.prune, keep=answers, batch=ROWS)
-    yield partial(workers.prune_checkins, keep=checkins, batch=ROWS)
+    yield partial(workers.prune, keep=checkins, batch=ROWS)
     yield partial(on_demand.prune, keep=timedelta(hours=settings.keep_module_runs_hours), batch=ROWS)
 
 
@@ -32,18 +32,20 @@ class BlobRounds:
 
     def __init__(self) -> None:
         self._next_walk = 0.0
-        self._keys: Iterator[str] = iter(())
+        self._names: Iterator[str | None] = iter(())
 
     def remove_some(self, store: Blobs, now: float, *, older_than: timedelta) -> int:
-        """Look at the next old blobs, `now` in seconds of any clock; return how many were removed."""
-        keys = list(islice(self._keys, BLOBS))
-        if not keys and now >= self._next_walk:
+        """Look at the next names, `now` in seconds of any clock; return how many were removed."""
+        seconds = older_than.total_seconds()
+        names = list(islice(self._names, NAMES))
+        if not names and now >= self._next_walk:
             self._next_walk = now + EVERY_SECONDS
-            self._keys = store.keys_older_than(older_than.total_seconds())
-            keys = list(islice(self._keys, BLOBS))
-        return sum(_removed(store, key) for key in keys)
+            self._names = store.keys_older_than(seconds)
+            names = list(islice(self._names, NAMES))
+        return sum(_removed(store, key, seconds) for key in names if key is not None)
 
 
-def _removed(store: Blobs, key: str) -> bool:
+def _removed(store: Blobs, key: str, seconds: float) -> bool:
+    """Remove what nobody knows, unless it was sent again since it was seen."""
     with get_session() as session:
-        return documents.purge(session, key, partial(blobs.forget, store))
+        return documents.purge(session, key, partial(blobs.forget, store, older_than=seconds))

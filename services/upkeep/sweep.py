@@ -1,5 +1,6 @@
 """The sweep: what faults left behind is mended here, within 30 s of their end."""
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -13,6 +14,8 @@ from shared.providers.blobs import open_blobs
 from shared.queries import turns, work
 from shared.settings import Settings, get_settings
 from shared.tasks import BELL, QUEUES
+
+log = logging.getLogger(__name__)
 
 
 class Watch:
@@ -46,9 +49,16 @@ def sweep() -> None:
     repairs = _repairs(settings, expire=watched >= settings.watch_seconds)
     failures = [error for mend in repairs if (error := tried(partial(_mend, mend)))]
     _ring_for_what_waits(settings)
-    BLOBS.remove_some(open_blobs(settings), now, older_than=timedelta(hours=settings.keep_unreferenced_blobs_hours))
+    _remove_some_blobs(settings, now)
     if failures:
         raise failures[0]
+
+
+def _remove_some_blobs(settings: Settings, now: float) -> None:
+    """Go on with the removal of unreferenced blobs; a disk that refuses leaves rubbish, and no row unmended."""
+    keep = timedelta(hours=settings.keep_unreferenced_blobs_hours)
+    if error := tried(lambda: BLOBS.remove_some(open_blobs(settings), now, older_than=keep)):
+        log.warning("unreferenced bytes stay", extra={"reason": str(error).partition("\n")[0]})
 
 
 def _repairs(settings: Settings, *, expire: bool) -> Iterator[Mend]:

@@ -30,6 +30,14 @@ def after_failure(attempt: int, attempts: int, *, transient: bool) -> RunStatus:
     return RunStatus.FAILED
 
 
+def may_pass(failures: int, attempts: int) -> bool:
+    """Say whether a row that FAILED after so many failures might succeed later: it was given up for want of attempts.
+
+    What is permanent ends a row at once; only on its last attempt is it taken for what may pass.
+    """
+    return failures >= attempts
+
+
 def backoff(attempt: int, jitter: float) -> float:
     """Return the seconds to wait after failed attempt number `attempt`; `jitter` lies in 0..1."""
     return min(2.0 ** min(attempt, 16), LONGEST_BACKOFF) * (0.5 + jitter)

@@ -25,6 +25,9 @@ def invalid_names(template: str) -> list[str]:
     return [name for name in dict.fromkeys(_LIKE_A_NAME.findall(template)) if not re.fullmatch(MODULE_NAME, name)]
 
 
+BY_WORDS_ONLY = "searched_by_words_only"  # no vector was to be had: the warning of a search that may miss something
+
+
 class Warned(NamedTuple):
     """Something that a prompt had to go without (seed 001's record)."""
 

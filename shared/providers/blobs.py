@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import os
 import re
 import secrets
@@ -49,8 +50,12 @@ class Blobs(Protocol):
         """Remove; what is not there is no error."""
         ...
 
-    def keys_older_than(self, seconds: float) -> Iterator[str]:
-        """Yield keys whose bytes, or artifacts without bytes, were put longer ago: no row may refer to them."""
+    def is_older(self, key: str, seconds: float) -> bool:
+        """Say whether the bytes, or artifacts without bytes, were put longer ago; not of what is not there."""
+        ...
+
+    def keys_older_than(self, seconds: float) -> Iterator[str | None]:
+        """Yield keys of what is older: no row may refer to them; and None for each other name that was looked at."""
         ...
 
     def put_artifact(self, document: str, artifact_type: str, storage_root: str, data: bytes) -> None:
@@ -76,10 +81,13 @@ def read(blobs: Blobs, key: str) -> bytes:
         return file.read()
 
 
-def forget(blobs: Blobs, key: str) -> None:
-    """Remove a document's bytes and all that was made of them."""
+def forget(blobs: Blobs, key: str, *, older_than: float | None = None) -> bool:
+    """Remove a document's bytes and all that was made of them, if older than so many seconds; say whether it did."""
+    if older_than is not None and not blobs.is_older(key, older_than):
+        return False
     blobs.delete_artifacts(key)
     blobs.delete(key)
+    return True
 
 
 class FileBlobs:
@@ -120,13 +128,18 @@ class FileBlobs:
         """Unlink the file."""
         self._path(key).unlink(missing_ok=True)
 
-    def keys_older_than(self, seconds: float) -> Iterator[str]:
-        """Walk the files by their times, and the folders of documents whose bytes went before their artifacts came."""
-        before = time.time() - seconds
-        for path in chain(self._blobs.glob("??/sha256-*"), self._artifacts.glob("??/sha256-*")):
+    def is_older(self, key: str, seconds: float) -> bool:
+        """Look at the time of the file, or of the artifacts' folder."""
+        for path in (self._path(key), self._document_folder(key)):
             with suppress(FileNotFoundError):
-                if path.stat().st_mtime < before and not (path.is_dir() and self.exists(path.name)):
-                    yield path.name
+                return path.stat().st_mtime < time.time() - seconds
+        return False
+
+    def keys_older_than(self, seconds: float) -> Iterator[str | None]:
+        """Walk the files by their times, and the folders of documents whose bytes went before their artifacts came."""
+        for path in chain(self._blobs.glob("??/sha256-*"), self._artifacts.glob("??/sha256-*")):
+            seen_as_file = path.is_dir() and self.exists(path.name)
+            yield path.name if not seen_as_file and self.is_older(path.name, seconds) else None
 
     def put_artifact(self, document: str, artifact_type: str, storage_root: str, data: bytes) -> None:
         """Write a file per artifact."""
@@ -255,12 +268,17 @@ class FakeBlobs:
         shard(key)
         self._blobs.pop(key, None)
 
-    def keys_older_than(self, seconds: float) -> Iterator[str]:
+    def is_older(self, key: str, seconds: float) -> bool:
+        """Look at when it was put."""
+        return self._put_at().get(key, math.inf) < time.time() - seconds
+
+    def keys_older_than(self, seconds: float) -> Iterator[str | None]:
         """Yield old keys."""
-        before = time.time() - seconds
+        yield from [key if self.is_older(key, seconds) else None for key in self._put_at()]
+
+    def _put_at(self) -> dict[str, float]:
         put = {document: put_at for (document, _), (_, put_at) in self._artifacts.items()}
-        put |= {key: put_at for key, (_, put_at) in self._blobs.items()}
-        yield from [key for key, put_at in put.items() if put_at < before]
+        return put | {key: put_at for key, (_, put_at) in self._blobs.items()}
 
     def put_artifact(self, document: str, artifact_type: str, storage_root: str, data: bytes) -> None:
         """Keep the artifact."""

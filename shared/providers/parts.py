@@ -4,12 +4,13 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from pypdf import PdfReader, PdfWriter
-from pypdf.errors import PyPdfError
 
 from shared.errors import Invalid, Transient
 from shared.providers import part_reader
@@ -18,64 +19,108 @@ from shared.providers.sniff import PDF
 from shared.settings import Settings
 
 LONGEST_SECONDS = 300.0  # that a part may take
-# What pypdf raises for a file that breaks the format: such a file is left to the library, which may know better.
-BROKEN = (PyPdfError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+LARGEST_SHARE = 4  # times its even share of the file: a larger part holds what many share, and each would hold it again
 
-ReadPart = Callable[[bytes], Parsed]
+Close = Callable[[], object]
+OnOpen = Callable[[Close], object]  # is given what ends a process that was begun, for another thread to call
+ReadPart = Callable[[bytes, OnOpen], Parsed]
 
 
-def read_apart(part: bytes) -> Parsed:
+class Uncut(Exception):
+    """The document is better read whole."""
+
+
+def read_apart(part: bytes, on_open: OnOpen) -> Parsed:
     """Read a part in a process of its own; raises Invalid with the reason, Transient when the process was ended."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", part_reader.__name__],
-            input=part,
-            stdout=subprocess.PIPE,
-            timeout=LONGEST_SECONDS,
-            check=True,
-        )
-    except subprocess.SubprocessError as error:
-        raise Transient("the process that read a part of the PDF was ended") from error
-    answer: dict[str, Any] = json.loads(done.stdout)
+    command = [sys.executable, "-m", part_reader.__name__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        on_open(process.kill)
+        try:
+            said, _ = process.communicate(part, LONGEST_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    if process.returncode != 0:
+        raise Transient("the process that read a part of the PDF was ended")
+    answer: dict[str, Any] = json.loads(said)
     if "invalid" in answer:
         raise Invalid(answer["invalid"])
     return Parsed(**answer | {"pages": [Page(*page) for page in answer["pages"]]})
 
 
 class PartedParser:
-    """Reads a PDF of more than `pages` pages in parts of that length, `at_once` together; all else as `whole` does."""
+    """Reads a PDF of more than `pages` pages in parts of that length, `at_once` together; all else as `whole` does.
 
-    def __init__(self, whole: Parser, *, pages: int, at_once: int, read_part: ReadPart = read_apart) -> None:
+    `listener` is asked by the thread that reads a document who is to hear how its processes are ended.
+    """
+
+    def __init__(
+        self,
+        whole: Parser,
+        *,
+        pages: int,
+        at_once: int,
+        listener: Callable[[], OnOpen],
+        read_part: ReadPart = read_apart,
+    ) -> None:
         self._whole = whole
         self._pages = pages
         self._at_once = at_once
+        self._listener = listener
         self._read_part = read_part
 
     def parse(self, data: bytes, mime_type: str) -> Parsed:
         """Read a document; the text is the same as that of the whole."""
-        parts = self._cut(data) if mime_type == PDF and is_whole_pdf(data) else ()
-        if len(parts) < 2:
-            return self._whole.parse(data, mime_type)
-        with ThreadPoolExecutor(self._at_once) as pool:
-            return require_text(merged(list(pool.map(self._read_part, parts))))
+        parts = self._read_parts(data) if mime_type == PDF and is_whole_pdf(data) else ()
+        return require_text(merged(parts)) if parts else self._whole.parse(data, mime_type)
 
-    def _cut(self, data: bytes) -> Sequence[bytes]:
+    def _read_parts(self, data: bytes) -> Sequence[Parsed]:
+        """Return what the parts hold; nothing when the document is better read whole, as the parser may know better."""
+        on_open = self._listener()
         try:
-            reader = PdfReader(io.BytesIO(data))
-            return () if reader.is_encrypted else list(_parts(reader, self._pages))
-        except BROKEN:
+            parts = Parts(data, self._pages)
+            with ThreadPoolExecutor(self._at_once) as pool:
+                read = pool.map(lambda number: self._read_part(parts.cut(number), on_open), range(len(parts)))
+                return list(read)
+        except (Uncut, Invalid):
             return ()
 
 
-def _parts(reader: PdfReader, size: int) -> Iterator[bytes]:
-    """Yield files of `size` pages each, with the document's title and author; none of a document that is one part."""
-    count = len(reader.pages)
-    for start in range(0, count, size) if count > size else ():
-        writer, part = PdfWriter(), io.BytesIO()
-        writer.append(reader, pages=(start, min(start + size, count)), import_outline=False)
-        writer.add_metadata(dict(reader.metadata or {}))
-        writer.write(part)
-        yield part.getvalue()
+class Parts:
+    """The parts of a PDF, each cut when it is asked for, by any thread; raises Uncut for what cannot be cut well."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        with _uncut_where_it_fails():
+            self._reader = PdfReader(io.BytesIO(data))
+            encrypted, self._pages = self._reader.is_encrypted, len(self._reader.pages)
+        if encrypted or len(self) < 2:
+            raise Uncut
+        self._largest = LARGEST_SHARE * len(data) // len(self)
+
+    def __len__(self) -> int:
+        return -(-self._pages // self._size)
+
+    def cut(self, number: int) -> bytes:
+        """Return a part, from 0, as a file with the document's title and author."""
+        start, part = number * self._size, io.BytesIO()
+        with self._lock, _uncut_where_it_fails():
+            writer = PdfWriter()
+            pages = (start, min(start + self._size, self._pages))
+            writer.append(self._reader, pages=pages, import_outline=False)
+            writer.add_metadata(dict(self._reader.metadata or {}))
+            writer.write(part)
+        if part.tell() > self._largest:
+            raise Uncut
+        return part.getvalue()
+
+
+@contextmanager
+def _uncut_where_it_fails() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # the library raises nearly anything for a file that breaks the format
+        raise Uncut from error
 
 
 def merged(parts: Sequence[Parsed]) -> Parsed:
@@ -84,6 +129,7 @@ def merged(parts: Sequence[Parsed]) -> Parsed:
     return whole._replace(title=parts[0].title, author=parts[0].author)
 
 
-def open_parser(settings: Settings) -> PartedParser:
+def open_parser(settings: Settings, listener: Callable[[], OnOpen]) -> PartedParser:
     """Return the parser of the ingestion."""
-    return PartedParser(KreuzbergParser(), pages=settings.parse_split_pages, at_once=settings.parse_split_workers)
+    pages, at_once = settings.parse_split_pages, settings.parse_split_workers
+    return PartedParser(KreuzbergParser(), pages=pages, at_once=at_once, listener=listener)

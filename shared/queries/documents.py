@@ -139,13 +139,10 @@ def _lock_bytes(session: Session, doc_hash: str) -> None:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(doc_hash, 0))))
 
 
-def purge(session: Session, doc_hash: str, remove: Callable[[str], object]) -> bool:
+def purge(session: Session, doc_hash: str, remove: Callable[[str], bool]) -> bool:
     """Have `remove` take away the bytes of a document that no row knows; say whether it did."""
     _lock_bytes(session, doc_hash)
-    if session.scalar(select(exists().where(Document.hash == doc_hash))):
-        return False
-    remove(doc_hash)
-    return True
+    return not session.scalar(select(exists().where(Document.hash == doc_hash))) and remove(doc_hash)
 
 
 def _add_history(session: Session, location: DocumentURI, action: str, batch_id: int | None) -> None:

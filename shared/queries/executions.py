@@ -23,7 +23,16 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.stages import ExecutionStage
-from shared.models import Base, ConversationState, Module, ModuleExecution, Turn, TurnTrace
+from shared.models import (
+    Base,
+    Conversation,
+    ConversationState,
+    Message,
+    Module,
+    ModuleExecution,
+    Turn,
+    TurnTrace,
+)
 from shared.queries import conversations, work
 
 STAGES = {4: ExecutionStage.STAGE4, 5: ExecutionStage.STAGE5}
@@ -59,6 +68,17 @@ UNFINISHED_EARLIER = exists().where(
     ModuleExecution.turn_id < bindparam("turn_id"),
     UNFINISHED,
 )
+_REPLY = aliased(Message)
+# What a run after a reply looks at: its turn, whose question was answered with this reply, and its module.
+BACKGROUND = (
+    select(Turn, Conversation, Message, _REPLY, Module)
+    .join(ModuleExecution, ModuleExecution.turn_id == Turn.id)
+    .join(Conversation, Conversation.id == Turn.conversation_id)
+    .join(Message, Message.id == Turn.user_message_id)
+    .outerjoin(_REPLY, _REPLY.id == Turn.assistant_message_id)
+    .join(Module, Module.id == ModuleExecution.module_id)
+    .where(ModuleExecution.id == bindparam("id"))
+)
 _REPLIED = aliased(Turn)
 _LONGEST_WAIT = func.make_interval(0, 0, 0, 0, 0, 0, bindparam("wait"))
 # Whether the next turn must wait for modules: those of a reply that is not older than the longest wait.
@@ -67,6 +87,15 @@ HOLDING_UP = exists().where(
     _REPLIED.id == ModuleExecution.turn_id,
     UNFINISHED,
     or_(_REPLIED.completed_date.is_(None), _REPLIED.completed_date >= func.clock_timestamp() - _LONGEST_WAIT),
+)
+# Whether a later turn's run of a module has left its state already.
+LATER = select(
+    exists().where(
+        ModuleExecution.conversation_id == bindparam("conversation_id"),
+        ModuleExecution.module_id == bindparam("module_id"),
+        ModuleExecution.turn_id > bindparam("turn_id"),
+        ModuleExecution.status == RunStatus.COMPLETED,
+    )
 )
 STATES = (
     select(ConversationState.module_id, ConversationState.variables)
@@ -128,13 +157,8 @@ def save(session: Session, row: ModuleExecution, variables: dict[str, Any], outp
 
 
 def _is_overtaken(session: Session, row: ModuleExecution) -> bool:
-    later = select(ModuleExecution).where(
-        ModuleExecution.conversation_id == row.conversation_id,
-        ModuleExecution.module_id == row.module_id,
-        ModuleExecution.turn_id > row.turn_id,
-        ModuleExecution.status == RunStatus.COMPLETED,
-    )
-    return session.scalar(select(later.exists())) or False
+    given = {"conversation_id": row.conversation_id, "module_id": row.module_id, "turn_id": row.turn_id}
+    return session.scalar(LATER, given) or False
 
 
 def add_failure(session: Session, row: ModuleExecution) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL
@@ -20,18 +20,27 @@ class AfterReply(NamedTuple):
 
 
 NOTHING = AfterReply()
+# Statements of every glance are built once: building one costs as much as running it.
+WAITING = (
+    select(Module.name)
+    .join(ModuleExecution, ModuleExecution.module_id == Module.id)
+    .where(ModuleExecution.turn_id == bindparam("turn_id"), ModuleExecution.status.not_in(TERMINAL))
+    .order_by(ModuleExecution.id)
+)
+_LONGEST_WAIT = func.make_interval(0, 0, 0, 0, 0, 0, bindparam("wait"))
+ENDED = (
+    select(TurnTrace.trace["executions"], Turn.completed_date < func.clock_timestamp() - _LONGEST_WAIT)
+    .join(Turn, Turn.id == TurnTrace.turn_id)
+    .where(TurnTrace.turn_id == bindparam("turn_id"))
+)
 
 
 def after_reply(session: Session, turn_id: int) -> AfterReply:
     """Return how far the modules of a turn have come; its trace has their ends, in the order of their commits."""
-    names = select(Module.name).join(ModuleExecution, ModuleExecution.module_id == Module.id)
-    mine = names.where(ModuleExecution.turn_id == turn_id, ModuleExecution.status.not_in(TERMINAL))
     # What waits is read first: what ends between the two statements is then in both, not in neither.
-    waiting = session.scalars(mine.order_by(ModuleExecution.id)).all()
-    longest = func.make_interval(0, 0, 0, 0, 0, 0, get_settings().post_response_wait)
-    is_late = Turn.completed_date < func.clock_timestamp() - longest
-    told = select(TurnTrace.trace["executions"], is_late).join(Turn, Turn.id == TurnTrace.turn_id)
-    ended, late = session.execute(told.where(TurnTrace.turn_id == turn_id)).one_or_none() or (None, True)
+    waiting = session.scalars(WAITING, {"turn_id": turn_id}).all()
+    given = {"turn_id": turn_id, "wait": get_settings().post_response_wait}
+    ended, late = session.execute(ENDED, given).one_or_none() or (None, True)
     return AfterReply(tuple(ended or ()), tuple(waiting), late)
 
 

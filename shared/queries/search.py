@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, cast, func, select
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import ColumnElement, Select, bindparam, cast, exists, func, select
 from sqlalchemy.dialects.postgresql import REGCONFIG
 from sqlalchemy.orm import Session
 
@@ -17,9 +20,16 @@ from shared.models.knowledge import DEFAULT_LANGUAGE
 from shared.queries import files
 from shared.queries.scope import Scope
 
-DEPTH = 50  # rows of each ranking that are fused
+DEPTH = 50  # passages of each collection that are ranked, where no more are wanted
 Ranking = dict[str, CollectionType | None]  # passages, best first, with their collections
+Ranked = Select[UUID, CollectionType | None]
 BY_LENGTH = 1  # ts_rank divides by 1 + log(words), so that a long passage is not better for being long
+
+FILTERS: dict[str, ColumnElement[bool]] = {  # by the field of Filter that they apply
+    "persona_id": KnowledgeChunk.persona_id == bindparam("persona_id"),
+    "collection": KnowledgeChunk.collection_type == bindparam("collection"),
+    "sources": KnowledgeChunk.source.in_(bindparam("sources", expanding=True)),
+}
 
 
 @dataclass(frozen=True)
@@ -49,11 +59,20 @@ def of_persona(
     return Filter(persona.id, collection, sources, top_k)
 
 
-def hybrid(session: Session, scope: Scope, question: Question, where: Filter, *, limit: int = DEPTH) -> list[Passage]:
-    """Return the `limit` best passages, best first, with their fused score."""
+def has_read(session: Session, persona: Persona) -> bool:
+    """Say whether a persona has any passages."""
+    mine = exists().where(KnowledgeChunk.persona_id == persona.id, KnowledgeChunk.owner_id == persona.owner_id)
+    return session.scalar(select(mine)) or False
+
+
+def hybrid(
+    session: Session, scope: Scope, question: Question, where: Filter, *, limit: int | None = None
+) -> list[Passage]:
+    """Return the `limit` best passages, or as many as `where` wants, best first, with their fused score."""
     by_words, by_vector = _by_words(session, scope, question, where), _by_vector(session, scope, question, where)
     scores = dict(fused(list(by_words), list(by_vector)))
-    best = capped(scores, by_words | by_vector, where.top_k)[:limit]
+    most = max(DEPTH, sum(where.top_k.values())) if limit is None else limit
+    best = capped(scores, by_words | by_vector, where.top_k)[:most]
     chunks = session.scalars(select(KnowledgeChunk).where(KnowledgeChunk.id.in_(map(UUID, best))))
     by_id = {str(chunk.id): chunk for chunk in chunks}
     return [_passage(by_id[key], scores[key]) for key in best]
@@ -75,41 +94,60 @@ def _by_vector(session: Session, scope: Scope, question: Question, where: Filter
     """Rank by cosine distance; an exact scan, which is right and fast enough below 20,000 passages of a persona."""
     if question.vector is None:
         return {}
-    statement = (
-        _among(scope, where)
-        .join(Embedding, Embedding.content_hash == KnowledgeChunk.content_hash)
-        .where(Embedding.model == question.model)
-        .order_by(Embedding.vector.cosine_distance(question.vector), KnowledgeChunk.id)
-    )
-    return _ranked(session, statement)
+    values = {"vector": question.vector, "model": question.model}
+    return _ranking(session, _nearest(*_given(where)), values | _values(scope, where))
 
 
 def _by_words(session: Session, scope: Scope, question: Question, where: Filter) -> Ranking:
     """Rank by full text; a passage need not have all the words of a question."""
     words = " | ".join(keywords(question.text))
-    any_word = func.to_tsquery(cast(DEFAULT_LANGUAGE, REGCONFIG), words)
-    statement = (
-        _among(scope, where)
-        .where(KnowledgeChunk.tsv.op("@@")(any_word))
-        .order_by(func.ts_rank(KnowledgeChunk.tsv, any_word, BY_LENGTH).desc(), KnowledgeChunk.id)
-    )
-    return _ranked(session, statement) if words else {}
+    return _ranking(session, _wordiest(*_given(where)), {"words": words} | _values(scope, where)) if words else {}
 
 
-def _ranked(session: Session, statement: Select[UUID, CollectionType | None]) -> Ranking:
-    return {str(id): collection for id, collection in session.execute(statement.limit(DEPTH))}
+def _ranking(session: Session, statement: Ranked, values: dict[str, Any]) -> Ranking:
+    return {str(id): collection for id, collection in session.execute(statement, values)}
 
 
-def _among(scope: Scope, where: Filter) -> Select[UUID, CollectionType | None]:
-    chunks = select(KnowledgeChunk.id, KnowledgeChunk.collection_type)
-    statement = chunks.where(KnowledgeChunk.owner_id == scope.owner_id)
-    if where.persona_id is not None:
-        statement = statement.where(KnowledgeChunk.persona_id == where.persona_id)
-    if where.collection is not None:
-        statement = statement.where(KnowledgeChunk.collection_type == where.collection)
-    if where.sources is not None:
-        statement = statement.where(KnowledgeChunk.source.in_(where.sources))
-    return statement
+def _given(where: Filter) -> list[str]:
+    return [name for name in FILTERS if getattr(where, name) is not None]
+
+
+def _values(scope: Scope, where: Filter) -> dict[str, Any]:
+    depth = max(DEPTH, *where.top_k.values(), 0)
+    return {"owner_id": scope.owner_id, "depth": depth} | {name: getattr(where, name) for name in _given(where)}
+
+
+# Statements are built once for each set of filters: building one takes longer than most searches.
+
+
+@cache
+def _nearest(*filters: str) -> Ranked:
+    distance = Embedding.vector.cosine_distance(bindparam("vector", type_=HALFVEC))
+    under_model = (Embedding.content_hash == KnowledgeChunk.content_hash) & (Embedding.model == bindparam("model"))
+    return _best_of_each(_among(distance, filters).join(Embedding, under_model))
+
+
+@cache
+def _wordiest(*filters: str) -> Ranked:
+    any_word = func.to_tsquery(cast(DEFAULT_LANGUAGE, REGCONFIG), bindparam("words"))
+    unlikeness = -func.ts_rank(KnowledgeChunk.tsv, any_word, BY_LENGTH)
+    return _best_of_each(_among(unlikeness, filters).where(KnowledgeChunk.tsv.op("@@")(any_word)))
+
+
+def _among(distance: ColumnElement[float], filters: Collection[str]) -> Select[*tuple[Any, ...]]:
+    """Select passages with their place in their collection, the least distant first."""
+    kind, order = KnowledgeChunk.collection_type, (distance, KnowledgeChunk.id)
+    place = func.row_number().over(partition_by=kind, order_by=order).label("place")
+    statement = select(KnowledgeChunk.id, kind, distance.label("distance"), place)
+    mine = statement.where(KnowledgeChunk.owner_id == bindparam("owner_id"))
+    return mine.where(*(FILTERS[name] for name in filters))
+
+
+def _best_of_each(statement: Select[*tuple[Any, ...]]) -> Ranked:
+    """Take the best of each collection, lest a long book crowd out all else, and put them in one order."""
+    found = statement.subquery().c
+    best = select(found.id, found.collection_type).where(found.place <= bindparam("depth"))
+    return best.order_by(found.distance, found.id)
 
 
 def list_passages(session: Session, scope: Scope, chunk_ids: Sequence[str]) -> list[Passage]:

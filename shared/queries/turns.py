@@ -20,6 +20,7 @@ from shared.queries import conversations, executions, memory, modules, transcrip
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
+NEEDS_PASSAGES = "needs_passages"  # an option: no model is asked where nothing was found about the question
 # Statements of every turn are built once: building one costs as much as running it.
 BACKGROUND = (
     select(

@@ -4,7 +4,7 @@ All times are the database's. Statements name their table through `{t}`, always 
 """
 
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -97,12 +97,6 @@ RETRY = """
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END
     WHERE id = ANY(:ids) AND status = ANY(:states) RETURNING id"""
-STALE = """
-    SELECT DISTINCT queue FROM {t} WHERE status = 'PENDING' AND ready_at < clock_timestamp() - interval '30 s'"""
-RUNNING = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND queue = :queue"
-CLAIMING = """
-    SELECT DISTINCT jsonb_array_elements_text(queues) FROM workercheckin
-    WHERE last_claim > clock_timestamp() - interval '30 s'"""
 WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
 
 
@@ -339,20 +333,6 @@ def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[W
         return []
     statement = select(model).where(model.id.in_(ids)).order_by(model.id)
     return list(session.scalars(statement, execution_options={"populate_existing": True}))
-
-
-def deaf_queues(session: Session, slots: Mapping[str, int] | None = None) -> set[str]:
-    """Return the queues whose rows have waited for 30 s although a slot is free and nobody claimed anything.
-
-    `slots` gives the rows that the workers of a queue can run at once; 1 where it is silent.
-    """
-    waiting = {row.queue for model in models() for row in session.execute(_for(STALE, model))}
-    claiming = set(session.scalars(text(CLAIMING)))
-    return {q for q in waiting - claiming if _count_running(session, q) < (slots or {}).get(q, 1)}
-
-
-def _count_running(session: Session, queue: str) -> int:
-    return sum(session.scalar(_for(RUNNING, model), {"queue": queue}) or 0 for model in models())
 
 
 def count_waiting(session: Session, model: type[Work], queue: str, *, limit: int) -> int:

@@ -1,6 +1,7 @@
 """The sandbox's processes: pools of this process's own, each opened at its first use.
 
-A script that runs another waits for a process while it has one. Each depth has its pool, so none waits in a circle.
+A script that runs another waits for a process while it has one. Each depth has its pool, so none waits in a circle;
+together they have `script_processes`, most of them for the outermost runs.
 """
 
 import os
@@ -25,8 +26,15 @@ TURN_SECONDS = 3.0
 CHECKOUTS_PER_WORKER = 500
 
 
+def processes_at(depth: int, total: int) -> int:
+    """Return how many processes are for runs at a depth: an eighth each, but the outermost have the rest."""
+    inner = max(total // 8, 1)
+    return inner if depth else total - DEEPEST * inner
+
+
 class _Pool:
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
         self._lock = threading.Lock()
         self._open: Monty | None = None
         self._was_open_before_fork = False
@@ -40,7 +48,7 @@ class _Pool:
             if self._open is None:
                 self._open = Monty(
                     min_processes=1,
-                    max_processes=get_settings().script_processes,
+                    max_processes=processes_at(self._depth, get_settings().script_processes),
                     request_timeout=TURN_SECONDS,
                     checkout_timeout=CHECKOUT_SECONDS,
                     max_checkouts_per_worker=CHECKOUTS_PER_WORKER,
@@ -52,7 +60,7 @@ class _Pool:
         self._was_open_before_fork = self._open is not None
 
 
-_POOLS = [_Pool() for _ in range(DEEPEST + 1)]
+_POOLS = [_Pool(depth) for depth in range(DEEPEST + 1)]
 
 
 def checkout(policy: OSPolicy, depth: int = 0) -> MontySession:

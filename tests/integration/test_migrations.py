@@ -117,3 +117,19 @@ def test_runs_of_modules_get_their_owner_and_those_without_a_module_go_with_thei
         connection.execute(text("INSERT INTO module_executions (purpose) VALUES ('test')"))
         command.downgrade(configuration(connection), "0003")
         assert connection.scalar(text("SELECT count(*) FROM module_executions")) == 1
+
+
+def test_runs_that_are_as_the_defaults_say_are_not_rewritten(empty_engine: Engine):
+    with empty_engine.connect() as connection:
+        command.upgrade(configuration(connection), "0003")
+        connection.execute(text("SET session_replication_role = replica"))  # no turn needs to be there
+        connection.execute(text("INSERT INTO modules (name, owner_id) VALUES ('clock', 'default'), ('mood', 'ana')"))
+        connection.execute(text("INSERT INTO module_executions (turn_id, module_id) SELECT 1, id FROM modules"))
+        rows = text("SELECT name, e.ctid::text FROM module_executions e JOIN modules ON modules.id = module_id")
+        before = set(connection.execute(rows).all())
+        command.upgrade(configuration(connection), "0004")
+        assert {name for name, _ in before - set(connection.execute(rows).all())} == {"mood"}
+        assert connection.execute(text("SELECT owner_id, purpose FROM module_executions ORDER BY 1")).all() == [
+            ("ana", "stage"),
+            ("default", "stage"),
+        ]

@@ -1,18 +1,20 @@
 """What is kept for a time goes after it, in small batches, and nothing else does."""
 
+import os
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, text
 
 from services.upkeep import retention
+from services.upkeep import sweep as sweeping
 from services.upkeep.retention import BlobRounds
 from shared.domain.stages import Purpose
 from shared.models import Document, ModuleExecution, WorkerCheckin
 from shared.models.platform import IdempotencyKey
-from shared.providers.blobs import FakeBlobs, forget
+from shared.providers.blobs import FakeBlobs, FileBlobs, forget
 from shared.queries import workers
-from shared.settings import Settings
+from shared.settings import Settings, get_settings
 
 HOUR = timedelta(hours=1)
 PRUNED = (WorkerCheckin, IdempotencyKey, ModuleExecution)
@@ -29,7 +31,7 @@ def test_worker_processes_that_are_long_gone_are_forgotten_in_batches(session):
         check_in(session, f"gone {number}", AGO)
     check_in(session, "alive")
     keep = timedelta(hours=24)
-    assert [workers.prune_checkins(session, keep=keep, batch=2) for _ in range(3)] == [2, 1, 0]
+    assert [workers.prune(session, keep=keep, batch=2) for _ in range(3)] == [2, 1, 0]
     assert session.scalars(select(WorkerCheckin.id)).all() == ["alive"]
 
 
@@ -73,10 +75,48 @@ def test_artifacts_that_a_step_wrote_after_its_documents_deletion_go_when_they_a
 
 def test_many_are_looked_at_in_rounds_and_the_names_walked_now_and_then(session, blobs):
     rounds = BlobRounds()
-    for number in range(retention.BLOBS + 1):
+    for number in range(retention.NAMES + 1):
         blobs.put(f"{number}".encode())
     removed = [rounds.remove_some(blobs, now, older_than=timedelta(0)) for now in (0.0, 5.0, 10.0)]
-    assert removed == [retention.BLOBS, 1, 0]
+    assert removed == [retention.NAMES, 1, 0]
     blobs.put(b"later")
     assert rounds.remove_some(blobs, 15.0, older_than=timedelta(0)) == 0
     assert rounds.remove_some(blobs, retention.EVERY_SECONDS, older_than=timedelta(0)) == 1
+
+
+def test_a_round_looks_at_no_more_names_than_its_share_though_none_is_old(session, blobs):
+    looked_at = []
+    blobs.keys_older_than = lambda seconds: (looked_at.append(n) for n in range(3 * retention.NAMES))
+    assert BlobRounds().remove_some(blobs, 0.0, older_than=HOUR) == 0
+    assert len(looked_at) == retention.NAMES
+
+
+class SentAgain(FileBlobs):
+    """Bytes come again, not yet registered, after the walk has seen what is left of their document."""
+
+    def keys_older_than(self, seconds):
+        yield from super().keys_older_than(seconds)
+        self.put(b"gone")
+
+
+def test_bytes_that_are_sent_again_after_the_walk_has_seen_their_rubbish_stay(session, tmp_path):
+    blobs = SentAgain(tmp_path)
+    key = blobs.put(b"gone").key
+    blobs.put_artifact(key, "chunks", "1", b"[]")
+    blobs.delete(key)
+    folder = next((tmp_path / "artifacts").glob("??/*"))
+    os.utime(folder, (0, 0))
+    assert BlobRounds().remove_some(blobs, 0.0, older_than=HOUR) == 0
+    assert blobs.exists(key)
+
+
+@pytest.mark.usefixtures("database_url")
+def test_a_disk_that_refuses_does_not_fail_the_sweep(tmp_path, monkeypatch, caplog):
+    loop = tmp_path / "blobs" / "ab" / f"sha256-{'ab' * 32}"
+    loop.parent.mkdir(parents=True)
+    loop.symlink_to(loop)
+    monkeypatch.setenv("PERSONAE_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(sweeping, "BLOBS", BlobRounds())
+    get_settings.cache_clear()
+    sweeping.sweep()
+    assert "unreferenced bytes stay" in caplog.text

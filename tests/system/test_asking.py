@@ -60,7 +60,11 @@ def test_without_the_model_the_answer_is_what_was_read_and_says_so(
 
 @pytest.mark.capability("C99")
 def test_where_nothing_was_found_the_answer_says_so_and_no_model_is_asked(client: Client, model: FakeOpenAI) -> None:
-    answer = client.post(f"{library.add_persona(client)}/ask", QUESTION, 200)
+    persona = library.add_persona(client)
+    chunk = {"source": "notes", "content": "Pigeons."}  # not embedded, and none of the question's words
+    client.post("knowledge/chunks", {"persona_id": persona.rpartition("/")[2], "chunks": [chunk]}, 200)
+    answer = client.post(f"{persona}/ask", QUESTION, 200)
     assert (answer["answer"], answer["sources"]) == ("I found nothing about this in what I have read.", [])
-    assert (answer["degraded"], answer["turn_id"]) == (False, None)
+    assert (answer["degraded"], answer["reason"]) == (False, None)
+    assert client.get(f"conversations/{answer['conversation_id']}/messages")["items"][-1]["content"] == answer["answer"]
     assert not [request for request in model.requests if "messages" in request["body"]]

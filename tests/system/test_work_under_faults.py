@@ -343,7 +343,7 @@ def test_rows_that_nobody_claims_make_their_queue_deaf(own_site: Site) -> None:
         session.flush()
         session.add(Turn(conversation_id=talk.id, ready_at=text("clock_timestamp() - interval '31 s'")))
     with get_session() as session:
-        assert work.deaf_queues(session) == {"dialogue"}
+        assert workers.deaf_queues(session) == {"dialogue"}
 
 
 def test_ringing_a_frozen_broker_returns_in_a_third_of_a_second(own_site: Site) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.lifecycle import LONGEST_BACKOFF, RunStatus, after_failure, backoff
+from shared.domain.lifecycle import LONGEST_BACKOFF, RunStatus, after_failure, backoff, may_pass
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,18 @@ from shared.domain.lifecycle import LONGEST_BACKOFF, RunStatus, after_failure, b
 @pytest.mark.capability("C126")
 def test_after_failure(attempt: int, attempts: int, transient: bool, status: RunStatus) -> None:
     assert after_failure(attempt, attempts, transient=transient) is status
+
+
+@pytest.mark.parametrize(
+    ("failures", "attempts", "worth_it"),
+    [
+        pytest.param(3, 3, True, id="every attempt was transient"),
+        pytest.param(1, 3, False, id="a final error leaves attempts"),
+        pytest.param(0, 3, False, id="lost workers are no attempts"),
+    ],
+)
+def test_what_was_given_up_for_want_of_attempts_may_pass(failures: int, attempts: int, worth_it: bool) -> None:
+    assert may_pass(failures, attempts) is worth_it
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))

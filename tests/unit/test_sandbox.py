@@ -1,5 +1,6 @@
 """Scripts run, cannot get out, and come to an end."""
 
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ import pytest
 from shared.domain import language
 from shared.scripting import catalogue
 from shared.scripting.runner import Host, Run, run
+from shared.scripting.sandbox import processes_at
+from shared.scripting.spending import DEEPEST
 from shared.scripting.values import ScriptError
 from tests.processes import allowed
 
@@ -280,3 +283,32 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_a_pool_opened_before_a_fork_is_refused_by_the_child() -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKS], cwd=ROOT_OF_PROJECT, timeout=30)
     assert done.returncode == 7
+
+
+HOARDS = """
+from contextlib import suppress
+from pydantic_monty import OSPolicy
+from shared.scripting import sandbox
+sandbox.CHECKOUT_SECONDS = 0.5
+held = {depth: [] for depth in range(4)}
+for depth in held:
+    with suppress(TimeoutError):
+        for _ in range(10):
+            held[depth].append(session := sandbox.checkout(OSPolicy(), depth).__enter__())
+            session.feed_start("1")
+print(sum(len(sessions) - 1 for sessions in held.values()))  # the last of each waited in vain
+"""
+
+
+def test_all_depths_together_have_no_more_processes_than_the_operator_allows() -> None:
+    environment = {**os.environ, "PERSONAE_SCRIPT_PROCESSES": "8"}
+    command = [sys.executable, "-W", "ignore", "-c", HOARDS]
+    done = subprocess.run(command, cwd=ROOT_OF_PROJECT, env=environment, stdout=subprocess.PIPE, text=True, timeout=30)
+    assert 0 < int(done.stdout) <= 8
+
+
+@pytest.mark.parametrize("total", [4, 8, 16, 64])
+def test_every_depth_has_a_process(total: int) -> None:
+    shares = [processes_at(depth, total) for depth in range(DEEPEST + 1)]
+    assert min(shares) > 0
+    assert sum(shares) == total

@@ -179,3 +179,15 @@ def test_what_killed_processes_left_is_cleared_and_nothing_else(tmp_path):
     folder.clear_temporary()
     assert list(folder.temporary.iterdir()) == []
     assert folder.secrets.exists()
+
+
+def test_what_cannot_be_cleared_does_not_keep_the_stack_from_starting(tmp_path, monkeypatch):
+    folder = Folder(tmp_path)
+    folder.temporary.mkdir()
+    monkeypatch.setattr("os.rmdir", refused)
+    folder.clear_temporary()
+    assert folder.temporary.is_dir()
+
+
+def refused(*_, **__):
+    raise PermissionError("busy")

@@ -7,7 +7,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from gateway import create_app
+from gateway import create_app, relay
 from shared.db import Session
 from shared.domain.access import Permission
 from shared.queries import keys
@@ -72,3 +72,11 @@ def reader(client_of: ClientOf) -> FlaskClient:
 @pytest.fixture
 def nobody(app: APIFlask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def leaving() -> Iterator[None]:
+    """A gateway that has been told to stop: it waits for nothing."""
+    relay.LEAVING.set()
+    yield
+    relay.LEAVING.is_set = False

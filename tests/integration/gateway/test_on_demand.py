@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
-from gateway import create_app, relay
+from gateway import create_app
 from shared.db import get_session
 from shared.domain.access import Permission
-from shared.domain.lifecycle import RunStatus
+from shared.domain.lifecycle import POISON, POISON_CRASHES, RunStatus
 from shared.models import Conversation, ConversationMemory, ConversationState, Message, ModuleExecution, Persona
-from shared.queries import keys
+from shared.queries import keys, on_demand, work
 from shared.queries.scope import DEFAULT_SCOPE
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 from tests.integration.gateway.worker import run_modules, settle, take
@@ -186,7 +186,7 @@ def test_every_function_of_the_context_is_listed(client):
 def test_a_run_that_is_sent_twice_is_one(client, module, session):
     path = f"{MODULES}/{module('echo', 'x = 1')}/run{LATER}"
     first, second = (client.post(path, json={}, headers=KEY) for _ in range(2))
-    assert first.json == second.json
+    assert (first.json, first.headers["Location"]) == (second.json, second.headers["Location"])
     assert session.scalar(select(func.count()).select_from(ModuleExecution)) == 1
 
 
@@ -195,6 +195,24 @@ def test_a_run_that_has_not_ended_has_no_result_yet(client, module):
     sent = client.post(f"{MODULES}/{module('echo', 'x = 1')}/run{LATER}", json={})
     found = client.get(sent.headers["Location"]).json
     assert (found["status"], found["purpose"], found["result"]) == ("PENDING", "run", None)
+
+
+@pytest.mark.capability("C68")
+def test_who_may_run_a_module_may_read_and_cancel_what_came_of_it(client_of, module):
+    chatter, id = client_of("chat"), module("echo", "x = 1")
+    where = chatter.post(f"{MODULES}/{id}/run{LATER}", json={}).headers["Location"]
+    cancelled = chatter.post(f"{where}/cancel")
+    assert (cancelled.status_code, cancelled.json["status"]) == (202, "CANCELLED")
+    assert chatter.get(where).json["status"] == "CANCELLED"
+
+
+@pytest.mark.capability("C50")
+def test_who_may_try_a_script_may_read_and_cancel_what_came_of_it(client_of):
+    writer = client_of("write")
+    sent = writer.post(f"{MODULES}/test-script{LATER}", json={"script": "x = 1"})
+    cancelled = writer.post(f"/api/v1/work/module_executions/{sent.json['id']}/cancel")
+    assert (cancelled.status_code, cancelled.json["status"]) == (202, "CANCELLED")
+    assert writer.get(sent.headers["Location"]).json["status"] == "CANCELLED"
 
 
 @pytest.fixture
@@ -216,20 +234,33 @@ def test_who_waits_is_answered_with_the_result(waiting):
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [pytest.param(RunStatus.FAILED, 503), pytest.param(RunStatus.CANCELLED, 409)]
+    ("status", "failures", "code"),
+    [
+        pytest.param(RunStatus.FAILED, on_demand.ATTEMPTS, 503, id="a model that stayed away"),
+        pytest.param(RunStatus.FAILED, 1, 500, id="a failure for good"),
+        pytest.param(RunStatus.CANCELLED, 0, 409, id="a cancel"),
+    ],
 )
-def test_who_waits_is_told_that_there_will_be_no_result(waiting, status, code):
+def test_who_waits_is_told_that_there_will_be_no_result(waiting, status, failures, code):
     with get_session() as session:
-        settle(session, until(lambda: take(session, ModuleExecution, "modules")), status, "the model is away")
-    assert waiting.result(30).status_code == code
+        claim = until(lambda: take(session, ModuleExecution, "modules"))
+        session.get_one(ModuleExecution, claim.id).retry = max(failures - 1, 0)
+        session.flush()
+        settle(session, claim, status, "the reason")
+    answer = waiting.result(30)
+    assert (answer.status_code, "Retry-After" in answer.headers) == (code, code == 503)
+    assert status is RunStatus.CANCELLED or answer.json["error"] == "no result: the reason"
 
 
-@pytest.fixture
-def leaving():
-    """A gateway that has been told to stop."""
-    relay.LEAVING.set()
-    yield
-    relay.LEAVING.is_set = False
+def test_a_run_that_cost_three_workers_is_not_worth_another_try(waiting):
+    with get_session() as session:
+        claim = until(lambda: take(session, ModuleExecution, "modules"))
+        row = session.get_one(ModuleExecution, claim.id)
+        row.crashes, row.lease_until = POISON_CRASHES - 1, func.clock_timestamp()
+    with get_session() as session:
+        work.end_lost(session, ModuleExecution, claim.id)
+    answer = waiting.result(30)
+    assert (answer.status_code, answer.json["error"]) == (500, f"no result: {POISON}")
 
 
 @pytest.mark.capability("C68")
@@ -237,3 +268,12 @@ def test_who_can_wait_no_longer_is_told_where_to_ask(leaving, waiting):
     answer = waiting.result(30)
     assert answer.status_code == 202
     assert answer.headers["Location"].endswith(f"/{answer.json['id']}")
+
+
+@pytest.mark.capability("C186")
+def test_who_asks_again_after_a_broken_connection_gets_the_result(leaving, client, module, session):
+    path = f"{MODULES}/{module('clock', 'hour = 9')}/run"
+    assert client.post(path, json={}, headers=KEY).status_code == 202
+    run_modules(session)
+    again = client.post(path, json={}, headers=KEY)
+    assert (again.status_code, again.json["outputs"]) == (200, {"hour": 9})

@@ -6,6 +6,9 @@ import pytest
 
 from gateway.routes import search
 from shared.models import Embedding, EmbeddingModel, KnowledgeChunk, Persona
+from shared.queries import search as queries
+from shared.queries.scope import DEFAULT_SCOPE
+from shared.queries.search import Question
 from shared.settings import get_settings
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -117,6 +120,27 @@ def test_of_each_collection_as_many_are_found_as_the_persona_recalls(chatter, mo
     body = {"query": "coil", "persona_id": str(persona.id), "limit": 50}
     found = Counter(item["collection"] for item in chatter.post(PATH, json=body).json["items"])
     assert found == {"works": 8, "quotes": 2, "profile": 5}
+
+
+@pytest.mark.capability("C86", "C111")
+@pytest.mark.parametrize("embeds", [True, False], ids=["by vector", "by words only"])
+def test_a_long_book_crowds_out_neither_what_is_known_of_the_persona_nor_itself(session, persona, embeds):
+    for n in range(120):
+        add_passage(session, persona, f"Coil coil coil {n}.", "works", [1.0, n / 1e6])
+    for n in range(3):
+        add_passage(session, persona, f"Who wound the coil was patient, quiet and kind: {n}.", "profile", [0.5, 1.0])
+    persona.works_top_k = 70
+    question = Question("coil", [1.0, 0.0] if embeds else None, MODEL)
+    found = queries.hybrid(session, DEFAULT_SCOPE, question, queries.of_persona(persona))
+    assert Counter(passage.collection for passage in found) == {"works": 70, "profile": 3}
+
+
+def add_passage(session, persona, content, collection, vector):
+    chunk = KnowledgeChunk(source="upload", content=content, persona_id=persona.id, collection_type=collection)
+    session.add(chunk)
+    session.flush()
+    session.add(Embedding(content_hash=chunk.content_hash, model=MODEL, vector=vector))
+    session.flush()
 
 
 @pytest.mark.capability("C9")

@@ -218,8 +218,35 @@ def test_a_wait_ends_with_the_saved_reply(committed):
     assert (answer.status_code, answer.json["role"], answer.json["content"]) == (200, "assistant", "The coil.")
 
 
-def test_a_wait_for_a_failure_says_what_failed(committed):
-    answer = answered(
-        committed, lambda session: settle(session, take(session, Turn, "dialogue"), RunStatus.FAILED, "no model")
-    )
-    assert (answer.status_code, answer.json["error"]) == (503, "no reply: no model")
+@pytest.mark.capability("C186")
+def test_a_message_sent_again_is_answered_with_its_stream(chatter, messages, session, broker):
+    key = {"Idempotency-Key": "m-1"}
+    turn = send(chatter, messages, headers=key).json["id"]
+    work_on(session, turn)
+    again = send(chatter, messages, headers=key | SSE)
+    assert (told(again.text), again.headers["Idempotent-Replayed"]) == (WHOLE, "true")
+
+
+@pytest.mark.capability("C186")
+def test_a_wait_that_is_sent_again_ends_with_the_saved_reply(committed):
+    client, messages = committed
+    headers = {"Idempotency-Key": "m-1"}
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(send, client, f"{messages}?wait=true", headers=headers)
+        once_there_is_a_turn(work_on)
+    again = send(client, f"{messages}?wait=true", headers=headers)
+    assert (again.status_code, again.json) == (200, first.result().json)
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+@pytest.mark.parametrize(("failures", "code"), [(1, 500), (3, 503)])
+def test_a_wait_for_a_failure_says_what_failed_and_whether_to_try_again(committed, failures, code):
+    def fail(session):
+        claim = take(session, Turn, "dialogue")
+        session.get_one(Turn, claim.id).retry = failures - 1
+        session.flush()
+        settle(session, claim, RunStatus.FAILED, "no model")
+
+    answer = answered(committed, fail)
+    assert (answer.status_code, answer.json["error"]) == (code, "no reply: no model")
+    assert ("Retry-After" in answer.headers) is (code == 503)
