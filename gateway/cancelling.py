@@ -20,10 +20,15 @@ def cancel_bell() -> CancelBell:
 def cancel(model: type[Work], ids: Sequence[int]) -> None:
     """Cancel rows that the caller may cancel; a worker that misses the announcement hears it at its next renewal."""
     with get_session() as session:
-        running, ready = work.cancel(session, model, ids)
-    for row_id, fence in running:
+        cancelled = work.cancel(session, model, ids)
+    tell(model, cancelled)
+
+
+def tell(model: type[Work], cancelled: work.Cancelled) -> None:
+    """Announce a cancel that is committed, and ring for what it made ready."""
+    for row_id, fence in cancelled.running:
         cancel_bell().announce(model.__tablename__, row_id, fence)
-    BELL.ring_all(ready, "after a cancel")
+    BELL.ring_all(cancelled.ready, "after a cancel")
 
 
 def cancel_runs(run_ids: Sequence[int]) -> None:

@@ -291,28 +291,32 @@ def _settle_apart(outcomes: list[Outcome], error: Exception) -> list[Outcome]:
 
 
 def _write(session: Session, outcomes: list[Outcome]) -> set[str]:
-    """Write statuses and effects of rows still held; raises Lost when a lone row is not."""
+    """Write statuses and effects of rows still held; raises Lost when a lone row is not.
+
+    Effects, and what follows, in the order of the rows: two batches lock what they share in one order.
+    """
     alike = groupby(sorted(outcomes, key=_sort_key), key=_sort_key)
-    return {queue for _, group in alike for queue in _write_alike(session, list(group))}
+    settled = [pair for _, group in alike for pair in _settle_alike(session, list(group))]
+    settled.sort(key=lambda pair: pair[1].held.key)
+    for row, outcome in settled:
+        if outcome.value is not None or outcome.status is RunStatus.COMPLETED:
+            _kind_of(outcome.held).save(session, row, outcome.value)
+    return rows.follow(session, [row for row, _ in settled])
 
 
 def _sort_key(outcome: Outcome) -> tuple[str, str, str, int]:
     return outcome.held.key[0], outcome.status, outcome.message or "", outcome.held.claim.retry
 
 
-def _write_alike(session: Session, outcomes: list[Outcome]) -> set[str]:
-    """Write the outcomes of one table that end in one way."""
+def _settle_alike(session: Session, outcomes: list[Outcome]) -> list[tuple[Work, Outcome]]:
+    """Write the statuses of rows of one table that end in one way; return those still held."""
     held, status, _, message = outcomes[0]
     by_id = {outcome.held.id: outcome for outcome in outcomes}
     keys = [(outcome.held.id, outcome.held.fence) for outcome in outcomes]
     settled = rows.settle(session, held.model, keys, status, message=message, attempt=held.claim.retry + 1)
     if not settled and len(outcomes) == 1 and not _settled_before(session, outcomes[0]):
         raise Lost(held.key)
-    for row in settled:
-        outcome = by_id[row.id]
-        if outcome.value is not None or status is RunStatus.COMPLETED:
-            _kind_of(outcome.held).save(session, row, outcome.value)
-    return rows.follow(session, settled)
+    return [(row, by_id[row.id]) for row in settled]
 
 
 def _settled_before(session: Session, outcome: Outcome) -> bool:

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 
+from gateway import cancelling
 from gateway.auth import requires, scope
 from gateway.idempotency import begun, idempotent
-from gateway.routes.answers import existed
 from gateway.routes.executions import NOT_YET, started
 from gateway.schemas.executions import ExecutionOut, FunctionsOut, RanOut, RunIn, ScriptIn, WaitQuery
 from gateway.schemas.modules import ModuleChange, ModuleIn, ModuleOut, ModulePage, ModuleQuery
@@ -15,7 +15,7 @@ from gateway.schemas.paging import page_of
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.logs import correlation
-from shared.models import Module
+from shared.models import Module, ModuleExecution
 from shared.queries import modules, on_demand
 from shared.scripting.catalogue import FUNCTIONS
 
@@ -62,7 +62,8 @@ def change_module(module_id: UUID, json_data: ModuleChange) -> Module:
 @bp.output({}, 204)
 def delete_module(module_id: UUID) -> str:
     with get_session() as session:
-        existed(modules.delete_(session, scope(), module_id), "module", module_id)
+        cancelled = modules.delete_(session, scope(), module_id)
+    cancelling.tell(ModuleExecution, cancelled)
     return ""
 
 

@@ -77,9 +77,10 @@ def get_turn_events(turn_id: int) -> Response:
 @bp.output(TurnOut, 202)
 def cancel_turn(turn_id: int) -> Turn:
     with get_session() as session:
-        turn = turns.get(session, scope(), turn_id)
-        runs = following.list_unfinished(session, turn.id)
-    cancelling.cancel(Turn, [turn.id])
+        turns.get(session, scope(), turn_id)
+    cancelling.cancel(Turn, [turn_id])
+    with get_session() as session:  # only now: a reply that was being saved has its modules, one to come has none
+        runs = following.list_unfinished(session, turn_id)
     cancelling.cancel(ModuleExecution, runs)
     with get_session() as session:
         return turns.get(session, scope(), turn_id)

@@ -54,6 +54,6 @@ def work(assignment: Assignment) -> Execution:
 
 def save(session: Session, row: ModuleExecution, done: Execution) -> None:
     """Keep the variables, for the conversation's next turn and with the run."""
-    executions.save(session, row, done.variables, done.text(), trace(done))
-    if row.status is RunStatus.COMPLETED:
+    if row.status is RunStatus.COMPLETED:  # first: windows are locked before their conversation
         memory.change(session, row.conversation_id, done.changes)
+    executions.save(session, row, done.variables, done.text(), trace(done))

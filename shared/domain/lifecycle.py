@@ -20,6 +20,7 @@ class RunStatus(StrEnum):
 
 TERMINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 UNFINISHED = frozenset(RunStatus) - TERMINAL
+RETRIABLE = frozenset({RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.ERROR})
 
 
 def after_failure(attempt: int, attempts: int, *, transient: bool) -> RunStatus:

@@ -33,7 +33,7 @@ from shared.models import (
     Turn,
     TurnTrace,
 )
-from shared.queries import work
+from shared.queries import conversations, work
 
 STAGES = {4: ExecutionStage.STAGE4, 5: ExecutionStage.STAGE5}
 # Statements of every turn are built once: building one costs as much as running it.
@@ -106,6 +106,7 @@ STATES = (
 
 def add(session: Session, turn: Turn, staged: Mapping[UUID, int]) -> None:
     """Add a blocked run for each module that is still there, given with its stage."""
+    conversations.lock(session, turn.conversation_id)  # before the modules, as whoever deletes one locks them
     copied = (turn.id, turn.conversation_id, turn.priority, turn.status_meta)
     given = {f"copied_{name}": value for name, value in zip(COPIED, copied, strict=True)}
     session.execute(FOLLOW, given | {"modules": [*staged], "stages": [*staged.values()]})
@@ -146,6 +147,7 @@ def save(session: Session, row: ModuleExecution, variables: dict[str, Any], outp
     row.variables, row.output = variables, output
     if not (row.conversation_id and row.module_id and row.stage in STAGES and row.status is RunStatus.COMPLETED):
         return
+    conversations.lock(session, row.conversation_id)  # before the trace, as when a run fails
     if not _is_overtaken(session, row):
         metadata = {"success": True, "execution_time": trace.get("seconds"), "turn_id": row.turn_id}
         ConversationState.store_execution_result(

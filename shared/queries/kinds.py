@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from shared.domain.lifecycle import RunStatus
+from shared.domain.lifecycle import RETRIABLE, RunStatus
 from shared.errors import Conflict, NotFound
 from shared.models import (
     Conversation,
@@ -82,7 +82,7 @@ def retry(session: Session, row: Work) -> set[str]:
     """Put a row that failed or was cancelled back to its start; return the queues to ring; raises Conflict."""
     if isinstance(row, RunStep):
         return control.retry(session, [row.workflow_run_id])
-    if row.status not in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.ERROR):
+    if row.status not in RETRIABLE:
         raise Conflict(f"nothing to retry: it is {row.status.value}")
     ready = not (isinstance(row, Turn) and turns.others_alive(session, row))
     if not work.retry(session, type(row), [row.id], ready=ready):

@@ -1,6 +1,6 @@
 """Long memory: windows of messages that are due, and the memories that stand for them (seed 001)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from shared.domain.memory import HEAD, Changes, Remembered, WindowRule
 from shared.domain.prompt import Said
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona
 from shared.queries import conversations, work
-from shared.queries.rows import Slice, found, page, removed
+from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
@@ -65,8 +65,15 @@ def ready_next(session: Session, window: MemoryWindow) -> Iterable[str]:
     conversations.lock(session, window.conversation_id)
     saved = _memory_of(session, window)
     if window.status is RunStatus.COMPLETED and saved is not None and saved.is_stale and saved.model is not None:
-        work.retry(session, MemoryWindow, [window.id], ready=False)
+        _reopen(session, [window.id])
     return _ready_next(session, window.conversation_id)
+
+
+def _reopen(session: Session, ended: Sequence[int]) -> None:
+    """Make windows due again that have ended, completed ones too; the caller has locked them."""
+    reopened = work.retry(session, MemoryWindow, ended, ready=False, states=TERMINAL)
+    if reopened != len(ended):
+        raise RuntimeError(f"{len(ended)} windows are due again, {reopened} could be reopened")
 
 
 def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
@@ -203,14 +210,30 @@ def rewrite(session: Session, scope: Scope, conversation_id: UUID, memory_id: UU
 def clear(session: Session, scope: Scope, conversation_id: UUID) -> int:
     """Forget a conversation's memories and windows, which are then due again; return how many memories there were.
 
-    The windows first: one that is being settled is waited for, and what it has written goes too.
+    A window that is being settled is waited for, and what it has written goes too.
     """
-    return _forget(session, conversations.get(session, scope, conversation_id).id)
-
-
-def _forget(session: Session, conversation_id: UUID) -> int:
-    removed(session, delete(MemoryWindow).where(MemoryWindow.conversation_id == conversation_id))
+    conversation_id = conversations.get(session, scope, conversation_id).id
+    _lock(session, conversation_id)
+    session.execute(delete(MemoryWindow).where(MemoryWindow.conversation_id == conversation_id))
     return ConversationMemory.clear_all_memories(session, conversation_id)
+
+
+def _forget(session: Session, conversation_id: UUID) -> None:
+    """Delete a conversation's memories; its windows stay, ended, so that what was dealt with is not due again.
+
+    Without a memory no edit reopens them, and what is being compressed now is refused.
+    """
+    _lock(session, conversation_id)
+    unfinished = _windows(conversation_id).where(MemoryWindow.status.not_in(TERMINAL))
+    work.cancel_now(session, MemoryWindow, session.scalars(unfinished.with_only_columns(MemoryWindow.id)).all())
+    ConversationMemory.clear_all_memories(session, conversation_id)
+
+
+def _lock(session: Session, conversation_id: UUID) -> None:
+    """Lock a conversation, and before it all of its windows: who settles one has it when it locks the conversation."""
+    ids = _windows(conversation_id).with_only_columns(MemoryWindow.id)
+    session.execute(ids.order_by(MemoryWindow.id).with_for_update())
+    conversations.lock(session, conversation_id)
 
 
 def change(session: Session, conversation_id: UUID | None, changes: Changes) -> None:
@@ -239,17 +262,18 @@ def mark_stale(session: Session, conversation_id: UUID, message_id: UUID) -> Non
     """
     conversations.lock(session, conversation_id)
     of_message = (
-        select(ConversationMemory)
+        select(ConversationMemory, MemoryWindow.id, MemoryWindow.status)
         .join(MemoryWindow, MemoryWindow.id == ConversationMemory.window_id)
         .where(ConversationMemory.conversation_id == conversation_id)
         .where(ConversationMemory.message_ids.contains([str(message_id)]))
     )
     # Skipped: what is being cleared, and what is being settled, which sees the change when it gets the conversation.
     free = of_message.with_for_update(skip_locked=True)
-    stale = session.scalars(free, execution_options={"populate_existing": True}).all()
-    for row in stale:
+    stale = session.execute(free, execution_options={"populate_existing": True}).all()
+    for row, *_ in stale:
         row.is_stale = True
-    work.retry(session, MemoryWindow, [row.window_id for row in stale if row.window_id and row.model], ready=False)
+    # One that has not ended reads its messages when it is compressed, or sees the change when it is settled.
+    _reopen(session, [window_id for row, window_id, status in stale if row.model and status in TERMINAL])
     _ready_next(session, conversation_id)
 
 

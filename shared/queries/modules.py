@@ -4,12 +4,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from shared.domain.lifecycle import TERMINAL
 from shared.domain.template import DEEPEST_NESTING, references
-from shared.models import Module
-from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
+from shared.models import Module, ModuleExecution
+from shared.queries import work
+from shared.queries.rows import Slice, found, page, refusing_duplicates
 from shared.queries.scope import Scope, owned, owner_of
 
 NAME_TAKEN = "another module has this name"
@@ -60,10 +62,24 @@ def update(session: Session, scope: Scope, module_id: UUID, values: Mapping[str,
     return module
 
 
-def delete_(session: Session, scope: Scope, module_id: UUID) -> bool:
-    """Delete a module with the states it left; say whether there was one."""
-    mine = delete(Module).where(Module.owner_id == scope.owner_id, Module.id == module_id)
-    return removed(session, mine) > 0
+def delete_(session: Session, scope: Scope, module_id: UUID) -> work.Cancelled:
+    """Delete a module with the states it left, its unfinished runs cancelled: what waits for them goes on.
+
+    Raises NotFound. The runs are locked before the module, as their settlements do; then no reply adds another.
+    """
+    module = get(session, scope, module_id)
+    running, ready = _cancel_runs(session, module)
+    found(session.scalar(select(Module.id).where(Module.id == module.id).with_for_update()), "module", module_id)
+    added = _cancel_runs(session, module)
+    session.execute(delete(Module).where(Module.id == module.id))
+    return work.Cancelled(running + added.running, ready | added.ready)
+
+
+def _cancel_runs(session: Session, module: Module) -> work.Cancelled:
+    mine = select(ModuleExecution.id).where(ModuleExecution.module_id == module.id)
+    return work.cancel_now(
+        session, ModuleExecution, session.scalars(mine.where(ModuleExecution.status.not_in(TERMINAL))).all()
+    )
 
 
 def existing(session: Session, scope: Scope, names: Collection[str]) -> set[str]:

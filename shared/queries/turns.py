@@ -155,8 +155,11 @@ def save_reply(
 ) -> None:
     """Save the assistant's message of a turn, how it came about, and the modules to run `then`, with their stages.
 
-    Once it has completed, also what the scripts before the reply did to the conversation's memory.
+    Once it has completed, also what the scripts before the reply did to the conversation's memory: first, because
+    windows are locked before their conversation.
     """
+    if turn.status is RunStatus.COMPLETED:
+        memory.change(session, turn.conversation_id, changes)
     if turn.assistant_message_id is not None:  # the partial reply of an attempt that was cancelled and tried again
         memory.mark_stale(session, turn.conversation_id, turn.assistant_message_id)
         session.execute(delete(Message).where(Message.id == turn.assistant_message_id))
@@ -166,9 +169,7 @@ def save_reply(
         turn.assistant_message_id = message.id
     kept = insert(TurnTrace).values(turn_id=turn.id, trace=trace)
     session.execute(kept.on_conflict_do_update(index_elements=[TurnTrace.turn_id], set_={"trace": kept.excluded.trace}))
-    if turn.status is RunStatus.COMPLETED:
-        memory.change(session, turn.conversation_id, changes)
-    if then and turn.status is RunStatus.COMPLETED:
+    if then and turn.status is RunStatus.COMPLETED and turn.cancel_requested_at is None:
         executions.add(session, turn, then)
 
 

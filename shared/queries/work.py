@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
-from shared.domain.lifecycle import POISON, POISON_CRASHES, TERMINAL, RunStatus, backoff
+from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus, backoff
 from shared.models.base import Base, Work
 
 WorkRow = TypeVar("WorkRow", bound=Work)
@@ -63,11 +63,11 @@ END_LOST = f"""
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = :id AND {EXPIRED} AND {ENDS} FOR UPDATE SKIP LOCKED))
     RETURNING id, status"""
 IS_UNHEARD = """
-    status = 'RUNNING' AND cancel_requested_at < clock_timestamp() - make_interval(secs => :honour)"""
+    status = 'RUNNING' AND cancel_requested_at <= clock_timestamp() - make_interval(secs => :honour)"""
 UNHEARD = f"SELECT id FROM {{t}} WHERE {IS_UNHEARD} ORDER BY id LIMIT 100"
 END_UNHEARD = f"""
     UPDATE {{t}} SET fence = fence + 1, status = 'CANCELLED', lease_until = NULL, status_date = clock_timestamp(),
-        completed_date = clock_timestamp(), status_message = 'cancelled; its worker did not answer'
+        completed_date = clock_timestamp(), status_message = 'cancelled, without a word from its worker'
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = :id AND {IS_UNHEARD} FOR UPDATE SKIP LOCKED))
     RETURNING id, status"""
 DUE = """
@@ -96,7 +96,7 @@ RETRY = """
     UPDATE {t} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END
-    WHERE id = ANY(:ids) AND status IN ('FAILED', 'CANCELLED', 'ERROR') RETURNING id"""
+    WHERE id = ANY(:ids) AND status = ANY(:states) RETURNING id"""
 WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
 
 
@@ -111,6 +111,13 @@ class Claim(NamedTuple):
     crashes: int
     status_meta: dict[str, Any]
     more: bool  # whether other rows of the queue were runnable, too
+
+
+class Cancelled(NamedTuple):
+    """What is to be told after the commit of a cancel."""
+
+    running: list[tuple[int, int]]  # (id, fence) of what workers are to stop
+    ready: set[str]  # queues to ring
 
 
 class News(NamedTuple):
@@ -238,22 +245,35 @@ def make_ready(session: Session, rows: Iterable[Work]) -> set[str]:
     return queues
 
 
-def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> tuple[list[tuple[int, int]], set[str]]:
-    """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone.
-
-    Returns the (id, fence) of running rows, whose cancel is to be announced after the commit, and queues to ring.
-    """
+def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> Cancelled:
+    """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone."""
     rows = session.execute(_for(CANCEL, model), {"ids": list(ids)}).all()
     running = [(row.id, row.fence) for row in rows if row.status == RunStatus.RUNNING]
-    return running, _follow_ended(session, model, rows)
+    return Cancelled(running, _follow_ended(session, model, rows))
 
 
-def retry(session: Session, model: type[Work], ids: Sequence[int], *, ready: bool = True) -> int:
-    """Put rows that failed, wait to be tried again or were cancelled back to their start; say how many.
+def cancel_now(session: Session, model: type[Work], ids: Sequence[int]) -> Cancelled:
+    """Cancel rows of which nothing is wanted any more: running ones end too, what their workers bring is refused."""
+    running, ready = cancel(session, model, ids)
+    for row_id, _ in running:
+        ready |= end_unheard(session, model, row_id, honour=0)
+    return Cancelled(running, ready)
 
-    `ready` false leaves them blocked.
+
+def retry(
+    session: Session,
+    model: type[Work],
+    ids: Sequence[int],
+    *,
+    ready: bool = True,
+    states: Collection[RunStatus] = RETRIABLE,
+) -> int:
+    """Put rows back to their start that are in one of the `states`; say how many. `ready` false leaves them blocked.
+
+    By default those that failed, wait to be tried again or were cancelled: nobody begins what is completed again.
     """
-    return len(session.execute(_for(RETRY, model), {"ids": list(ids), "ready": ready}).all())
+    given = {"ids": list(ids), "ready": ready, "states": [state.value for state in states]}
+    return len(session.execute(_for(RETRY, model), given).all())
 
 
 def reopen(session: Session, model: type[Work]) -> None:

@@ -1,37 +1,45 @@
 """What follows a reply: stage 4, then stage 5, then the next turn; and nobody waits for ever."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
-from shared.db import Session
+from services import leases
+from services.modules import after
+from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.stages import ExecutionContext, ModuleType
-from shared.models import Conversation, ConversationState, Message, Module, ModuleExecution, Persona, Turn
-from shared.queries import executions, following, turns, work
+from shared.models import Conversation, ConversationState, MemoryWindow, Message, Module, ModuleExecution, Persona, Turn
+from shared.queries import executions, following, messages, modules, turns, work
 from shared.queries.scope import Scope
+from tests.processes import until
 
 MINE = Scope("default")
 ORDER = (("counter", "count = 1"), ("judge", "verdict = ctx.generate('?')"))
 
 
-@pytest.fixture
-def conversation(session: Session) -> Conversation:
+def advanced(name: str, script: str) -> Module:
+    return Module(
+        name=name,
+        script=script,
+        type=ModuleType.ADVANCED,
+        execution_context=ExecutionContext.POST_RESPONSE,
+    )
+
+
+def talk(session: Session) -> Conversation:
     persona = Persona(name="Ada", template="@counter @judge")
     conversation = Conversation(title="Talk", persona=persona)
-    modules = [
-        Module(
-            name=name,
-            script=script,
-            type=ModuleType.ADVANCED,
-            execution_context=ExecutionContext.POST_RESPONSE,
-        )
-        for name, script in ORDER
-    ]
-    session.add_all([conversation, *modules])
+    session.add_all([conversation, *(advanced(name, script) for name, script in ORDER)])
     session.flush()
     return conversation
+
+
+@pytest.fixture
+def conversation(session: Session) -> Conversation:
+    return talk(session)
 
 
 def take(session: Session, model: type[Any], queue: str) -> list[work.Claim]:
@@ -49,6 +57,12 @@ def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.CO
 def reply(session: Session, conversation: Conversation, status: RunStatus = RunStatus.COMPLETED) -> Turn:
     """Play the worker that replies: settle the running turn, both modules to follow."""
     (claim,) = take(session, Turn, "dialogue")
+    return settle_reply(session, conversation, claim, status)
+
+
+def settle_reply(
+    session: Session, conversation: Conversation, claim: work.Claim, status: RunStatus = RunStatus.COMPLETED
+) -> Turn:
     (turn,) = work.settle(session, Turn, [(claim.id, claim.fence)], status)
     staged = {module.id: module.execution_stage_priority for module in session.scalars(select(Module))}
     message = Message(conversation_id=conversation.id, role="assistant", content="Well")
@@ -123,6 +137,121 @@ def test_a_module_deleted_during_the_reply_runs_no_more(session: Session, conver
     executions.add(session, turn, {gone.id: 4, here.id: 5})
     (row,) = session.scalars(select(ModuleExecution))
     assert (row.module_id, row.stage, row.owner_id) == (here.id, 5, here.owner_id)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_deleted_module_holds_up_neither_the_next_stage_nor_the_next_turn(
+    session: Session, conversation: Conversation, taken: bool
+) -> None:
+    turns.add(session, MINE, conversation.id, "One?")
+    turn = reply(session, conversation)
+    claims = take(session, ModuleExecution, "modules") if taken else []
+    counter = session.scalars(select(Module).where(Module.name == "counter")).one()
+    cancelled = modules.delete_(session, MINE, counter.id)
+    session.expire_all()
+    assert cancelled == ([(claim.id, claim.fence) for claim in claims], {"modules"})
+    assert stages(session) == [5]
+    assert [run["status"] for run in turns.find_trace(session, MINE, turn.id).trace["executions"]] == ["cancelled"]
+    assert not any(work.settle(session, claim.model, [claim[1:3]], RunStatus.COMPLETED) for claim in claims)
+    settle(session, *take(session, ModuleExecution, "modules"))
+    assert not turns.load(session, turns.add(session, MINE, conversation.id, "Two?"), history=5).state_is_stale
+
+
+def test_a_module_may_be_deleted_while_a_reply_adds_a_run_of_it(database_url: str) -> None:
+    with get_session() as session:
+        conversation = talk(session)
+        turns.add(session, MINE, conversation.id, "One?")
+        reply(session, conversation)
+        late(session)
+        turns.add(session, MINE, conversation.id, "Two?")
+        (claim,) = take(session, Turn, "dialogue")
+        counter, judge = session.scalars(select(Module).order_by(Module.name)).all()
+
+    def delete() -> None:
+        with get_session() as session:
+            modules.delete_(session, MINE, counter.id)
+
+    with ThreadPoolExecutor() as beside:
+        with get_session() as session:
+            (turn,) = work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+            said = Message(conversation_id=conversation.id, role="assistant", content="Well")
+            turns.save_reply(session, turn, said, {}, then={counter.id: 4, judge.id: 5})
+            deleting = beside.submit(delete)
+            until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+            work.follow(session, [turn])
+        deleting.result(20)
+    with get_session() as session:
+        assert stages(session) == [5, 5]
+
+
+def test_a_module_whose_script_clears_and_a_window_that_is_settled_do_not_wait_for_each_other(
+    database_url: str,
+) -> None:
+    with get_session() as session:
+        conversation = talk(session)
+        session.scalars(select(Module).where(Module.name == "counter")).one().script = "ctx.clear_memories()"
+        turns.add(session, MINE, conversation.id, "One?")
+        reply(session, conversation)
+        (run,) = take(session, ModuleExecution, "modules")
+        leases.working_on(leases.Held(run, "modules", max_runtime=60.0))
+        done = after.work(after.load(session, session.get_one(ModuleExecution, run.id)))
+        leases.working_on(None)
+        said = [{"role": "user", "content": f"Message {number}"} for number in range(35)]
+        messages.add_many(session, MINE, conversation.id, said)
+        (window,) = take(session, MemoryWindow, "memory")
+
+    def clear() -> None:
+        with get_session() as session:
+            (row,) = work.settle(session, ModuleExecution, [(run.id, run.fence)], RunStatus.COMPLETED)
+            after.save(session, row, done)
+            work.follow(session, [row])
+
+    with ThreadPoolExecutor() as beside:
+        with get_session() as session:
+            rows = work.settle(session, MemoryWindow, [(window.id, window.fence)], RunStatus.COMPLETED)
+            clearing = beside.submit(clear)
+            until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+            work.follow(session, rows)
+        clearing.result(20)
+    with get_session() as session:
+        assert stages(session) == [5]
+        assert session.scalars(select(MemoryWindow.status).order_by(MemoryWindow.id)).all() == [
+            "COMPLETED",
+            "CANCELLED",
+        ]
+
+
+def test_a_turn_that_was_told_to_stop_runs_no_modules(session: Session, conversation: Conversation) -> None:
+    turn = turns.add(session, MINE, conversation.id, "One?")
+    (claim,) = take(session, Turn, "dialogue")
+    work.cancel(session, Turn, [turn.id])
+    settle_reply(session, conversation, claim)
+    assert session.scalar(select(ModuleExecution)) is None
+
+
+def test_two_modules_that_end_together_wait_for_each_other_in_one_order(database_url: str) -> None:
+    with get_session() as session:
+        conversation = talk(session)
+        session.add(advanced("clock", "hour = 1"))
+        turns.add(session, MINE, conversation.id, "One?")
+        turn = reply(session, conversation)
+        done, failed = take(session, ModuleExecution, "modules")
+
+    def fail() -> None:
+        with get_session() as session:
+            settle(session, failed, RunStatus.FAILED)
+
+    with ThreadPoolExecutor() as beside:
+        with get_session() as session:
+            rows = work.settle(session, ModuleExecution, [(done.id, done.fence)], RunStatus.COMPLETED)
+            executions.save(session, rows[0], {}, "", {"seconds": 0.1})
+            failing = beside.submit(fail)
+            until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+            work.follow(session, rows)
+        failing.result(20)
+    with get_session() as session:
+        assert len(turns.find_trace(session, MINE, turn.id).trace["executions"]) == 2
+        assert stages(session) == [5]
 
 
 def test_the_next_turn_waits_only_so_long_and_knows_that_the_state_is_old(

@@ -1,14 +1,16 @@
 """Windows are added once by however many, compressed in order, and their memories can be read, changed and lost."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, text
 
 from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
-from shared.models import Conversation, ConversationMemory, MemoryWindow, Message
-from shared.queries import conversations, memory, messages, work
+from shared.domain.memory import Changes
+from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona, Turn
+from shared.queries import conversations, memory, messages, turns, work
 from shared.queries.scope import DEFAULT_SCOPE
 from tests.integration.gateway.worker import compress_windows, settle, take
 from tests.processes import until
@@ -252,6 +254,105 @@ def test_after_clearing_windows_may_be_compressed_again(session, conversation):
     assert memories(session) == windows(session) == []
     memory.add_due_windows(session, conversation.id)
     assert compress_windows(session, "We spoke again.") == 2
+
+
+@pytest.mark.capability("C75")
+class TestAScriptClears:
+    def clear(self, session, conversation):
+        """Settle what follows a turn whose script cleared the memories."""
+        memory.change(session, conversation.id, Changes(cleared=True))
+        queues = memory.add_due_windows(session, conversation.id)
+        session.expire_all()
+        return queues
+
+    def test_what_was_forgotten_is_not_due_again_and_what_follows_is(self, session, conversation):
+        say(session, conversation, 46)
+        compress_windows(session, "We spoke.")
+        assert self.clear(session, conversation) == set()
+        assert memories(session) == []
+        say(session, conversation, 11)
+        assert compress_windows(session, "We spoke again.") == 1
+        assert [row.original_message_range for row in memories(session)] == ["47-57"]
+
+    def test_what_was_not_compressed_yet_is_not_compressed_any_more(self, session, conversation):
+        say(session, conversation, 46)
+        claim = take(session, MemoryWindow, "memory")
+        assert self.clear(session, conversation) == set()
+        assert [window.status for window in windows(session)] == [RunStatus.CANCELLED] * 3
+        assert work.settle(session, MemoryWindow, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
+
+    def test_an_edit_brings_nothing_back(self, session, conversation):
+        say(session, conversation, 35)
+        compress_windows(session, "We spoke.")
+        self.clear(session, conversation)
+        first = session.scalars(select(Message).order_by(Message.position)).first()
+        messages.update(session, DEFAULT_SCOPE, first.id, {"content": "Never mind"})
+        assert compress_windows(session, "We spoke again.") == 0
+
+    def test_clearing_by_a_person_makes_all_due_again(self, session, conversation):
+        say(session, conversation, 35)
+        self.clear(session, conversation)
+        memory.clear(session, DEFAULT_SCOPE, conversation.id)
+        memory.add_due_windows(session, conversation.id)
+        assert compress_windows(session, "We spoke.") == 2
+
+
+@pytest.fixture
+def talk(database_url):
+    """The id of a conversation with three windows, on a database that commits."""
+    with get_session() as session:
+        conversation = Conversation(persona=Persona(name="Ada"))
+        session.add(conversation)
+        session.flush()
+        say(session, conversation, 46)
+        return conversation.id
+
+
+def is_waiting(session):
+    return session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) > 0
+
+
+@pytest.mark.capability("C80")
+def test_what_is_said_while_memories_are_cleared_leaves_no_window_out(talk):
+    def add():
+        with get_session() as session:
+            say(session, conversations.get(session, DEFAULT_SCOPE, talk), 11)
+
+    with ThreadPoolExecutor() as beside:
+        with get_session() as session:
+            memory.clear(session, DEFAULT_SCOPE, talk)
+            adding = beside.submit(add)
+            until(lambda: adding.done() or is_waiting(session))
+        adding.result(20)
+    with get_session() as session:
+        assert [window.sequence for window in windows(session)] == [0, 1, 2, 3]
+
+
+@pytest.mark.capability("C75")
+def test_a_reply_that_clears_and_a_window_that_is_settled_do_not_wait_for_each_other(talk):
+    with get_session() as session:
+        turn = turns.add(session, DEFAULT_SCOPE, talk, "And?")
+        partial = session.scalars(select(Message.id).order_by(Message.position)).first()
+        turn.assistant_message_id = partial
+        reply, window = take(session, Turn, "dialogue"), take(session, MemoryWindow, "memory")
+
+    def settle_reply():
+        with get_session() as session:
+            (turn,) = work.settle(session, Turn, [(reply.id, reply.fence)], RunStatus.COMPLETED)
+            said = Message(conversation_id=talk, role="assistant", content="Well")
+            turns.save_reply(session, turn, said, {}, changes=Changes(cleared=True))
+            work.follow(session, [turn])
+
+    with ThreadPoolExecutor() as beside:
+        with get_session() as session:
+            (row,) = work.settle(session, MemoryWindow, [(window.id, window.fence)], RunStatus.COMPLETED)
+            replying = beside.submit(settle_reply)
+            until(lambda: is_waiting(session))
+            memory.save(session, row, memory.load(session, row), "We spoke.", "fake-chat")
+            work.follow(session, [row])
+        replying.result(20)
+    with get_session() as session:
+        assert (memories(session), session.get(Message, partial)) == ([], None)
 
 
 @pytest.mark.capability("C81")

@@ -1,17 +1,22 @@
 """Claims, settlements and cancels as statements, in one database."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from services.leases import Held
+from services.work import Outcome, _write
 from shared import db
-from shared.db import Session
+from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
 from shared.models import Conversation, Message, Persona, Turn
-from shared.queries import kinds, messages, turns, why, work, workers
+from shared.queries import conversations, kinds, messages, turns, why, work, workers
 from shared.queries.scope import Scope
+from tests.processes import until
 
 MINE = Scope("default")
 
@@ -81,6 +86,33 @@ def test_a_suspect_is_not_taken_beside_others(session: Session, conversation: Co
     session.flush()
     assert take(session, suspects=False) == []
     assert [claim.id for claim in take(session, limit=8)] == [turn.id]
+
+
+def test_a_batch_locks_what_follows_in_the_order_of_its_rows(database_url: str) -> None:
+    with get_session() as session:
+        persona = Persona(name="Ada", template="You are Ada.")
+        talks = [Conversation(persona=persona), Conversation(persona=persona)]
+        session.add_all(talks)
+        session.flush()
+        asked = [turns.add(session, MINE, talk.id, "One?") for talk in talks]
+        held = [Held(claim, "dialogue", max_runtime=60.0) for claim in take(session, limit=2)]
+        session.execute(
+            text("UPDATE turns SET priority = 9 WHERE id = :id"), {"id": asked[0].id}
+        )  # now last on its page
+    ends = [Outcome(item, status) for item, status in zip(held, (RunStatus.FAILED, RunStatus.CANCELLED), strict=True)]
+
+    def settle() -> None:
+        with get_session() as session:
+            _write(session, [*reversed(ends)])
+
+    with ThreadPoolExecutor() as beside:
+        with get_session() as session:
+            conversations.lock(session, talks[0].id)
+            settling = beside.submit(settle)
+            until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+            free = select(Conversation.id).where(Conversation.id == talks[1].id).with_for_update(skip_locked=True)
+            assert session.scalar(free) == talks[1].id
+        settling.result(20)
 
 
 @pytest.mark.capability("C133")

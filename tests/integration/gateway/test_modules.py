@@ -63,6 +63,7 @@ def test_a_module_is_deleted(client):
     module = client.post(MODULES, json={"name": "a"}).json
     assert client.delete(f"{MODULES}/{module['id']}").status_code == 204
     assert client.get(f"{MODULES}/{module['id']}").status_code == 404
+    assert client.delete(f"{MODULES}/{module['id']}").status_code == 404
 
 
 @pytest.mark.capability("C56")

@@ -5,21 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from gateway import cancelling, create_app, relay
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
-from shared.models import Conversation, Message, Persona, Turn
+from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn
 from shared.providers.stream import Event
-from shared.queries import keys
+from shared.queries import keys, turns, work
 from shared.queries.scope import DEFAULT_SCOPE
 from shared.settings import get_settings
 from shared.tasks import BELL, celery_app
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 from tests.integration.gateway.worker import reply, settle, take
-from tests.processes import allowed
+from tests.processes import allowed, until
 
 SSE = {"Accept": "text/event-stream"}
 
@@ -152,6 +152,27 @@ def test_a_running_turn_is_cancelled_by_an_announcement(chatter, messages, sessi
         heard.get_message(timeout=2)
         chatter.post(f"/api/v1/turns/{turn}/cancel")
         assert heard.get_message(timeout=2)["data"] == f"turns:{turn}:{claim.fence}"
+
+
+def test_a_cancel_during_the_settlement_reaches_the_modules_that_it_adds(committed):
+    client, messages = committed
+    with get_session() as session:
+        module = Module(name="counter", script="x = 1")
+        session.add(module)
+    turn_id = send(client, messages).json["id"]
+    with get_session() as session:
+        claim = take(session, Turn, "dialogue")
+    with ThreadPoolExecutor(1) as beside:
+        with get_session() as session:
+            (turn,) = work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+            said = Message(conversation_id=turn.conversation_id, role="assistant", content="The coil.")
+            turns.save_reply(session, turn, said, {}, then={module.id: 4})
+            work.follow(session, [turn])
+            cancelled = beside.submit(client.post, f"/api/v1/turns/{turn_id}/cancel")
+            until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+        assert cancelled.result(20).json["status"] == "COMPLETED"
+    with get_session() as session:
+        assert session.scalars(select(ModuleExecution.status)).all() == [RunStatus.CANCELLED]
 
 
 def test_a_finished_turn_has_a_trace(chatter, messages, session, broker):
