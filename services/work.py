@@ -270,7 +270,9 @@ def _settle(outcomes: list[Outcome]) -> list[Outcome]:
         return []
     try:
         ready = _patiently(outcomes[0].held, lambda session: _write(session, outcomes))
-    except Lost:
+    except Lost as error:
+        if len(outcomes) > 1:  # the others are still ours
+            return _settle_apart(outcomes, error)
         log.warning("late settlement refused", extra={"row": outcomes[0].held.key})
         return []
     except Exception as error:  # settled again, row by row or as a failure; with nothing left to leave out it is raised

@@ -44,7 +44,7 @@ def get_readiness() -> dict[str, Any]:
 
 
 @bp.get("/database/info")
-@requires(Permission.READ)
+@requires(Permission.ADMIN)
 @bp.output(DatabaseOut)
 def get_database_info() -> dict[str, Any]:
     with get_session() as session:

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AliasChoices, BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
 
 from gateway.schemas.base import Change, Input, Output, example
 from gateway.schemas.paging import Page, PageQuery
 from shared.domain.persona import PersonaMode, PersonaStatus, quotes_from, slug_from
 
-Name = Annotated[str, Field(min_length=1, max_length=255)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 Year = Annotated[int, Field(ge=-9999, le=9999)]
 TopK = Annotated[int, Field(ge=1, le=20)]

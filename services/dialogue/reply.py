@@ -104,8 +104,8 @@ def _prepare(context: TurnContext, held: Held, events: Events) -> Reply:
     """Do all that comes before the model speaks."""
     prepared = prepare(context, tools(), held, events)
     passages, warnings = _recall(context, tools())
-    prepared.warnings += warnings
     built = _build(prepared.text, context, passages, tools())
+    prepared.warnings += warnings + _shortened(built)
     model = _controls(context, tools(), built.passages).model or ""
     return Reply(uuid4(), prepared, built, model, then=_modules_after(context))
 
@@ -132,6 +132,14 @@ def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: 
     history = [Said(role, content) for role, content in context.history if role != MessageRole.SYSTEM]
     budget = settings.chat_context_tokens - settings.chat_max_tokens
     return prompt.build(text, context.question, passages=passages, history=history, budget=budget)
+
+
+def _shortened(built: Prompt) -> list[Warned]:
+    why = "do not fit into PERSONAE_CHAT_CONTEXT_TOKENS"
+    lost = {part: built.dropped[part] for part in ("template", "question") if built.dropped[part]}
+    return [
+        Warned("", "prompt_shortened", f"{count} characters of the {part} {why}", 3) for part, count in lost.items()
+    ]
 
 
 def _speaker(context: TurnContext, passages: Sequence[Passage]) -> Chat:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from shared.domain.text import fold
 
@@ -53,7 +52,7 @@ class Prompt:
     messages: tuple[Said, ...]
     passages: tuple[Passage, ...]
     tokens: int
-    dropped: dict[str, Any] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)  # passages, messages, and characters of the two texts
 
 
 def count_roughly(text: str) -> int:
@@ -76,19 +75,24 @@ def build(
     of the question; but the newest history keeps a third of what template and question leave. `passages` come best
     first; those that fit are told profile, quotes, works (seed 000).
     """
-    question = _kept_end(question, budget // 2, count)
-    template = _kept_start(template, budget - count(question) - 4 * PER_MESSAGE - count(CITE), count)
-    left = budget - count(template) - count(question) - 3 * PER_MESSAGE - count(CITE)
+    asked = _kept_end(question, budget // 2, count)
+    text = _kept_start(template, budget - count(asked) - 4 * PER_MESSAGE - count(CITE), count)
+    left = budget - count(text) - count(asked) - 3 * PER_MESSAGE - count(CITE)
     recent = min(left // HISTORY_SHARE, sum(count(message.content) + PER_MESSAGE for message in history))
     fitting = _fitting([_as_text(len(passages), passage) for passage in passages], left - recent, count)
     chosen = in_order(passages[: len(fitting)])
     kept = as_told(chosen)
-    left -= sum(count(text) + 1 for text in kept)
+    left -= sum(count(passage) + 1 for passage in kept)
     said = _fitting([message.content for message in reversed(history)], left, count, each=PER_MESSAGE)
     newest = tuple(history[len(history) - len(said) :])
-    system = "\n\n".join([template, CITE, *kept]) if kept else template
-    messages = (Said("system", system), *newest, Said("user", question))
-    dropped = {"passages": len(passages) - len(chosen), "history": len(history) - len(newest)}
+    system = "\n\n".join([text, CITE, *kept]) if kept else text
+    messages = (Said("system", system), *newest, Said("user", asked))
+    dropped = {
+        "passages": len(passages) - len(chosen),
+        "history": len(history) - len(newest),
+        "template": len(template) - len(text),
+        "question": len(question) - len(asked),
+    }
     return Prompt(messages, chosen, sum(count(m.content) + PER_MESSAGE for m in messages), dropped)
 
 

@@ -71,6 +71,12 @@ def stage_priority(context: ExecutionContext, *, uses_ai: bool) -> int:
     return STAGE_OF.get((context, uses_ai), ON_DEMAND_PRIORITY)
 
 
+def is_uncalled(module: Placed) -> bool:
+    """Say whether no message ever calls for a module: it runs on demand, and its pattern asks for nothing."""
+    on_demand = module.type != ModuleType.SIMPLE and module.execution_context == ExecutionContext.ON_DEMAND
+    return on_demand and not triggers.is_conditional(module.trigger_pattern)
+
+
 def stage_before(module: Placed, message: str) -> int | None:
     """Return the stage, 1 or 2, in which a module runs before the reply to a message; None where it does not.
 
@@ -78,8 +84,7 @@ def stage_before(module: Placed, message: str) -> int | None:
     """
     if module.type == ModuleType.SIMPLE or module.execution_context == ExecutionContext.POST_RESPONSE:
         return None
-    on_demand = module.execution_context == ExecutionContext.ON_DEMAND
-    if on_demand and not triggers.is_conditional(module.trigger_pattern):
+    if is_uncalled(module):
         return None
     return 1 + module.requires_ai_inference if triggers.matches(module.trigger_pattern, message) else None
 

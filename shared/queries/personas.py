@@ -13,7 +13,7 @@ from shared.queries import files
 from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
 
-SLUG_TAKEN = "another persona has this slug"
+SLUG_TAKEN = "another persona has this slug, given or derived from the name: choose another slug"
 
 
 def find(session: Session, scope: Scope, persona_id: UUID) -> Persona | None:

@@ -53,7 +53,7 @@ class Preparation:
         said = self.surroundings.last_user_message or ""
         staged = {name: stages.stage_before(module, said) for name, module in self.modules.items()}
         pieces = {name: self._kept(self.modules[name], said) for name, stage in staged.items() if stage is None}
-        prepared = Prepared()
+        prepared = Prepared(warnings=[_uncalled(name) for name, its in self.modules.items() if stages.is_uncalled(its)])
         for stage in (FIRST, WITH_AI) if WITH_AI in staged.values() else (FIRST,):
             chosen = [self.modules[name] for name, its in staged.items() if its == stage]
             later = [name for name, its in staged.items() if its is not None and its > stage]
@@ -95,6 +95,11 @@ class Preparation:
         if module.id in self.states:
             return Piece(module.content or "", self.states[module.id])
         return Piece(text="") if template.has_variables(module.content) else Piece(module.content or "")
+
+
+def _uncalled(name: str) -> Warned:
+    why = "it runs on demand and has no trigger_pattern: no message calls for it, and its place stays empty"
+    return Warned(name, "module_never_called", f"@{name}: {why}", FIRST)
 
 
 def _trace(stage: int, resolved: Resolved, runs: list[Execution], seconds: float) -> dict[str, Any]:

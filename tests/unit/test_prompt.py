@@ -24,7 +24,7 @@ def test_what_fits_is_kept_whole_and_in_order() -> None:
     prompt = build("You are Ada.", "Who knew you?", passages=found, history=history, budget=1000)
     assert [message.role for message in prompt.messages] == ["system", "user", "assistant", "user"]
     assert "[1] (Life, page 3) Ada wrote notes." in prompt.messages[0].content
-    assert prompt.dropped == {"passages": 0, "history": 0}
+    assert set(prompt.dropped.values()) == {0}
 
 
 def test_the_oldest_history_goes_first_and_then_the_worst_passage() -> None:
@@ -33,6 +33,13 @@ def test_the_oldest_history_goes_first_and_then_the_worst_passage() -> None:
     prompt = build("You are Ada.", "Why?", passages=found, history=history, budget=420)
     assert [message.content for message in prompt.messages[1:-1]] == [history[-1].content]
     assert [passage.chunk_id for passage in prompt.passages] == ["0", "1", "2"]
+
+
+def test_a_question_that_does_not_fit_loses_its_start_and_says_how_much() -> None:
+    prompt = build("You are Ada.", "why " * 500, budget=400)
+    assert prompt.messages[-1].content.endswith("why ")
+    assert prompt.dropped["question"] == 2000 - len(prompt.messages[-1].content) > 0
+    assert prompt.dropped["template"] == 0
 
 
 def test_what_was_just_said_is_kept_however_much_was_read() -> None:

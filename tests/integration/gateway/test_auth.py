@@ -13,7 +13,7 @@ from shared.queries import keys
 from shared.queries.scope import Scope
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 
-LISTED = "/database/info"
+LISTED = "/api/v1/personas"
 
 
 @pytest.mark.capability("C4")

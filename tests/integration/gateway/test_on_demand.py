@@ -78,6 +78,15 @@ def test_a_template_is_resolved_and_says_what_it_went_without(module, result):
     assert (warning["module_name"], warning["warning_type"]) == ("absent", "module_not_found")
 
 
+def test_a_module_that_no_message_calls_for_is_a_warning(module, result):
+    module("lost", "mood = 'calm'", content="You feel ${mood}.")
+    found = result(RESOLVE, {"template": "You are Ada. @lost"})
+    assert found["resolved_template"] == "You are Ada. "
+    assert [(warning["module_name"], warning["warning_type"]) for warning in found["warnings"]] == [
+        ("lost", "module_never_called")
+    ]
+
+
 @pytest.mark.capability("C66")
 def test_a_module_that_fails_while_resolving_is_a_warning(module, result):
     module("broken", "1 / 0", execution_context="IMMEDIATE")

@@ -133,8 +133,9 @@ def test_without_a_database_every_route_says_so_and_when_to_come_back(client, ow
 
 
 @pytest.mark.capability("C3")
-def test_the_database_is_described(reader):
-    described = reader.get("/database/info").json
+def test_the_database_is_described_to_its_operator_alone(admin, reader):
+    described = admin.get("/database/info").json
+    assert reader.get("/database/info").status_code == 403
     assert described["version"].startswith("18")
     assert {"personas", "api_keys", "runstep"} <= set(described["tables"])
     assert described["migration"]
