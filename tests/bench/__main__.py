@@ -1,9 +1,10 @@
 """`make bench`: each figure beside a floor or a peer that was measured in the same run."""
 
+import json
 import os
+import subprocess
+import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
@@ -27,9 +28,9 @@ def main() -> None:
         os.environ["PERSONAE_REDIS_URL"] = redis_url
         migrate()
         # In a process of its own: the thread that renews leases ends with it, not with the servers.
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
-            for line in apart.submit(life_of_work.measure).result():
-                table.add_row(*line)
+        command = [sys.executable, "-m", life_of_work.__name__]
+        for line in json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout):
+            table.add_row(*line)
     for name in ("PERSONAE_DATABASE_URL", "PERSONAE_REDIS_URL"):
         del os.environ[name]
     for line in (*scripts.measure(), *turns.measure(), *ingestion.measure()):

@@ -1,5 +1,6 @@
 """What it costs a worker to take a row and to settle it, beside the bare statements that do the same."""
 
+import json
 import statistics
 import time
 from typing import NamedTuple
@@ -81,3 +82,7 @@ def measure() -> list[tuple[str, str]]:
         ("claim with 100 waiting", f"{few:.2f} ms"),
         ("claim with 1,000,000 waiting", f"{many:.2f} ms, {many / few:.2f} times; budget 2 times"),
     ]
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))
