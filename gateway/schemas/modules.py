@@ -4,15 +4,26 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, computed_field
 
 from gateway.schemas.base import Change, Output, example
 from gateway.schemas.paging import Page, PageQuery
+from shared.domain.analysis import faults_of_script
 from shared.domain.stages import ExecutionContext, ModuleType
 from shared.domain.template import MODULE_NAME
+from shared.domain.triggers import fault_of
 
 Name = Annotated[str, Field(pattern=f"^{MODULE_NAME}$")]
 LONGEST_SCRIPT = 100_000
+
+
+def _searchable(pattern: str | None) -> str | None:
+    if (fault := fault_of(pattern)) is not None:
+        raise ValueError(f"this pattern cannot be used: {fault}")
+    return pattern
+
+
+Pattern = Annotated[str | None, Field(max_length=500), AfterValidator(_searchable)]
 
 
 class ModuleChange(Change):
@@ -24,7 +35,7 @@ class ModuleChange(Change):
     description: str | None = None
     content: str | None = None
     type: ModuleType = ModuleType.SIMPLE
-    trigger_pattern: str | None = Field(default=None, max_length=500)
+    trigger_pattern: Pattern = None
     script: str | None = Field(default=None, max_length=LONGEST_SCRIPT)
     execution_context: ExecutionContext = ExecutionContext.ON_DEMAND
     is_active: bool = True
@@ -68,6 +79,11 @@ class ModuleOut(Output):
     is_active: bool
     created_at: datetime
     updated_at: datetime
+
+    @computed_field
+    def warnings(self) -> list[str]:
+        """Why the script will fail as it is, so that whoever saves it hears it at once."""
+        return faults_of_script(self.script_analysis_metadata)
 
 
 class ModulePage(Page[ModuleOut]):

@@ -1,7 +1,7 @@
 """What a module's script calls, read from its syntax tree: comments, strings and like names count for nothing. Pure."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 CONTEXT = "ctx"
@@ -23,6 +23,13 @@ def analyze(script: str | None) -> dict[str, Any]:
         }
     nodes = list(ast.walk(tree))
     return _report(nodes, script or "")
+
+
+def faults_of_script(analysis: Mapping[str, Any]) -> list[str]:
+    """Say in a sentence each why an analysed script cannot run: it is no Python, or the sandbox lacks what it uses."""
+    if (error := analysis.get("error_message")) is not None:
+        return [f"the script cannot be read: {error}"]
+    return [f"the script will fail: {gap}" for gap in analysis.get("language_gaps") or ()]
 
 
 def _report(nodes: list[ast.AST], script: str) -> dict[str, Any]:
@@ -66,10 +73,14 @@ def _context_functions(nodes: list[ast.AST]) -> Iterator[str]:
 
 def _names_of_the_context(nodes: list[ast.AST]) -> set[str]:
     """Return `ctx` and every variable that may hold it, through any number of steps."""
-    flows = [pair for node in nodes for pair in _flows(node)]
-    names = {CONTEXT}
-    while new := {target for target, source in flows if source in names} - names:
-        names |= new
+    targets: dict[str, list[str]] = {}
+    for target, source in (pair for node in nodes for pair in _flows(node)):
+        targets.setdefault(source, []).append(target)
+    names, unseen = {CONTEXT}, [CONTEXT]
+    while unseen:  # each flow is followed once: a chain of aliases as long as the script costs no more than reading it
+        new = [target for target in targets.pop(unseen.pop(), ()) if target not in names]
+        names.update(new)
+        unseen.extend(new)
     return names
 
 

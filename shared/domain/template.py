@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 MODULE_NAME = r"[A-Za-z][A-Za-z0-9_]{0,49}"
 DEEPEST_NESTING = 10
 LARGEST_TEXT = 200_000  # characters that references may add to one text
-_REFERENCE = re.compile(rf"(?<!\\)@({MODULE_NAME})(?![A-Za-z0-9_])")
-_LIKE_A_NAME = re.compile(r"(?<!\\)@([A-Za-z0-9_]+)")
+# An `@` behind a word, as in an address, refers to nothing; Chinese, Japanese and Korean put no space before a name.
+_FREE = r"(?<![^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])(?<!@)"
+_NAME_ENDS = r"(?![A-Za-z0-9_]|@[A-Za-z0-9_])"
+_REFERENCE = re.compile(rf"(?<!\\){_FREE}@({MODULE_NAME}){_NAME_ENDS}")
+_LIKE_A_NAME = re.compile(rf"(?<!\\){_FREE}@([A-Za-z0-9_]+){_NAME_ENDS}")
 _VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
-_PLACE = re.compile(rf"(?P<escaped>\\@)|@(?P<module>{MODULE_NAME})(?![A-Za-z0-9_])|{_VARIABLE}")
+_PLACE = re.compile(rf"(?P<escaped>\\@)|{_FREE}@(?P<module>{MODULE_NAME}){_NAME_ENDS}|{_VARIABLE}")
 
 
 def references(template: str) -> list[str]:
@@ -86,15 +89,26 @@ class _Filling:
         self._left = LARGEST_TEXT
 
     def fill(self, text: str, variables: Mapping[str, Any], path: tuple[str, ...]) -> str:
-        return _PLACE.sub(lambda found: self._charged(self._one(found, variables, path), path), text)
+        values = _Texts(variables)
+        return _PLACE.sub(lambda found: self._charged(found, values, path), text)
 
-    def _one(self, found: re.Match[str], variables: Mapping[str, Any], path: tuple[str, ...]) -> str:
+    def _charged(self, found: re.Match[str], values: "_Texts", path: tuple[str, ...]) -> str:
+        if self._left < 0:
+            return ""
+        text = self._one(found, values, path)
+        self._left -= len(text)
+        if self._left >= 0:
+            return text
+        last = path[-1] if path else ""
+        self.warnings.append(Warned(last, "too_large", f"modules may add {LARGEST_TEXT} characters to a prompt"))
+        return ""
+
+    def _one(self, found: re.Match[str], values: "_Texts", path: tuple[str, ...]) -> str:
         if found["escaped"]:
             return "@"
         if found["module"]:
             return self._module(found["module"], path)
-        name = found[3]
-        return as_text(variables[name]) if name in variables else found[0]
+        return values.get(found[3], found[0])
 
     def _module(self, name: str, path: tuple[str, ...]) -> str:
         if name in path:
@@ -121,13 +135,20 @@ class _Filling:
         self.warnings.append(Warned(name, kind, message))
         return f"@{name}"
 
-    def _charged(self, text: str, path: tuple[str, ...]) -> str:
-        self._left -= len(text)
-        if self._left >= 0:
-            return text
-        last = path[-1] if path else ""
-        self.warnings.append(Warned(last, "too_large", f"modules may add {LARGEST_TEXT} characters to a prompt"))
-        return ""
+
+class _Texts:
+    """The texts of a module's variables, each made once however often the content names it."""
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self._variables = variables
+        self._made: dict[str, str] = {}
+
+    def get(self, name: str, missing: str) -> str:
+        if name not in self._variables:
+            return missing
+        if name not in self._made:
+            self._made[name] = as_text(self._variables[name])
+        return self._made[name]
 
 
 def as_text(value: Any) -> str:

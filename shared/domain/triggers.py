@@ -1,27 +1,46 @@
 """When a module is called for: its trigger pattern against what the user said (seed 001). Pure."""
 
+import re
+from collections.abc import Iterator
+
 import regex
 
 LONGEST_SEARCHED = 2000  # characters, from each end of a message
 TIMEOUT_SECONDS = 0.1
 ALWAYS = frozenset({"", "*"})
+MOST_REPEATED = 10_000  # what a pattern may come to once its repeats are written out: compiling it takes no longer
+# Escapes, sets and comments hold no repeats; what is left of a broken one is read as what follows it.
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]|\{(\d*)(?:(,)(\d*))?\}|.", re.DOTALL)
 
 
 def matches(pattern: str | None, message: str | None) -> bool:
     """Say whether a message calls for a module; no pattern and `*` do always, and nothing else without a message.
 
     A pattern is a regular expression, searched in any case; one that is none is a keyword, or several with `|`
-    between. A search that takes too long found nothing.
+    between. A search that takes too long found nothing, and so does a pattern that is too large to compile.
     """
     if pattern is None or pattern.strip() in ALWAYS:
         return True
-    if not message or not message.strip():
+    if not message or not message.strip() or _is_too_large(pattern):
         return False
     try:
         return _found(pattern.strip(), _ends(message))
     except regex.error:
         keywords = [keyword.strip().casefold() for keyword in pattern.split("|")]
         return any(keyword in message.casefold() for keyword in keywords if keyword)
+
+
+def fault_of(pattern: str | None) -> str | None:
+    """Say why a pattern cannot be saved (no regular expression, or repeats that multiply beyond 10,000), or None."""
+    if not is_conditional(pattern) or pattern is None:
+        return None
+    if _is_too_large(pattern):
+        return f"its repeats multiply to more than {MOST_REPEATED:,}: use smaller ones, or * and +"
+    try:
+        regex.compile(pattern.strip(), regex.IGNORECASE)  # type: ignore[no-untyped-call]
+    except regex.error as error:
+        return f"it is no regular expression ({error}): to search for such a character, write \\ before it"
+    return None
 
 
 def is_conditional(pattern: str | None) -> bool:
@@ -42,3 +61,28 @@ def _ends(message: str) -> str:
     if len(message) <= 2 * LONGEST_SEARCHED:
         return message
     return f"{message[:LONGEST_SEARCHED]}\n{message[-LONGEST_SEARCHED:]}"
+
+
+def _is_too_large(pattern: str) -> bool:
+    """Say whether a pattern's size passes the limit, a repeat of up to n counted as n times what it repeats."""
+    total, before, groups = 0, 0, list[int]()
+    for token, times in _tokens(pattern):
+        if token == "(":
+            groups.append(total)
+            total = before = 0
+        elif token == ")" and groups:
+            before, total = total, groups.pop() + total
+        elif times is not None:
+            before, total = before * times, total + before * (times - 1)
+        else:
+            before, total = 1, total + 1
+        if total > MOST_REPEATED:
+            return True
+    return total + sum(groups) > MOST_REPEATED
+
+
+def _tokens(pattern: str) -> Iterator[tuple[str, int | None]]:
+    """Yield each part of a pattern, with the number of times that a repeat asks for at most, or at least."""
+    for found in _TOKEN.finditer(pattern):
+        numbers = [int(number) for number in found.group(1, 3) if number]
+        yield found[0], max(numbers, default=None) if numbers else None

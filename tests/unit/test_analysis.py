@@ -1,5 +1,7 @@
 """A script's needs are read from its syntax, not guessed from its letters."""
 
+import time
+
 import pytest
 
 from shared.domain.analysis import analyze
@@ -71,3 +73,11 @@ def test_complexity_counts_lines_functions_loops_and_conditions(script: str, com
 
 def test_blank_lines_do_not_count():
     assert analyze("a = 1\n\n\nb = 2\n")["line_count"] == 2
+
+
+@pytest.mark.capability("C199")
+def test_a_long_chain_of_aliases_is_followed_in_one_pass() -> None:
+    chain = "a0 = ctx\n" + "\n".join(f"a{number + 1} = a{number}" for number in range(9_000))
+    started = time.process_time()
+    assert analyze(f"{chain}\na9000.generate('hi')")["uses_generate"] is True
+    assert time.process_time() - started < 5  # a pass for each step took more than half a minute

@@ -1,6 +1,7 @@
 """Templates become text in one pass, whatever their modules say."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,10 @@ def kinds(resolved: Resolved) -> list[tuple[str, str]]:
         pytest.param("@nested", "[one]", id="a module inside a module"),
         pytest.param("@verbatim", "${x} % {y}", id="a text is inserted as it is"),
         pytest.param("", "", id="nothing"),
+        pytest.param("desk@a.example @a.", "desk@a.example one.", id="an address"),
+        pytest.param("é@a 9@a _@a", "é@a 9@a _@a", id="behind a letter of any alphabet"),
+        pytest.param("x@@a @@a @a@host", "x@@a @@a @a@host", id="two signs"),
+        pytest.param("见@a灯台", "见one灯台", id="between letters that know no spaces"),
     ],
 )
 def test_references_are_replaced(template: str, text: str) -> None:
@@ -66,7 +71,7 @@ def test_ten_modules_may_lie_in_one_another_and_no_more() -> None:
 
 
 def test_modules_that_multiply_are_stopped() -> None:
-    bomb = simple(**{f"m{n}": f"@m{n + 1}" * 60 for n in range(8)}, m8="x" * 1000)
+    bomb = simple(**{f"m{n}": f"@m{n + 1} " * 60 for n in range(8)}, m8="x" * 1000)
     started = time.process_time()
     resolved = resolve("@m0", bomb)
     assert time.process_time() - started < 1
@@ -99,3 +104,19 @@ def test_a_name_that_comes_later_stays_without_a_warning() -> None:
 @given(texts, st.dictionaries(st.sampled_from(["a", "b", "ab"]), texts))
 def test_any_template_comes_to_an_end(template: str, contents: dict[str, str]) -> None:
     assert isinstance(resolve(template, simple(**contents)).text, str)
+
+
+@pytest.mark.capability("C199")
+def test_a_large_variable_is_written_once_however_often_it_is_named() -> None:
+    class Counted(list[int]):
+        written = 0
+
+        def __iter__(self) -> Iterator[int]:
+            Counted.written += 1
+            return super().__iter__()
+
+    content = "${data}" * 14_000
+    resolved = resolve("@m", {"m": Piece(content, {"data": Counted(range(15_000))})})
+    assert Counted.written <= 1
+    assert len(resolved.text) <= LARGEST_TEXT
+    assert "too_large" in {kind for _, kind in kinds(resolved)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from shared.domain.stages import ExecutionContext, ModuleType, is_silent, stage_after, stage_before
-from shared.domain.triggers import matches
+from shared.domain.triggers import fault_of, matches
 
 
 @pytest.mark.capability("C67")
@@ -38,6 +38,36 @@ def test_an_evil_expression_ends_within_a_second(pattern: str) -> None:
     started = time.process_time()
     assert matches(pattern, "a" * 20_000 + "!") is False
     assert time.process_time() - started < 1
+
+
+HUGE = [
+    "a{1000000}",
+    "a{1000000}" * 10,
+    "(?:a{60000}){60000}",
+    "(?:(?:a{9}){99}){2000}b",
+    "(?:a{0,60000}){0,60000}",
+    "a{10}{10}{10}{10}{10}",
+    r"[\]{2}(]{20000}",
+    "((((a{100}){100}){100}",
+]
+
+
+@pytest.mark.capability("C199")
+@pytest.mark.parametrize("pattern", HUGE)
+def test_a_pattern_whose_repeats_multiply_is_never_compiled(pattern: str) -> None:
+    assert "multiply" in (fault_of(pattern) or "")
+    assert matches(pattern, "a" * 1000) is False
+
+
+@pytest.mark.parametrize(
+    "pattern", [None, "", "*", "rain|snow", r"\d{4}-\d{2}-\d{2}", r"[^]{9}]{3}", "c++", "x{,5}", "{a}"]
+)
+def test_patterns_in_use_can_be_saved(pattern: str | None) -> None:
+    assert fault_of(pattern) is None
+
+
+def test_a_pattern_that_is_no_expression_is_told_with_the_reason() -> None:
+    assert "no regular expression" in (fault_of("([") or "")
 
 
 @dataclass

@@ -87,3 +87,18 @@ def test_what_the_sandbox_lacks_is_told_with_its_line(client):
     (gap,) = made["script_analysis_metadata"]["language_gaps"]
     assert gap["line"] == 2
     assert "del" in gap["message"]
+
+
+@pytest.mark.capability("C199")
+@pytest.mark.parametrize(("pattern", "why"), [("a{1000000}", "multiply"), ("([", "no regular expression")])
+def test_a_pattern_that_cannot_be_used_is_refused_with_the_reason(client, pattern, why):
+    answer = client.post(MODULES, json={"name": "a", "trigger_pattern": pattern})
+    assert answer.status_code == 422
+    assert why in str(answer.json["details"])
+
+
+def test_saving_a_broken_script_warns_in_the_answer(client):
+    made = client.post(MODULES, json={"name": "a", "type": "advanced", "script": "if x"}).json
+    assert "cannot be read" in made["warnings"][0]
+    changed = client.patch(f"{MODULES}/{made['id']}", json={"script": "x = 1"}).json
+    assert changed["warnings"] == []
