@@ -4,7 +4,7 @@ from typing import Any
 
 from apiflask import APIFlask
 
-from gateway import auth, correlation, documentation, errors, idempotency, limits, readiness
+from gateway import auth, correlation, documentation, errors, headers, idempotency, limits, readiness
 from gateway.routes import BLUEPRINTS
 from shared.queries import audit
 from shared.settings import Settings
@@ -18,6 +18,7 @@ def create_app(settings: Settings) -> APIFlask:
     app.config["SETTINGS"] = settings
     app.url_map.strict_slashes = False
     correlation.install(app)
+    headers.install(app)
     errors.install(app)
     limits.install(app, settings)
     auth.install(app)

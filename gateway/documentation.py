@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response
+from flask import Response, redirect
+from werkzeug.wrappers import Response as Answer
 
 from gateway import auth, idempotency
+from gateway.headers import NO_FRAMES
 from gateway.limits import UPLOAD
 from gateway.schemas.errors import ErrorOut
 
 PAGE = Path(__file__).parent / "docs.html"
-CONTENT_POLICY = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+CONTENT_POLICY = f"default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; {NO_FRAMES}"
 SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, psk_…"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -44,6 +46,12 @@ def install(app: APIFlask) -> None:
     }
     app.spec_processor(partial(complete, app))
     app.add_url_rule("/docs", "docs", app.doc(hide=True)(auth.public(show_page)))
+    app.add_url_rule("/", "root", app.doc(hide=True)(auth.public(lead_to_page)))
+
+
+def lead_to_page() -> Answer:
+    """Lead whoever opens the bare address to the documentation."""
+    return redirect("/docs")
 
 
 def show_page() -> Response:

@@ -6,10 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
 
 from gateway.auth import CHALLENGE
 from shared import errors
@@ -53,6 +53,7 @@ PYDANTICS_OWN = "Value error, "  # put before the words of our own rules
 PROGRAM_LIMIT = "54"  # a class of SQLSTATEs that are OperationalErrors too: a value too long for an index, say
 TYPES = {413: "TooLarge", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
 RETRY_AFTER_SECONDS = "5"
+LONGEST_PATH = 200  # characters of an address that an error repeats
 
 log = logging.getLogger(__name__)
 
@@ -115,11 +116,24 @@ def say_validation(error: HTTPError) -> Response:
 
 def say_http(error: HTTPException) -> Response:
     """Routing, body and size errors of the framework."""
-    response = answer(error.code or 500, error.description or error.name)
+    response = answer(error.code or 500, words_for(error))
     response.headers.extend(
         (name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After", "Location")
     )
     return response
+
+
+def words_for(error: HTTPException) -> str:
+    """Put the framework's own refusals into words that say what to do; what our code raised keeps its own."""
+    if type(error) is NotFound and error.description == NotFound.description:
+        return (
+            f"there is nothing at {request.path[:LONGEST_PATH]}: see /docs for the addresses and the form of their ids"
+        )
+    if isinstance(error, MethodNotAllowed):
+        return f"{request.method} is not allowed here; allowed are {', '.join(sorted(error.valid_methods or ()))}"
+    if isinstance(error, UnsupportedMediaType):
+        return "send the body as JSON, with the header Content-Type: application/json"
+    return error.description or error.name
 
 
 def say_integrity(error: IntegrityError) -> Response:

@@ -39,7 +39,10 @@ class ApiRequest(Request):
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """Parse the body; never forced, so that another content type is a 415."""
-        return super().get_json(silent=silent, cache=cache)
+        parsed = super().get_json(silent=silent, cache=cache)
+        if parsed is None and self.is_json and not silent:
+            raise BadRequest("the body is null; send a JSON object")
+        return parsed
 
     def on_json_loading_failed(self, e: ValueError | None) -> NoReturn:
         """Say where the JSON breaks."""

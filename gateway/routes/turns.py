@@ -26,6 +26,16 @@ from shared.tasks import REPLY
 bp = APIBlueprint("turns", __name__, url_prefix="/api/v1")
 EVENT_STREAM = "text/event-stream"
 
+STREAM: dict[int, Any] = {
+    200: {
+        "description": (
+            "Server-sent events, each a kind and JSON: `stage`, `thinking`, `token`, `restart` (discard the text "
+            "so far), `message`, `post_response`, `done`, `error`, `cancelled`; `Last-Event-ID` resumes after an event"
+        ),
+        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    }
+}
+
 
 @bp.post("/conversations/<uuid:conversation_id>/messages")
 @requires(Permission.CHAT)
@@ -66,6 +76,7 @@ def get_turn_trace(turn_id: int) -> TurnTrace:
 
 @bp.get("/turns/<int:turn_id>/events")
 @requires(Permission.READ)
+@bp.doc(responses=STREAM)
 def get_turn_events(turn_id: int) -> Response:
     with get_session() as session:
         turns.get(session, scope(), turn_id)

@@ -16,6 +16,13 @@ from shared.queries import users
 
 bp = APIBlueprint("users", __name__, url_prefix="/api/v1/users")
 
+ADDED: dict[int, Any] = {
+    201: {
+        "description": "The user was not known and is now",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/KnownUserOut"}}},
+    }
+}
+
 
 @bp.post("")
 @requires(Permission.WRITE)
@@ -30,6 +37,7 @@ def create_user(json_data: UserIn) -> User:
 @requires(Permission.WRITE)
 @bp.input(KnownUserIn)
 @bp.output(KnownUserOut)
+@bp.doc(responses=ADDED)
 def get_or_create_user(json_data: KnownUserIn) -> tuple[dict[str, Any], int]:
     with get_session() as session:
         user, created = users.get_or_add(session, scope(), **dict(json_data))

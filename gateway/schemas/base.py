@@ -66,6 +66,11 @@ class Output(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Describe what is answered: under the names of the fields, not of the columns they are read from."""
+        return super().model_json_schema(*args, **kwargs | {"mode": "serialization"})
+
 
 def example(**values: Any) -> ConfigDict:
     """Give a schema the example that the documentation shows and the contract tests send."""

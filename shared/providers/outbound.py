@@ -182,8 +182,5 @@ def _translated(url: str) -> Iterator[None]:
 
 
 def guard(settings: Settings) -> Outbound:
-    """Return the guard with what the operator allows: the listed places, and the servers that the settings name."""
-    urls = [settings.model_url, settings.embedding_url, settings.chat_url]
-    parts = [urlsplit(url) for url in urls if url]
-    places = [f"[{part.hostname}]:{part.port or PORTS.get(part.scheme, 80)}" for part in parts]
-    return Outbound(", ".join([settings.outbound_allow, *places]))
+    """Return the guard with what the operator lists; the servers of the settings are for our own clients alone."""
+    return Outbound(settings.outbound_allow)

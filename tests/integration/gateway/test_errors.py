@@ -117,7 +117,7 @@ def test_a_value_too_long_for_the_database_is_the_callers_error(faulty):
 @pytest.mark.parametrize(
     ("method", "path", "arguments", "status", "words"),
     [
-        pytest.param("get", "/nowhere", {}, 404, "not found", id="no such path"),
+        pytest.param("get", "/nowhere", {}, 404, "there is nothing at", id="no such path"),
         pytest.param("get", "/api/v1/keys/00000000-0000-0000-0000-000000000000", {}, 404, "not found", id="no row"),
         pytest.param("put", "/health", {}, 405, "not allowed", id="no such method"),
         pytest.param("post", "/api/v1/keys", {"data": "{", "content_type": "application/json"}, 400, "not valid JSON"),
@@ -152,3 +152,29 @@ def test_a_bad_request_is_explained(admin, method, path, arguments, status, word
 
 def test_a_wrong_method_says_which_are_right(admin):
     assert "GET" in admin.put("/health").headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/api/v1/personas", "/nowhere", "/docs"])
+def test_no_answer_is_kept_guessed_or_framed(admin, path):
+    headers = admin.get(path).headers
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_the_bare_address_leads_to_the_documentation(admin):
+    assert admin.get("/").location == "/docs"
+
+
+def test_a_body_that_is_null_changes_nothing_in_silence(admin):
+    response = admin.patch(
+        "/api/v1/personas/00000000-0000-4000-8000-000000000000", json=None, data="null", content_type="application/json"
+    )
+    assert (response.status_code, "null" in response.json["error"]) == (400, True)
+
+
+def test_the_document_names_the_fields_of_an_answer_as_they_are_answered(admin):
+    schemas = admin.get("/openapi.json").json["components"]["schemas"]
+    assert "docstring" in schemas["FunctionOut"]["required"]
+    assert "document_hash" in schemas["FileOut"]["required"]
