@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     worker_processes: int = 2  # of its worker for queues that compute
     parse_split_pages: int = Field(default=100, ge=1)  # a longer PDF is read in parts of so many pages
     parse_split_workers: int = Field(default=2, ge=1)  # processes that read the parts of one PDF
+    parse_seconds: float = Field(default=300.0, gt=0)  # that reading one document may take
+    parse_cpu_seconds: int = Field(default=120, ge=1)  # of computing
+    parse_megabytes: int = Field(default=2048, ge=256)  # of address space
+    parse_characters: int = Field(default=50_000_000, ge=1)  # that a document may hold
     flower_port: int = 5555
     max_body_bytes: int = MEBIBYTE
     max_upload_bytes: int = 50 * MEBIBYTE

@@ -10,8 +10,10 @@ from services.ingestion.steps import Tools
 from services.work import performs
 from shared.domain.workflow import WorkflowStepType
 from shared.models import RunStep
+from shared.providers.apart import ApartParser
 from shared.providers.blobs import open_blobs
-from shared.providers.parts import OnOpen, open_parser
+from shared.providers.limits import limits_of
+from shared.providers.parts import OnOpen
 from shared.queries import workflows
 from shared.queries.workflows import StepContext
 from shared.settings import get_settings
@@ -27,7 +29,8 @@ STEPS = {
 @cache
 def tools() -> Tools:
     """Return the providers of this process."""
-    return Tools(open_blobs(get_settings()), open_parser(get_settings(), _listener))
+    settings = get_settings()
+    return Tools(open_blobs(settings), ApartParser(limits_of(settings), _listener))
 
 
 def _listener() -> OnOpen:

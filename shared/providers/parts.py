@@ -14,9 +14,8 @@ from pypdf import PdfReader, PdfWriter
 
 from shared.errors import Invalid, Transient
 from shared.providers import part_reader
-from shared.providers.parser import KreuzbergParser, Page, Parsed, Parser, is_whole_pdf, join_pages, require_text
+from shared.providers.parser import Page, Parsed, Parser, is_whole_pdf, join_pages, require_text
 from shared.providers.sniff import PDF
-from shared.settings import Settings
 
 LONGEST_SECONDS = 300.0  # that a part may take
 LARGEST_SHARE = 4  # times its even share of the file: a larger part holds what many share, and each would hold it again
@@ -127,9 +126,3 @@ def merged(parts: Sequence[Parsed]) -> Parsed:
     """Return consecutive parts as one document."""
     whole = join_pages([part.text[page.start : page.end] for part in parts for page in part.pages])
     return whole._replace(title=parts[0].title, author=parts[0].author)
-
-
-def open_parser(settings: Settings, listener: Callable[[], OnOpen]) -> PartedParser:
-    """Return the parser of the ingestion."""
-    pages, at_once = settings.parse_split_pages, settings.parse_split_workers
-    return PartedParser(KreuzbergParser(), pages=pages, at_once=at_once, listener=listener)
