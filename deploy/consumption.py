@@ -2,18 +2,29 @@
 
 from collections.abc import Collection
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Extract, extract, func, select
+import psycopg2
 
-from shared.db import Session
-from shared.models import WorkerCheckin
-from shared.queries import workers
-from shared.queries.kinds import ALIVE_SECONDS
-
+# Told here, because to learn them from the models costs more than all else that a health check does.
+TABLES = ("memory_windows", "module_executions", "runstep", "turns", "webhook_deliveries")
+ALIVE_SECONDS = 20  # as shared.queries.kinds has it
 NEW = 60.0  # seconds in which a worker may still find its queues as others left them
 UPKEEP = "upkeep"  # where nothing may wait, but a sweep comes every few seconds
 QUIET = 30.0  # seconds without one
+STALE = """
+    SELECT queue FROM {t} WHERE status = 'PENDING' AND queue = ANY(%(queues)s)
+        AND ready_at < clock_timestamp() - interval '30 s'"""
+RUNNING = "SELECT queue FROM {t} WHERE status = 'RUNNING' AND queue = ANY(%(queues)s)"
+CLAIMING = """
+    SELECT jsonb_array_elements_text(queues) FROM workercheckin
+    WHERE last_claim > clock_timestamp() - interval '30 s'"""
+LOOK = """
+    SELECT count(*), extract(epoch FROM clock_timestamp() - max(first_checkin))::float,
+        extract(epoch FROM clock_timestamp() - max(last_claim))::float,
+        EXISTS (({stale}) EXCEPT ({running}) EXCEPT ({claiming}))
+    FROM workercheckin WHERE starts_with(id, %(node)s)
+        AND last_checkin > clock_timestamp() - make_interval(secs => %(alive)s)"""
 
 
 class Condition(StrEnum):
@@ -26,36 +37,39 @@ class Condition(StrEnum):
 
 
 class Look(NamedTuple):
-    """A worker's living processes: how many, and the seconds since the youngest began and since any took work."""
+    """A worker's living processes: how many, the seconds since the youngest began and since any took work; its rows."""
 
     processes: int
     age: float
     since_claim: float | None
+    rows_wait: bool
 
 
-def condition_of(session: Session, queues: Collection[str], node: str) -> Condition:
+def condition_of(url: str, queues: Collection[str], node: str) -> Condition:
     """Say how the worker does whose processes' ids begin with `node`, and which listens to these queues."""
-    seen = _look(session, node)
+    seen = _look(url, queues, node)
     if not seen.processes:
         return Condition.SILENT
     if seen.age < NEW:
         return Condition.WELL
-    if not workers.deaf_queues(session).isdisjoint(queues):
+    if seen.rows_wait:
         return Condition.DEAF
     if UPKEEP in queues and (seen.since_claim is None or seen.since_claim > QUIET):
         return Condition.UNSWEPT
     return Condition.WELL
 
 
-def _look(session: Session, node: str) -> Look:
-    since_checkin = _seconds_since(WorkerCheckin.last_checkin)
-    youngest = _seconds_since(func.max(WorkerCheckin.first_checkin))
-    since_claim = _seconds_since(func.max(WorkerCheckin.last_claim))
-    statement = select(func.count(), youngest, since_claim).where(
-        func.starts_with(WorkerCheckin.id, node), since_checkin < ALIVE_SECONDS
-    )
-    return Look(*session.execute(statement).one())
+def _look(url: str, queues: Collection[str], node: str) -> Look:
+    statement = LOOK.format(stale=_of_all(STALE), running=_of_all(RUNNING), claiming=CLAIMING)
+    connection = psycopg2.connect(url, connect_timeout=5)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"queues": list(queues), "node": node, "alive": ALIVE_SECONDS})
+            (row,) = cursor.fetchall()
+    finally:
+        connection.close()
+    return Look(*row)
 
 
-def _seconds_since(moment: Any) -> Extract:
-    return extract("epoch", func.clock_timestamp() - moment)
+def _of_all(statement: str) -> str:
+    return " UNION ALL ".join(statement.format(t=table) for table in TABLES)

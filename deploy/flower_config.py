@@ -33,3 +33,4 @@ persistent = True
 db = str(get_settings().data_dir / "flower.db")
 state_save_interval = 30_000  # milliseconds; otherwise a kill loses everything since the start
 tasks_columns = "name,args,state,received,runtime,worker,exception"
+purge_offline_workers = 300  # seconds; a container made anew is a worker of another name

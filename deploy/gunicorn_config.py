@@ -13,6 +13,7 @@ bind = f"{_settings.gateway_host}:{_settings.gateway_port}"
 worker_class = "gthread"
 workers = _settings.gateway_workers
 threads = _settings.gateway_threads
+worker_connections = threads + 16  # more than it can answer would wait here, while another worker is free
 graceful_timeout = math.ceil(max(_settings.stop_grace_seconds, 3.0))  # a quiet stream hears of it at its next tick
 max_requests = 0  # recycling a worker would cut its open streams
 control_socket_disable = True  # its default path is one per user, and stacks run side by side

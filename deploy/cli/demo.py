@@ -6,8 +6,6 @@ import httpx
 
 from deploy.cli.stack import bring_up
 from deploy.cli.terminal import err, fail, out
-from deploy.demo.client import DemoFailed
-from deploy.demo.run import run
 from deploy.local import control, state
 from deploy.local.environment import folder_of
 from deploy.local.folder import Folder
@@ -16,6 +14,11 @@ from shared.settings import get_settings
 
 def demo() -> None:
     """Show the main job: read files, find them again, answer with citations. Exits with 0 when all of it happened."""
+    try:
+        from deploy.demo.client import DemoFailed
+        from deploy.demo.run import run
+    except ModuleNotFoundError:
+        fail("the demo is not in this image: `make demo` runs it in a copy of the repository")
     folder = folder_of(get_settings())
     started_here = state.find_running(folder) is None
     if started_here:

@@ -14,12 +14,14 @@ from deploy.local.processes import dies_with_parent, find
 
 # Postgres refuses uid 0: a user namespace maps root to another uid, with no useradd, chown or chmod.
 IN_NAMESPACE = ("unshare", "--user", "--map-user=1", "--map-group=1", "--")
-# Where namespaces are forbidden (a plain container): become nobody, who may still pass through root's folders.
+# Where namespaces are forbidden (a plain container): become nobody, who may still pass through root's folders. initdb
+# asks access() about its own programs, which forgets that right of anybody but root unless no_setuid_fixup is set.
 AS_NOBODY = (
     "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+dac_override",
-    "--ambient-caps=+dac_override", "--pdeathsig=keep", "--",
+    "--ambient-caps=+dac_override", "--pdeathsig=keep", "--securebits=+no_setuid_fixup", "--",
 )  # fmt: skip
 NOBODY = 65534
+QUIET_LOG = ("log_min_error_statement=panic", "log_error_verbosity=terse")  # statements hold what users wrote
 
 
 def package_folder(name: str) -> Path:
@@ -49,7 +51,8 @@ def write_secret(path: Path, value: str) -> Path:
 
 
 @cache
-def _namespaces_are_allowed() -> bool:
+def namespaces_are_allowed() -> bool:
+    """Say whether this machine lets a process have a user namespace of its own."""
     return subprocess.run([*IN_NAMESPACE, "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
@@ -59,7 +62,7 @@ def without_root(data: Path) -> tuple[str, ...]:
         return ()
     if data.exists():
         return AS_NOBODY if data.stat().st_uid == NOBODY else IN_NAMESPACE
-    if _namespaces_are_allowed():
+    if namespaces_are_allowed():
         return IN_NAMESPACE
     data.mkdir(mode=0o700)
     os.chown(data, NOBODY, NOBODY)
@@ -100,7 +103,7 @@ def _is_postgres(pid: str, data: Path) -> bool:
 
 def postgres_command(data: Path, port: int, *options: str) -> list[str]:
     """Return the command that serves a cluster on a loopback port."""
-    settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", *options)
+    settings = ("listen_addresses=127.0.0.1", "unix_socket_directories=", *QUIET_LOG, *options)
     return [
         *without_root(data), str(postgres_bin() / "postgres"), "-D", str(data), "-p", str(port),
         *(word for setting in settings for word in ("-c", setting)),

@@ -20,7 +20,7 @@ PROGRAMS = Path(sys.executable).parent
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+OURS = {name: service for name, service in SERVICES.items() if "PERSONAE_IMAGE" in service["image"]}
 STORES = {"postgres", "redis"}
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -67,6 +67,46 @@ def test_our_services_run_one_image_of_this_version() -> None:
     assert set(OURS) == set(SERVICES) - STORES
     assert {service["image"] for service in OURS.values()} == {f"${{PERSONAE_IMAGE:-personae:{VERSION}}}"}
     assert f"ARG VERSION={VERSION}\n" in (ROOT / "deploy" / "Dockerfile").read_text()
+
+
+def test_the_image_is_built_once() -> None:
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["migrate"]
+
+
+def test_an_engine_of_debian_12_understands_the_health_checks() -> None:
+    assert "start_interval" not in TEXT
+
+
+def test_a_folder_in_memory_that_others_than_root_write_has_its_mode_told() -> None:
+    """Otherwise it takes that of the folder below it: root's, from the second start on."""
+    bare = {mount for service in SERVICES.values() for mount in service.get("tmpfs", []) if "mode=" not in mount}
+    assert bare == {"/tmp", "/tmp:exec"}
+
+
+def test_the_parser_may_load_the_library_that_it_unpacks() -> None:
+    assert SERVICES["worker-ingestion"]["tmpfs"] == ["/tmp:exec"]
+
+
+def secrets_of(service: dict[str, Any]) -> set[str]:
+    """The passwords that a service's own lines give it."""
+    return set(re.findall(r"\$\{(\w+):\?", str(service.get("environment"))))
+
+
+def test_a_service_is_told_the_secrets_that_it_uses() -> None:
+    assert {name for name, service in SERVICES.items() if secrets_of(service) == set()} == {"model"}
+    assert secrets_of(SERVICES["beat"]) == {"REDIS_PASSWORD"}
+    assert secrets_of(SERVICES["flower"]) == {"REDIS_PASSWORD", "FLOWER_PASSWORD"}
+    assert secrets_of(SERVICES["migrate"]) == {"POSTGRES_PASSWORD"}
+
+
+def test_every_setting_goes_only_to_those_that_read_many() -> None:
+    workers = {f"worker-{queue.name}" for queue in QUEUES}
+    assert {name for name, service in SERVICES.items() if "env_file" in service} == {"gateway", *workers}
+    assert {SERVICES[name]["environment"]["FLOWER_PASSWORD"] for name in ("gateway", *workers)} == {""}
+
+
+def test_postgres_does_not_log_what_users_wrote() -> None:
+    assert {"-clog_min_error_statement=panic", "-clog_error_verbosity=terse"} < set(SERVICES["postgres"]["command"])
 
 
 @every_process

@@ -1,24 +1,33 @@
 """A worker is well while it takes work, not while it lives."""
 
+import os
 import signal
 import socket
 import subprocess
+import sys
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import func, text
 
 from deploy import health
-from deploy.consumption import NEW, QUIET, UPKEEP, Condition, condition_of
+from deploy.consumption import ALIVE_SECONDS, NEW, QUIET, TABLES, UPKEEP, Condition, condition_of
 from shared import tasks
-from shared.db import Session, close_engine, get_session
+from shared.db import Session, get_session
 from shared.models import Conversation, Persona, WorkerCheckin
-from shared.queries import turns
+from shared.queries import kinds, turns, work
 from shared.queries.scope import Scope
-from shared.settings import get_settings
 
 pytestmark = pytest.mark.capability("C19")
 NODE = "worker-dialogue@host:"
 LONG_AGO = 10 * NEW
+
+
+@pytest.fixture
+def session(database_url: str) -> Iterator[Session]:
+    """A session that commits: the checks ask over connections of their own."""
+    with get_session() as session:
+        yield session
 
 
 def ago(seconds: float) -> object:
@@ -50,9 +59,30 @@ def let_wait(session: Session, seconds: float) -> None:
     session.execute(text("UPDATE turns SET ready_at = clock_timestamp() - make_interval(secs => :s)"), {"s": seconds})
 
 
+def condition(session: Session, queues: list[str], node: str) -> Condition:
+    """Ask as a container does: over a connection of its own."""
+    session.commit()
+    return condition_of(health.database_url(), queues, node)
+
+
+def test_the_tables_that_are_told_are_those_of_the_models() -> None:
+    assert tuple(model.__tablename__ for model in work.models()) == TABLES
+    assert kinds.ALIVE_SECONDS == ALIVE_SECONDS
+
+
+def test_a_check_does_without_what_takes_long_to_import() -> None:
+    asking = (
+        "import sys; from deploy import health; [health.main(words) for words in (['worker', 'dialogue'], ['beat'])]; "
+        "sys.exit(len({'sqlalchemy', 'pydantic', 'shared', 'celery', 'urllib.request'} & set(sys.modules)))"
+    )
+    unreachable = {**os.environ, "PERSONAE_DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}
+    done = subprocess.run([sys.executable, "-c", asking], env=unreachable, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_worker_with_nothing_to_do_is_well(session: Session) -> None:
     check_in(session)
-    assert condition_of(session, ["dialogue"], NODE) is Condition.WELL
+    assert condition(session, ["dialogue"], NODE) is Condition.WELL
 
 
 @pytest.mark.parametrize(
@@ -64,13 +94,13 @@ def test_a_worker_with_nothing_to_do_is_well(session: Session) -> None:
 )
 def test_a_worker_that_does_not_check_in_is_not_well(session: Session, node: str, seen: float) -> None:
     check_in(session, node=node, seen=seen)
-    assert condition_of(session, ["dialogue"], NODE) is Condition.SILENT
+    assert condition(session, ["dialogue"], NODE) is Condition.SILENT
 
 
 def test_a_worker_that_lives_while_its_rows_wait_is_deaf(session: Session) -> None:
     check_in(session, claimed=LONG_AGO)
     let_wait(session, 31)
-    assert condition_of(session, ["dialogue"], NODE) is Condition.DEAF
+    assert condition(session, ["dialogue"], NODE) is Condition.DEAF
 
 
 @pytest.mark.parametrize(
@@ -86,13 +116,13 @@ def test_a_worker_whose_rows_wait_for_a_reason_is_well(
 ) -> None:
     check_in(session, begun=begun, claimed=claimed)
     let_wait(session, waiting)
-    assert condition_of(session, ["dialogue"], NODE) is Condition.WELL
+    assert condition(session, ["dialogue"], NODE) is Condition.WELL
 
 
 def test_rows_of_other_queues_are_not_its_fault(session: Session) -> None:
     check_in(session, "memory", node="worker-memory@host:")
     let_wait(session, 600)
-    assert condition_of(session, ["memory"], "worker-memory@host:") is Condition.WELL
+    assert condition(session, ["memory"], "worker-memory@host:") is Condition.WELL
 
 
 @pytest.mark.parametrize(
@@ -106,7 +136,7 @@ def test_rows_of_other_queues_are_not_its_fault(session: Session) -> None:
 def test_upkeep_is_well_while_it_sweeps(session: Session, claimed: float | None, expected: Condition) -> None:
     assert tasks.UPKEEP.name == UPKEEP
     check_in(session, UPKEEP, claimed=claimed)
-    assert condition_of(session, [UPKEEP], NODE) is expected
+    assert condition(session, [UPKEEP], NODE) is expected
 
 
 def test_the_check_of_a_deaf_worker_ends_its_container(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +151,5 @@ def test_the_check_of_a_deaf_worker_ends_its_container(database_url: str, monkey
 
 def test_a_check_without_its_database_says_so(monkeypatch: pytest.MonkeyPatch, database_url: str, capsys) -> None:
     monkeypatch.setenv("PERSONAE_DATABASE_URL", "postgresql://u:secret@127.0.0.1:1/x")
-    get_settings.cache_clear()
-    close_engine()
     assert health.main(["worker", "dialogue"]) == 1
     assert capsys.readouterr().out == "no answer from the database: OperationalError\n"

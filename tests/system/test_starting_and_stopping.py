@@ -8,7 +8,7 @@ import time
 import pytest
 import redis
 
-from deploy.local.servers import IN_NAMESPACE
+from deploy.local.servers import AS_NOBODY, IN_NAMESPACE, namespaces_are_allowed
 from tests.processes import allowed, until
 from tests.system import library
 from tests.system.conftest import SMALL, RunningStack
@@ -101,7 +101,7 @@ def test_down_leaves_nothing_and_may_be_repeated(new_stack):
 
 
 def test_a_user_without_rights_runs_a_whole_stack_whose_bundled_models_read_and_reply(new_stack):
-    prefix = IN_NAMESPACE if os.geteuid() == 0 else ()
+    prefix = () if os.geteuid() else IN_NAMESPACE if namespaces_are_allowed() else AS_NOBODY
     stack = new_stack(is_prepared=False, prefix=prefix, program="deploy.cli.main", environment=SMALL)
     status = stack.start()
     with RunningStack(stack, status).client() as client:
