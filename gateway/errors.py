@@ -23,7 +23,7 @@ STATUS: dict[type[Exception], int] = {
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.TooLarge: 413,
-    errors.WorkFailed: 500,
+    errors.WorkFailed: 502,
     errors.Rejected: 502,
     errors.Transient: 503,
     errors.PersonaeError: 400,

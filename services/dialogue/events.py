@@ -1,10 +1,15 @@
 """What the listeners of a turn hear, in the order of design: turn, stage, token, message, done."""
 
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
+from shared.logs import CORRELATION, correlation
 from shared.providers.pace import TurnWriter
 from shared.providers.stream import FOLLOWED, TurnStream
 from shared.queries.turns import TurnContext
+
+FAILED_STATUS = HTTPStatus.BAD_GATEWAY  # as a request that waits for the turn is answered
 
 
 class Events:
@@ -12,6 +17,7 @@ class Events:
 
     def __init__(self, stream: TurnStream, context: TurnContext) -> None:
         self._writer = TurnWriter(stream, context.turn_id, context.fence)
+        self._turn_id = context.turn_id
         self.conversation_id = context.conversation_id
         self.token = self._writer.token
         self.thinking = self._writer.thinking
@@ -38,6 +44,13 @@ class Events:
             self._writer.add("message", message)
         self._writer.send("cancelled", {})
 
+    def revoke(self, thought: str) -> None:
+        """Take back the text that was sent, which was a thought, and begin again with it as one."""
+        self._writer.add("restart", {"turn_id": self._turn_id})
+        self.thinking(thought)
+
     def error(self, reason: str | None) -> None:
-        """Say why there is no reply, and end."""
-        self._writer.send("error", {"error": reason or "failed"})
+        """Say why there is no reply, in the shape of every error, and end."""
+        said = {"error": reason or "failed", "error_type": "WorkFailed", "status_code": FAILED_STATUS}
+        stamps = {"timestamp": datetime.now(UTC).isoformat(), "correlation_id": correlation().get(CORRELATION)}
+        self._writer.send("error", said | stamps)

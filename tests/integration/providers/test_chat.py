@@ -11,7 +11,8 @@ from shared.errors import Refused, Rejected, Transient, Unavailable
 from shared.providers.chat import complete
 from shared.providers.http_chat import HttpChat
 from shared.providers.outbound import Outbound
-from shared.providers.wire import ChatControls, ChatMessage, End, Text
+from shared.providers.thinking import Text
+from shared.providers.wire import ChatControls, ChatMessage, End
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
 from tests.processes import allowed, until
