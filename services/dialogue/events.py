@@ -1,15 +1,11 @@
 """What the listeners of a turn hear, in the order of design: turn, stage, token, message, done."""
 
-from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
-from shared.logs import CORRELATION, correlation
+from shared import failures
 from shared.providers.pace import TurnWriter
 from shared.providers.stream import FOLLOWED, TurnStream
 from shared.queries.turns import TurnContext
-
-FAILED_STATUS = HTTPStatus.BAD_GATEWAY  # as a request that waits for the turn is answered
 
 
 class Events:
@@ -51,6 +47,4 @@ class Events:
 
     def error(self, reason: str | None) -> None:
         """Say why there is no reply, in the shape of every error, and end."""
-        said = {"error": reason or "failed", "error_type": "WorkFailed", "status_code": FAILED_STATUS}
-        stamps = {"timestamp": datetime.now(UTC).isoformat(), "correlation_id": correlation().get(CORRELATION)}
-        self._writer.send("error", said | stamps)
+        self._writer.send("error", failures.of_turn(reason))
