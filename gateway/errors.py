@@ -1,7 +1,6 @@
 """One table says which status an error has, and one shape is what every failed request answers."""
 
 import logging
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -12,8 +11,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
 
 from gateway.auth import CHALLENGE
-from shared import errors
-from shared.logs import CORRELATION, correlation
+from shared import errors, failures
 
 STATUS: dict[type[Exception], int] = {
     errors.NotFound: 404,
@@ -23,7 +21,7 @@ STATUS: dict[type[Exception], int] = {
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.TooLarge: 413,
-    errors.WorkFailed: 500,
+    errors.WorkFailed: failures.FAILED_FOR_GOOD,
     errors.Rejected: 502,
     errors.Transient: 503,
     errors.PersonaeError: 400,
@@ -70,13 +68,7 @@ def install(app: APIFlask) -> None:
 
 def answer(status: int, message: str, *, error_type: str | None = None, details: Any = None) -> Response:
     """Build the error response."""
-    body: dict[str, Any] = {
-        "error": message,
-        "error_type": error_type or type_of(status),
-        "status_code": status,
-        "timestamp": datetime.now(UTC).isoformat(),
-        "correlation_id": correlation().get(CORRELATION),
-    }
+    body = failures.body(message, error_type=error_type or type_of(status), status=status)
     response = jsonify(body | ({"details": details} if details else {}))
     response.status_code = status
     if status == HTTPStatus.UNAUTHORIZED:

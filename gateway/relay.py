@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from shared import failures
 from shared.db import get_session
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.models import Turn
@@ -190,7 +191,7 @@ def from_rows(read: Callable[[], TurnState], state: TurnState) -> Iterator[Event
         case RunStatus.CANCELLED:
             yield Event(state.fence, 0, "cancelled", {})
         case _:
-            yield Event(state.fence, 0, "error", {"error": state.error or "failed"})
+            yield Event(state.fence, 0, "error", failures.of_turn(state.error))
 
 
 class Leaving:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shared import failures
 from shared.providers.pace import TurnWriter
 from shared.providers.stream import FOLLOWED, TurnStream
 from shared.queries.turns import TurnContext
@@ -12,6 +13,7 @@ class Events:
 
     def __init__(self, stream: TurnStream, context: TurnContext) -> None:
         self._writer = TurnWriter(stream, context.turn_id, context.fence)
+        self._turn_id = context.turn_id
         self.conversation_id = context.conversation_id
         self.token = self._writer.token
         self.thinking = self._writer.thinking
@@ -38,6 +40,11 @@ class Events:
             self._writer.add("message", message)
         self._writer.send("cancelled", {})
 
+    def revoke(self, thought: str) -> None:
+        """Take back the text that was sent, which was a thought, and begin again with it as one."""
+        self._writer.add("restart", {"turn_id": self._turn_id})
+        self.thinking(thought)
+
     def error(self, reason: str | None) -> None:
-        """Say why there is no reply, and end."""
-        self._writer.send("error", {"error": reason or "failed"})
+        """Say why there is no reply, in the shape of every error, and end."""
+        self._writer.send("error", failures.of_turn(reason))

@@ -21,10 +21,11 @@ from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
 from shared.domain.template import BY_WORDS_ONLY, Warned
 from shared.models import Message, Turn
-from shared.providers.chat import Chat
+from shared.providers.chat import Chat, require_text
 from shared.providers.embedding import try_query
 from shared.providers.extractive import Extractive
-from shared.providers.wire import ChatControls, ChatMessage, End, Text, Thinking
+from shared.providers.thinking import Revoked, Text, Thinking
+from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End
 from shared.queries import search, turns
 from shared.queries.scope import Scope
 from shared.queries.turns import TurnContext
@@ -130,7 +131,7 @@ def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[War
 def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:
     settings = with_.settings
     history = [Said(role, content) for role, content in context.history if role != MessageRole.SYSTEM]
-    budget = settings.chat_context_tokens - settings.chat_max_tokens
+    budget = settings.chat_context_tokens - settings.chat_max_tokens  # no reply may be longer: see _controls
     return prompt.build(text, context.question, passages=passages, history=history, budget=budget)
 
 
@@ -155,7 +156,8 @@ def _controls(context: TurnContext, with_: Tools, passages: Sequence[Passage]) -
         "max_tokens": with_.settings.chat_max_tokens,
         "model": _speaker(context, passages).model,
     }
-    return ChatControls(**defaults | {name: given[name] for name in known if given.get(name) is not None})
+    asked = defaults | {name: given[name] for name in known if given.get(name) is not None}
+    return ChatControls(**asked | {"max_tokens": min(asked["max_tokens"], defaults["max_tokens"])})
 
 
 def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) -> None:
@@ -168,10 +170,12 @@ def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) ->
         for event in stream:
             reply.seconds.setdefault("first_token", round(time.monotonic() - begun, 4))
             _take(reply, event, events)
+            if isinstance(event, End):
+                require_text(reply.text, reply.thinking, event)
     reply.seconds["generate"] = round(time.monotonic() - begun, 4)
 
 
-def _take(reply: Reply, event: Text | Thinking | End, events: Events) -> None:
+def _take(reply: Reply, event: ChatEvent, events: Events) -> None:
     match event:
         case Text(text):
             reply.text += text
@@ -179,9 +183,12 @@ def _take(reply: Reply, event: Text | Thinking | End, events: Events) -> None:
         case Thinking(text):
             reply.thinking += text
             events.thinking(text)
-        case End(finish_reason, input_tokens, output_tokens):
-            reply.finish_reason = finish_reason
-            reply.input_tokens, reply.output_tokens = input_tokens, output_tokens
+        case Revoked():
+            reply.thinking, reply.text = (reply.thinking + reply.text).strip(), ""
+            events.revoke(reply.thinking)
+        case End():
+            reply.finish_reason, reply.model = event.finish_reason, event.model or reply.model
+            reply.input_tokens, reply.output_tokens = event.input_tokens, event.output_tokens
 
 
 def save(session: Session, turn: Turn, reply: Reply) -> None:

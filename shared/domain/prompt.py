@@ -133,15 +133,22 @@ def _fitting(texts: Sequence[str], budget: int, count: CountTokens, *, each: int
 
 
 def _kept_start(text: str, budget: int, count: CountTokens) -> str:
-    while text and count(text) > max(budget, 0):
-        text = text[: len(text) * 3 // 4]
-    return text
+    return text[: _longest(len(text), lambda size: count(text[:size]) <= max(budget, 0))]
 
 
 def _kept_end(text: str, budget: int, count: CountTokens) -> str:
-    while text and count(text) > max(budget, 1):
-        text = text[len(text) // 4 + 1 :]
-    return text
+    return text[len(text) - _longest(len(text), lambda size: count(text[len(text) - size :]) <= max(budget, 1)) :]
+
+
+def _longest(length: int, fits: Callable[[int], bool]) -> int:
+    """Return the greatest size up to the length that fits: all of it first, which is the usual case."""
+    if fits(length):
+        return length
+    low, high = 0, length - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return max(low, 0)
 
 
 def cited(reply: str, passages: Sequence[Passage]) -> dict[int, str]:

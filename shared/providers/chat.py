@@ -6,9 +6,11 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from shared.errors import PersonaeError, Rejected
-from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End, Text, Thinking
+from shared.providers.thinking import Revoked, Text, Thinking
+from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End
 
 DEFAULTS = ChatControls()
+MAX_REFUSAL = 300
 
 
 class ChatStream(Protocol):
@@ -67,8 +69,27 @@ def complete(
         for event in stream:
             if isinstance(event, End):
                 return Reply("".join(said[Text]), "".join(said[Thinking]), event)
-            said[type(event)].append(event.text)
+            if isinstance(event, Revoked):
+                said = {Text: [], Thinking: [*said[Thinking], *said[Text]]}
+            else:
+                said[type(event)].append(event.text)
     raise Rejected("the reply was given up before its end")
+
+
+def require_text(text: str, thinking: str, end: End) -> None:
+    """Raise Rejected, with what a person can do about it, where a reply says nothing."""
+    if text.strip():
+        return
+    if end.refusal:
+        raise Rejected(f"the model refused: {end.refusal[:MAX_REFUSAL]}")
+    if end.tool or end.finish_reason in {"tool_calls", "function_call"}:
+        raise Rejected(f"the model called a tool, {end.tool or 'without a name'}, instead of replying: none is offered")
+    if end.finish_reason == "length":
+        did = "thought until its limit" if thinking else "came to its limit"
+        raise Rejected(f"the model {did} and said nothing: raise max_tokens")
+    if end.finish_reason == "content_filter":
+        raise Rejected("the chat server's content filter withheld the reply")
+    raise Rejected(f"the model {'thought and ' if thinking else ''}said nothing: ask again, or in other words")
 
 
 class FakeChat:

@@ -10,7 +10,8 @@ from shared.domain.memory import within
 from shared.domain.prompt import count_roughly, numbered
 from shared.domain.text import fold
 from shared.providers.chat import DEFAULTS
-from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End, Text
+from shared.providers.thinking import Text
+from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End
 
 EXTRACTIVE = "extractive"  # the model's name, and the provider type that asks for it
 NOTHING_FOUND = "I found nothing about this in what I have read."

@@ -16,8 +16,8 @@ from shared.providers.wire import clean
 
 MAX_SAID = 300
 ADVICE = {
-    400: "it does not understand the request",
-    401: "it refuses the API key: check the key in the settings or in the provider profile",
+    400: "it refuses the request: too long for the model, or an option that it does not know",
+    401: "it refuses the API key: the operator must check the key in the settings",
     402: "the account behind the API key has no credit",
     403: "the API key may not use this model",
     404: "it has no such model or path: check the URL (it ends in /v1) and the model's name",
@@ -47,22 +47,26 @@ def name_server(part: str, url: str) -> Server:
 
 
 def of_status(server: Server, status: int, said: str, *, secret: str | None = None) -> PersonaeError:
-    """Translate an HTTP status: 408, 409, 425, 429 are Transient, 5xx Unavailable, the rest Rejected."""
-    quoted = _quote(said, secret)
-    log.warning("provider failed", extra={"address": server.address, "status": status})
+    """Translate an HTTP status: 408, 409, 425, 429 are Transient, 5xx Unavailable, the rest Rejected.
+
+    What the provider said goes to the log only: it may name its account, its key or its quota.
+    """
+    said_safely = _quote(said, secret)
+    log.warning("provider failed", extra={"address": server.address, "status": status, "said": said_safely})
     if status >= 500:
-        return Unavailable(f"{server} failed with {status}{quoted}", provider_status=status)
+        return Unavailable(f"{server} failed with {status}", provider_status=status)
     if status in {408, 409, 425, 429}:
-        return Transient(f"{server} is too busy ({status}){quoted}", provider_status=status)
+        return Transient(f"{server} is too busy ({status})", provider_status=status)
     reason = ADVICE.get(status, "it refuses the request")
-    return Rejected(f"{server} answered {status}: {reason}{quoted}", provider_status=status)
+    return Rejected(f"{server} answered {status}: {reason}", provider_status=status)
 
 
 def _quote(said: str, secret: str | None) -> str:
-    words = " ".join(clean(said).split())[:MAX_SAID]
+    """Return a provider's words for the log; the secret goes before they are cut, lest a piece of it stays."""
+    words = clean(said)
     if secret:
         words = words.replace(secret, "***")
-    return f" ({words})" if words else ""
+    return " ".join(words.split())[:MAX_SAID]
 
 
 @contextmanager

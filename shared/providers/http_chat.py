@@ -13,7 +13,7 @@ import httpx
 from shared.errors import PersonaeError, Rejected
 from shared.providers import faults
 from shared.providers.chat import DEFAULTS
-from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, ReplyReader, chat_request, read_events
+from shared.providers.wire import DONE, ChatControls, ChatEvent, ChatMessage, ReplyReader, chat_request, read_events
 from shared.settings import Settings
 
 CONNECT_SECONDS = 3.0
@@ -186,9 +186,15 @@ class HttpChatStream:
 
     def _read(self, response: httpx.Response) -> Iterator[ChatEvent]:
         reader = ReplyReader()
-        for data in read_events(response.iter_bytes()):
-            if data != "[DONE]":
-                yield from self._read_event(reader, data)
+        is_whole = response.headers.get("content-type", "").startswith("application/json")  # `stream` was ignored
+        for data in (
+            [response.read().decode("utf-8-sig", "replace")] if is_whole else read_events(response.iter_bytes())
+        ):
+            for document in _documents(data):
+                if document != DONE:
+                    yield from self._read_event(reader, document)
+                if is_whole or document == DONE:
+                    reader.finish()
         yield from reader.end()
         self._is_whole = True
 
@@ -200,6 +206,14 @@ class HttpChatStream:
             yield from reader.read(chunk)
         except (ValueError, AttributeError, TypeError) as error:
             raise Rejected(f"{self._chat.server} does not stream in OpenAI's form: check the URL") from error
+
+
+def _documents(data: str) -> list[str]:
+    """Return an event's JSON; lines that are not JSON together are events of a server that leaves no blank lines."""
+    with suppress(ValueError):
+        json.loads(data)
+        return [data]
+    return [line for line in data.split("\n") if line.strip()]
 
 
 def connect_chat(settings: Settings) -> HttpChat:

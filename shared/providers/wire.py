@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from shared.errors import Transient
+from shared.providers.thinking import Piece, Thinking, ThinkSplitter
 
 MAX_EVENT_BYTES = 4 << 20
+OPENING = "(The conversation begins.)"
+ENDLESS = "the chat server sends an event without end"
+DONE = "[DONE]"
+BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\n|\r(?=[^\n])")  # a CR at the end of a chunk may be half of a CRLF
 REASONING_MODELS = re.compile(r"o1-|reasoning|think|\bo\d\b|\bgpt-5")  # seed 001's marks, and what came after them
-THINKING_FIELDS = ("reasoning_content", "reasoning")
-OPEN, CLOSE = "<think>", "</think>"
+THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 
 class ChatMessage(NamedTuple):
@@ -38,27 +43,18 @@ class ChatControls:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class Text(NamedTuple):
-    """A piece of the reply."""
-
-    text: str
-
-
-class Thinking(NamedTuple):
-    """A piece of what the model thinks before it replies."""
-
-    text: str
-
-
 class End(NamedTuple):
     """The reply is whole; token counts are None where the provider does not count."""
 
     finish_reason: str
     input_tokens: int | None
     output_tokens: int | None
+    model: str | None = None  # as the server names it
+    refusal: str = ""
+    tool: str = ""  # what the model called instead of replying
 
 
-ChatEvent = Text | Thinking | End
+ChatEvent = Piece | End
 
 
 def chat_request(messages: Sequence[ChatMessage], controls: ChatControls, model: str) -> dict[str, Any]:
@@ -78,12 +74,27 @@ def chat_request(messages: Sequence[ChatMessage], controls: ChatControls, model:
     }
     return {
         "model": name,
-        "messages": [message._asdict() for message in messages],
+        "messages": [message._asdict() for message in alternating(messages)],
         "stream": True,
         "stream_options": {"include_usage": True},
         **{option: value for option, value in sampling.items() if value is not None},
         **controls.extra,
     }
+
+
+def alternating(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Return the messages as the strictest template takes them: none empty, user first, roles in turn."""
+    kept: list[ChatMessage] = []
+    for message in messages:
+        if not message.content.strip():
+            continue
+        if message.role == "assistant" and all(before.role == "system" for before in kept):
+            kept.append(ChatMessage("user", OPENING))
+        if kept and kept[-1].role == message.role:
+            kept[-1] = ChatMessage(message.role, f"{kept[-1].content}\n\n{message.content}")
+        else:
+            kept.append(message)
+    return kept or list(messages)
 
 
 def _response_format(controls: ChatControls) -> dict[str, Any] | None:
@@ -95,16 +106,33 @@ def _response_format(controls: ChatControls) -> dict[str, Any] | None:
 def read_events(chunks: Iterable[bytes]) -> Iterator[str]:
     """Yield each event's data; chunks may end anywhere, inside a character too. Raises Transient when one is endless.
 
-    Lines end in LF only: str.splitlines would cut JSON at U+2028.
+    Lines end in LF, CR or both, and in nothing else: str.splitlines would cut JSON at U+2028.
     """
-    buffer = b""
+    data: list[bytes] = []
+    for line in _lines(chunks):
+        if line.startswith(b"data:"):
+            data.append(line[5:].strip())
+        elif not line and data:
+            yield b"\n".join(data).decode("utf-8", "replace")
+            data = []
+        if sum(map(len, data)) > MAX_EVENT_BYTES:
+            raise Transient(ENDLESS)
+    if data:
+        yield b"\n".join(data).decode("utf-8", "replace")
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    buffer, is_first = b"", True
     for chunk in chunks:
-        *lines, buffer = (buffer + chunk).split(b"\n")
+        *lines, buffer = _LINE_END.split(buffer + chunk)
         for line in lines:
-            if line.startswith(b"data:"):
-                yield line[5:].strip().decode("utf-8", "replace")
+            yield line.removeprefix(BOM) if is_first else line
+            is_first = False
         if len(buffer) > MAX_EVENT_BYTES:
-            raise Transient("the chat server sends an event without end")
+            raise Transient(ENDLESS)
+    if buffer:
+        yield buffer.removeprefix(BOM).rstrip(b"\r") if is_first else buffer.rstrip(b"\r")
+    yield b""
 
 
 def clean(text: str) -> str:
@@ -138,20 +166,33 @@ class ReplyReader:
         self._text, self._thought = Cleaner(), Cleaner()
         self._finish_reason: str | None = None
         self._usage: dict[str, Any] = {}
+        self._model: str | None = None
+        self._refusal = self._tool = ""
 
-    def read(self, chunk: dict[str, Any]) -> Iterator[Text | Thinking]:
-        """Read one `chat.completion.chunk`; raises AttributeError or TypeError for what only resembles one."""
+    def read(self, chunk: dict[str, Any]) -> Iterator[Piece]:
+        """Read one chunk or a whole reply; raises AttributeError or TypeError for what only resembles one."""
         self._usage = chunk.get("usage") or self._usage
+        self._model = clean(chunk.get("model") or "") or self._model
         for choice in chunk.get("choices") or ():
             self._finish_reason = clean(choice.get("finish_reason") or "") or self._finish_reason
-            yield from self._read_delta(choice.get("delta") or {})
+            yield from self._read_delta(choice.get("delta") or choice.get("message") or {})
 
-    def _read_delta(self, delta: dict[str, Any]) -> Iterator[Text | Thinking]:
-        thought = next((delta[name] for name in THINKING_FIELDS if delta.get(name)), None)
-        if isinstance(thought, str) and (thought := self._thought.feed(thought)):
+    def finish(self) -> None:
+        """Note that the server says that the reply is whole, whether it gave a reason or not."""
+        self._finish_reason = self._finish_reason or "stop"
+
+    def _read_delta(self, delta: dict[str, Any]) -> Iterator[Piece]:
+        self._refusal += clean(delta.get("refusal") or "")
+        for call in delta.get("tool_calls") or ():
+            self._tool += clean((call.get("function") or {}).get("name") or "")
+        yield from self._think(next((_plain(delta[name]) for name in THINKING_FIELDS if delta.get(name)), ""))
+        for is_thought, text in _parts(delta.get("content") or ""):
+            yield from self._think(text) if is_thought else self._splitter.feed(self._text.feed(text))
+
+    def _think(self, thought: str) -> Iterator[Piece]:
+        if thought := self._thought.feed(thought):
+            self._splitter.has_thought = True
             yield Thinking(thought)
-        if delta.get("content") and (text := self._text.feed(delta["content"])):
-            yield from self._splitter.feed(text)
 
     def end(self) -> Iterator[ChatEvent]:
         """Yield what was held back, and the end; raises Transient when the stream broke off before it."""
@@ -161,63 +202,24 @@ class ReplyReader:
             yield Thinking(thought)
         yield from self._splitter.feed(self._text.flush())
         yield from self._splitter.flush()
-        yield End(self._finish_reason, self._usage.get("prompt_tokens"), self._usage.get("completion_tokens"))
+        tokens = self._usage.get("prompt_tokens"), self._usage.get("completion_tokens")
+        yield End(self._finish_reason, *tokens, self._model, self._refusal, self._tool)
 
 
-class ThinkSplitter:
-    """Takes a leading `<think>…</think>` out of the text, however it is cut into pieces."""
-
-    def __init__(self) -> None:
-        self._state: Literal["start", "opened", "thinking", "gap", "text"] = "start"
-        self._held = ""
-
-    def feed(self, piece: str) -> Iterator[Text | Thinking]:
-        """Yield what is certain, and hold back what may be the beginning of a tag."""
-        self._held += piece
-        if self._state == "start":
-            self._leave_start()
-        if self._state == "opened":
-            self._skip_space(then="thinking")
-        if self._state == "thinking":
-            yield from self._think()
-        if self._state == "gap":
-            self._skip_space(then="text")
-        if self._state == "text" and self._held:
-            yield Text(self._take(len(self._held)))
-
-    def flush(self) -> Iterator[Text | Thinking]:
-        """Yield what is still held back when the reply ends."""
-        if self._held:
-            rest = self._take(len(self._held))
-            yield Thinking(rest) if self._state == "thinking" else Text(rest)
-
-    def _leave_start(self) -> None:
-        said = self._held.lstrip()
-        if said.startswith(OPEN):
-            self._held, self._state = said[len(OPEN) :], "opened"
-        elif not OPEN.startswith(said):
-            self._state = "text"
-
-    def _skip_space(self, *, then: Literal["thinking", "text"]) -> None:
-        self._held = self._held.lstrip()
-        if self._held:
-            self._state = then
-
-    def _think(self) -> Iterator[Thinking]:
-        thought, closing, rest = self._held.partition(CLOSE)
-        if closing:
-            self._held, self._state = rest, "gap"
+def _parts(content: Any) -> Iterator[tuple[bool, str]]:
+    """Yield the texts of a content, and whether they are thoughts: a string, or a list of parts (Mistral)."""
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, dict):
+            said = part.get("text") or part.get("content") or next((part[f] for f in THINKING_FIELDS if f in part), "")
+            yield str(part.get("type")).startswith(("think", "reason")), _plain(said)
         else:
-            kept = _overlap(thought, CLOSE)
-            thought, self._held = thought[: len(thought) - kept], thought[len(thought) - kept :]
-        if thought:
-            yield Thinking(thought)
-
-    def _take(self, length: int) -> str:
-        taken, self._held = self._held[:length], self._held[length:]
-        return taken
+            yield False, part
 
 
-def _overlap(text: str, tag: str) -> int:
-    """Return how many of the text's last characters may begin the tag."""
-    return next((size for size in range(len(tag) - 1, 0, -1) if text.endswith(tag[:size])), 0)
+def _plain(said: Any) -> str:
+    """Return the text of a value that may be nested in parts."""
+    if isinstance(said, list):
+        return "".join(_plain(part) for part in said)
+    if isinstance(said, dict):
+        return _plain(said.get("text") or said.get("content") or "")
+    return said if isinstance(said, str) else ""

@@ -8,7 +8,8 @@ from typing import Any
 
 from shared.errors import Rejected
 from shared.providers.chat import Chat
-from shared.providers.wire import ChatControls, ChatMessage, End, Text
+from shared.providers.thinking import Revoked, Text
+from shared.providers.wire import ChatControls, ChatMessage, End
 
 LONGEST_SECONDS = 30.0
 
@@ -31,6 +32,8 @@ class SideCall:
                         return "".join(said).strip()
                     if isinstance(event, Text):
                         said.append(event.text)
+                    if isinstance(event, Revoked):
+                        said.clear()
         raise Rejected(f"the model was given {LONGEST_SECONDS:g} seconds, or the work was told to stop")
 
 

@@ -141,3 +141,30 @@ def test_a_correlation_id_comes_back_and_is_logged_by_gateway_and_worker(
 def test_a_whole_stack_is_healthy_and_ready(client: Client) -> None:
     assert client.get("/health")["status"] == "healthy"
     assert client.get("/ready") == {"status": "ready", "degraded": {}}
+
+
+def test_a_thought_whose_end_alone_is_marked_is_taken_back(
+    client: Client, conversation: str, model: FakeOpenAI
+) -> None:
+    model.script(Rule(match="greet", tokens=["I should greet.\n", "</think>", "\n\nHello there."], token_delay=0.1))
+    with client.streaming("POST", conversation, json={"content": "greet"}) as events:
+        heard = list(events)
+    kinds = [event.kind for event in heard]
+    after = heard[len(kinds) - kinds[::-1].index("restart") :]
+    assert text_of(after) == "Hello there."
+    (message,) = [event.data for event in heard if event.kind == "message"]
+    assert (message["content"], message["thinking"]) == ("Hello there.", "I should greet.")
+
+
+def test_a_reply_that_says_nothing_fails_and_is_not_sent_back(
+    client: Client, conversation: str, model: FakeOpenAI
+) -> None:
+    model.script(Rule(match="ponder", text="<think>all thought and no answer", finish_reason="length", times=1))
+    failed = client.post(f"{conversation}?wait=true", {"content": "ponder"}, 502)
+    assert "raise max_tokens" in failed["error"]
+    model.requests.clear()
+    client.post(f"{conversation}?wait=true", {"content": "and now?", "max_tokens": 90_000}, 200)
+    (request,) = [request["body"] for request in model.requests if request["path"].endswith("completions")]
+    assert [message["role"] for message in request["messages"]] == ["system", "user"]
+    assert all(message["content"] for message in request["messages"])
+    assert request["max_tokens"] < 90_000

@@ -8,7 +8,8 @@ from shared.domain import extract
 from shared.domain.prompt import Passage, Said, build, count_roughly, numbered
 from shared.providers.chat import complete
 from shared.providers.extractive import NOTHING_FOUND, NOTHING_FOUND_RO, Extractive
-from shared.providers.wire import ChatMessage, End, Text
+from shared.providers.thinking import Text
+from shared.providers.wire import ChatMessage, End
 
 TALK = [
     Said("user", "Hi!"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.prompt import Passage, Said, build, cited, count_roughly
+from shared.domain.prompt import CITE, PER_MESSAGE, Passage, Said, build, cited, count_roughly
 
 texts = st.text(max_size=400)
 passages = st.lists(st.builds(Passage, chunk_id=st.uuids().map(str), content=texts, title=texts), max_size=6)
@@ -92,3 +92,11 @@ def test_profile_comes_before_quotes_before_works_and_is_cited_by_its_place() ->
 def test_a_passage_is_cut_to_what_its_collection_may_have(collection: str, longest: int) -> None:
     built = build("", "?", passages=[Passage("a", "x" * 2000, collection=collection)], budget=5000)
     assert built.messages[0].content.count("x") == longest
+
+
+def test_what_is_too_long_is_cut_to_what_fits_and_no_further() -> None:
+    built = build("t" * 4010, "q", budget=400, count=len)
+    whole = build("t" * 200, "q", budget=400, count=len)
+    assert whole.dropped["template"] == 0
+    assert len(built.messages[0].content) == 400 - 1 - 4 * PER_MESSAGE - len(CITE)
+    assert len(build("", "q" * 4010, budget=400, count=len).messages[-1].content) == 200

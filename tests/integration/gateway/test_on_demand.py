@@ -246,7 +246,7 @@ def test_who_waits_is_answered_with_the_result(waiting):
     ("status", "failures", "code"),
     [
         pytest.param(RunStatus.FAILED, on_demand.ATTEMPTS, 503, id="a model that stayed away"),
-        pytest.param(RunStatus.FAILED, 1, 500, id="a failure for good"),
+        pytest.param(RunStatus.FAILED, 1, 502, id="a failure for good"),
         pytest.param(RunStatus.CANCELLED, 0, 409, id="a cancel"),
     ],
 )

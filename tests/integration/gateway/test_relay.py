@@ -278,3 +278,10 @@ def test_a_reply_that_has_ended_is_told_whole_by_a_leaving_process() -> None:
     leaving.set()
     done = Event(1, 9, "done", {})
     assert list(relay.server_sent(iter([done]), leaving))[1:] == [written_out(done)]
+
+
+def test_a_failure_is_told_in_the_shape_of_every_error(stream: FakeTurnStream) -> None:
+    state = ended(RunStatus.FAILED, error="no model", message=None)
+    *_, end = told(relay.relay(stream, lambda: state))
+    assert (end.data["error"], end.data["error_type"], end.data["status_code"]) == ("no model", "WorkFailed", 502)
+    assert {"correlation_id", "timestamp"} <= end.data.keys()

@@ -239,7 +239,7 @@ def test_a_wait_that_is_sent_again_ends_with_the_saved_reply(committed):
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
-@pytest.mark.parametrize(("failures", "code"), [(1, 500), (3, 503)])
+@pytest.mark.parametrize(("failures", "code"), [(1, 502), (3, 503)])
 def test_a_wait_for_a_failure_says_what_failed_and_whether_to_try_again(committed, failures, code):
     def fail(session):
         claim = take(session, Turn, "dialogue")

@@ -11,7 +11,8 @@ from shared.errors import Refused, Rejected, Transient, Unavailable
 from shared.providers.chat import complete
 from shared.providers.http_chat import HttpChat
 from shared.providers.outbound import Outbound
-from shared.providers.wire import ChatControls, ChatMessage, End, Text
+from shared.providers.thinking import Text
+from shared.providers.wire import ChatControls, ChatMessage, End
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
 from tests.processes import allowed, until
@@ -31,7 +32,7 @@ def test_a_reply_streams_word_by_word_and_ends_with_its_usage(openai: FakeOpenAI
     with chat.stream(PROMPT) as stream:
         events = list(stream)
     assert [event.text for event in events if isinstance(event, Text)] == ["Good", " day", " to", " you"]
-    assert events[-1] == End("stop", 4, 4)
+    assert events[-1] == End("stop", 4, 4, "fake-chat")
     assert openai.requests[0]["headers"]["Authorization"] == f"Bearer {KEY}"
 
 
@@ -70,7 +71,7 @@ def test_characters_split_between_packets_survive(openai: FakeOpenAI, chat: Http
     [
         pytest.param(Rule(status=401, error=f"bad key {KEY}"), Rejected, "key", id="a wrong key"),
         pytest.param(Rule(status=404), Rejected, "model", id="an unknown model"),
-        pytest.param(Rule(status=400), Rejected, "understand", id="a bad request"),
+        pytest.param(Rule(status=400), Rejected, "refuses the request", id="a bad request"),
         pytest.param(Rule(status=429), Transient, "busy", id="too many requests"),
         pytest.param(Rule(status=500), Unavailable, "failed", id="a server's fault"),
         pytest.param(Rule(status=503), Unavailable, "failed", id="a server that is loading"),

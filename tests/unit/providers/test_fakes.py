@@ -8,7 +8,8 @@ from shared.errors import Invalid, Transient
 from shared.providers.chat import FakeChat, complete
 from shared.providers.embedding import FakeEmbedding
 from shared.providers.parser import FakeParser
-from shared.providers.wire import ChatMessage, End, Text
+from shared.providers.thinking import Text
+from shared.providers.wire import ChatMessage, End
 
 PROMPT = [ChatMessage("user", "two words")]
 

@@ -3,15 +3,13 @@
 import pytest
 
 from shared.errors import Transient
+from shared.providers.thinking import Revoked, Text, Thinking, ThinkSplitter
 from shared.providers.wire import (
     MAX_EVENT_BYTES,
     ChatControls,
     ChatMessage,
     End,
     ReplyReader,
-    Text,
-    Thinking,
-    ThinkSplitter,
     chat_request,
     clean,
     read_events,
@@ -24,8 +22,16 @@ def split(*pieces: str) -> tuple[str, str]:
     splitter = ThinkSplitter()
     events = [event for piece in pieces for event in splitter.feed(piece)]
     events += splitter.flush()
-    text = "".join(event.text for event in events if isinstance(event, Text))
-    return "".join(event.text for event in events if isinstance(event, Thinking)), text
+    text = thought = ""
+    for event in events:
+        match event:
+            case Text(said):
+                text += said
+            case Thinking(said):
+                thought += said
+            case Revoked():
+                text, thought = "", thought + text
+    return thought, text
 
 
 @pytest.mark.parametrize(
@@ -34,7 +40,20 @@ def split(*pieces: str) -> tuple[str, str]:
         pytest.param("just text", ("", "just text"), id="no tag"),
         pytest.param("<think>why</think>\n\nbecause", ("why", "because"), id="a leading tag"),
         pytest.param("  <think>\nwhy</think>x", ("why", "x"), id="after white space"),
-        pytest.param("a <think>b</think>", ("", "a <think>b</think>"), id="a tag in the middle is text"),
+        pytest.param("a <think>b</think>c", ("b", "a c"), id="a tag in the middle"),
+        pytest.param("<think>a</think>b\n<thinking>c</thinking>d", ("ac", "b\nd"), id="a second thought"),
+        pytest.param("<thought>a</thought>b", ("a", "b"), id="thought"),
+        pytest.param("<reasoning>a</reasoning>b", ("a", "b"), id="reasoning"),
+        pytest.param("I greet.</think>\n\nHello.", ("I greet.", "Hello."), id="only the end of a tag"),
+        pytest.param(
+            "Write `<think>` so:\n```\n</think>\n```", ("", "Write `<think>` so:\n```\n</think>\n```"), id="code"
+        ),
+        pytest.param(
+            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b<|return|>",
+            ("a", "b"),
+            id="channels",
+        ),
+        pytest.param("1 < 2 <| 3", ("", "1 < 2 <| 3"), id="what only begins as a mark"),
         pytest.param("<think>never closed", ("never closed", ""), id="without an end"),
         pytest.param("<think>a < b </thin</think>c", ("a < b </thin", "c"), id="what resembles the end"),
         pytest.param("<th", ("", "<th"), id="a beginning that comes to nothing"),
@@ -51,7 +70,7 @@ def test_text_is_not_held_back_once_it_cannot_be_a_tag() -> None:
 
 
 def test_events_survive_any_cut_of_the_bytes() -> None:
-    wire = 'data: {"a": "țară"}\r\n\r\n: comment\n\ndata:x\u2028y\n\ndata: [DONE]\n\n'.encode()
+    wire = '\ufeffdata: {"a": "țară"}\r\n\r\n: comment\n\ndata:x\u2028y\n\ndata: [DONE]\n\n'.encode()
     pieces = [wire[i : i + 1] for i in range(len(wire))]
     assert list(read_events(pieces)) == ['{"a": "țară"}', "x\u2028y", "[DONE]"]
 
@@ -61,7 +80,7 @@ def test_an_event_without_end_is_refused() -> None:
         list(read_events([b"data: "] + [b"x" * (1 << 20)] * (MAX_EVENT_BYTES // (1 << 20) + 1)))
 
 
-@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content", "thinking"])
 def test_reasoning_fields_are_thinking(field: str) -> None:
     chunk = {"choices": [{"delta": {field: "hm", "content": "yes"}}]}
     assert list(ReplyReader().read(chunk)) == [Thinking("hm"), Text("yes")]
@@ -88,7 +107,7 @@ def read_text(field: str, *pieces: str) -> str:
     reader = ReplyReader()
     chunks = [{"choices": [{"delta": {field: piece}, "finish_reason": "stop"}]} for piece in pieces]
     events = [event for chunk in chunks for event in reader.read(chunk)] + list(reader.end())
-    return "".join(event.text for event in events if not isinstance(event, End))
+    return "".join(event.text for event in events if isinstance(event, Text | Thinking))
 
 
 def test_a_character_in_two_chunks_is_one() -> None:
