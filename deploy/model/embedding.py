@@ -3,15 +3,18 @@
 import importlib
 import os
 import platform
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from deploy.model.http import BadRequest
+from deploy.model.turns import Turns
 
 MODEL_ID = "multilingual-e5-small"
 DIMENSIONS = 384
 MAX_INPUTS = 2048
+QUERIES_WAITING = 32
+PASSAGES_WAITING = 4  # requests: more could not be answered before their clients give up
 CPU_INFO = Path("/proc/cpuinfo")
 InputType = Literal["query", "passage"]
 
@@ -40,12 +43,16 @@ class EmbeddingModel:
         self._handles: dict[InputType, Any] = {
             kind: engine.E5(variant="original", num_threads=threads) for kind in ("query", "passage")
         }
-        self._threads = {kind: ThreadPoolExecutor(1, f"embed-{kind}") for kind in self._handles}
+        queries = Turns("embed-query", places=QUERIES_WAITING)
+        passages = Turns("embed-passage", places=PASSAGES_WAITING, waits_for=queries)
+        self._turns: dict[InputType, Turns] = {"query": queries, "passage": passages}
         self.embed(["warm"], "query")
 
-    def embed(self, texts: list[str], kind: InputType) -> Embedded:
-        """Embed texts of one kind, each to 384 numbers; waits for earlier requests of that kind only."""
-        return self._threads[kind].submit(self._embed, [clean(text) for text in texts], kind).result()
+    def embed(self, texts: list[str], kind: InputType, *, is_gone: Callable[[], bool] = lambda: False) -> Embedded:
+        """Embed texts of one kind, each to 384 numbers, in turn with others; raises Busy, or Left once `is_gone()`."""
+        cleaned = [clean(text) for text in texts]
+        parts = self._turns[kind].take(cleaned, lambda part: self._embed(part, kind), is_gone=is_gone)
+        return Embedded([vector for part in parts for vector in part.vectors], sum(part.tokens for part in parts))
 
     def _embed(self, texts: list[str], kind: InputType) -> Embedded:
         model = self._handles[kind]

@@ -19,6 +19,7 @@ from deploy.model.chat import ChatAbsent, ChatModel, Chunk, find_weights
 from deploy.model.embedding import DIMENSIONS, EmbeddingModel, lacks_avx2, read_input_type, read_inputs
 from deploy.model.embedding import MODEL_ID as EMBEDDING_ID
 from deploy.model.http import BadRequest, JsonHandler, JsonServer
+from deploy.model.turns import Busy
 
 NO_AVX2 = (
     "this CPU has no AVX2, which the bundled embedding model needs: "
@@ -90,7 +91,11 @@ class ModelHandler(JsonHandler):
         if self.models.embedding is None:
             self.send_failure(503, "the embedding model is still loading", Retry_After="1")
             return
-        vectors, tokens = self.models.embedding.embed(texts, kind)
+        try:
+            vectors, tokens = self.models.embedding.embed(texts, kind, is_gone=self.client_is_gone)
+        except Busy as error:
+            self.send_failure(503, str(error), Retry_After="2")
+            return
         write = encode_base64 if body.get("encoding_format") == "base64" else decode_floats
         data = [{"object": "embedding", "index": i, "embedding": write(v)} for i, v in enumerate(vectors)]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
