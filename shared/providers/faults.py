@@ -4,6 +4,7 @@ Callers are told which server failed; where it is, only the log tells.
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from shared.errors import PersonaeError, Rejected, Transient, Unavailable
 from shared.providers.wire import clean
 
 MAX_SAID = 300
+TOO_LONG = "the prompt is longer than the model's context size: lower PERSONAE_CHAT_CONTEXT_TOKENS"
+CONTEXT = re.compile(r"context[ _-]?(size|length|window)|maximum context|context_length_exceeded", re.IGNORECASE)
 ADVICE = {
     400: "it refuses the request: too long for the model, or an option that it does not know",
     401: "it refuses the API key: the operator must check the key in the settings",
@@ -57,7 +60,7 @@ def of_status(server: Server, status: int, said: str, *, secret: str | None = No
         return Unavailable(f"{server} failed with {status}", provider_status=status)
     if status in {408, 409, 425, 429}:
         return Transient(f"{server} is too busy ({status})", provider_status=status)
-    reason = ADVICE.get(status, "it refuses the request")
+    reason = TOO_LONG if CONTEXT.search(said_safely) else ADVICE.get(status, "it refuses the request")
     return Rejected(f"{server} answered {status}: {reason}", provider_status=status)
 
 
