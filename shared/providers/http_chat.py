@@ -186,15 +186,12 @@ class HttpChatStream:
 
     def _read(self, response: httpx.Response) -> Iterator[ChatEvent]:
         reader = ReplyReader()
-        is_whole = response.headers.get("content-type", "").startswith("application/json")  # `stream` was ignored
-        for data in (
-            [response.read().decode("utf-8-sig", "replace")] if is_whole else read_events(response.iter_bytes())
-        ):
+        for data in _events(response):
             for document in _documents(data):
-                if document != DONE:
-                    yield from self._read_event(reader, document)
-                if is_whole or document == DONE:
+                if document == DONE:
                     reader.finish()
+                else:
+                    yield from self._read_event(reader, document)
         yield from reader.end()
         self._is_whole = True
 
@@ -206,6 +203,16 @@ class HttpChatStream:
             yield from reader.read(chunk)
         except (ValueError, AttributeError, TypeError) as error:
             raise Rejected(f"{self._chat.server} does not stream in OpenAI's form: check the URL") from error
+
+
+def _events(response: httpx.Response) -> Iterator[str]:
+    """Yield the data of each event; a server that ignored `stream` answers one object, which is whole."""
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        yield from read_events(response.iter_bytes())
+        return
+    body = response.read()
+    whole = body.decode("utf-8-sig", "replace").strip()
+    yield from [whole, DONE] if whole.startswith("{") else read_events([body])
 
 
 def _documents(data: str) -> list[str]:

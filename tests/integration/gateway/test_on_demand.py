@@ -269,7 +269,7 @@ def test_a_run_that_cost_three_workers_is_not_worth_another_try(waiting):
     with get_session() as session:
         work.end_lost(session, ModuleExecution, claim.id)
     answer = waiting.result(30)
-    assert (answer.status_code, answer.json["error"]) == (500, f"no result: {POISON}")
+    assert (answer.status_code, answer.json["error"]) == (502, f"no result: {POISON}")
 
 
 @pytest.mark.capability("C68")

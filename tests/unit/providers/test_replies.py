@@ -48,6 +48,10 @@ def test_a_server_that_does_not_stream_is_read() -> None:
     assert (reply.text, reply.end.model) == ("Whole.", "real")
 
 
+def test_events_under_the_name_of_json_are_read() -> None:
+    assert asked(events({"content": "Hello."}), kind="application/json").text == "Hello."
+
+
 def test_done_ends_a_reply_without_a_reason() -> None:
     assert asked(events({"content": "Whole answer."}, reason=None)).text == "Whole answer."
 
