@@ -48,7 +48,10 @@ def open_uri(uri: str, *, roots: Sequence[Path], outbound: Outbound, limit: int)
 
     Raises Forbidden, Refused, Invalid, TooLarge, Rejected, Transient.
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise Invalid("this is no URI") from error
     match parts.scheme:
         case "file":
             return _open_file(parts.netloc, unquote(parts.path), roots)

@@ -14,8 +14,7 @@ PAGE_BREAK = "\n\n"
 PAGED = {PDF, PPTX}
 AS_IT_IS = {PLAIN, MARKDOWN, JSONL}
 PDF_END_WITHIN = 2048
-TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-HEAD = re.compile(r"<head[\s>].*?</head\s*>", re.IGNORECASE | re.DOTALL)  # would come out as a heading
+TITLE, HEAD = (re.compile(rf"<{name}(?=[\s>])[^<>]*+>", re.IGNORECASE) for name in ("title", "head"))
 HEAD_WITHIN = 65536
 
 
@@ -116,12 +115,23 @@ def _reason(said: str, mime_type: str) -> str:
 
 
 def _without_head(text: str, mime_type: str) -> str:
-    return HEAD.sub("", text, count=1) if mime_type == HTML else text
+    """Leave out the head, which would come out as a heading."""
+    start, _, end = _element(text, "head", HEAD) if mime_type == HTML else (0, 0, 0)
+    return text[:start] + text[end:]
 
 
 def _html_title(text: str) -> str | None:
-    found = TITLE.search(text[:HEAD_WITHIN])
-    return " ".join(html.unescape(found[1]).split()) if found else None
+    start, inner, end = _element(text[:HEAD_WITHIN], "title", TITLE)
+    words = text[inner:end].rpartition("<")[0] if end > start else ""
+    return " ".join(html.unescape(words).split()) or None
+
+
+def _element(text: str, name: str, opening: re.Pattern[str]) -> tuple[int, int, int]:
+    """Return where the first element of a name begins, its content begins, and it ends; zeros where there is none."""
+    opened = opening.search(text)
+    closing = re.compile(rf"</{name}\s*+>", re.IGNORECASE)
+    closed = closing.search(text, opened.end()) if opened else None
+    return (opened.start(), opened.end(), closed.end()) if opened and closed else (0, 0, 0)
 
 
 def _paged(pages: Iterable[dict[str, Any]]) -> Parsed:

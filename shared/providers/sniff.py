@@ -2,8 +2,10 @@
 
 import io
 import json
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -37,10 +39,21 @@ REFUSED_BEGINNINGS = (
     (b"7z\xbc\xaf", "an archive: unpack it first"),
     (b"Rar!", "an archive: unpack it first"),
 )
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    EOFError,
+)
 OFFICE_MEMBERS = (("word/document.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX))
 TEXT_SUFFIXES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV}
-HTML_BEGINNING = re.compile(r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S)
+HTML_BEGINNING = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+BEFORE_HTML = (("<!--", "-->"), ("<?xml", ">"))
 PDF_HEADER_WITHIN = 1024
 HTML_WITHIN = 4096
 
@@ -86,7 +99,7 @@ def _sniff_zip(data: bytes) -> str:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
             declared = archive.open("mimetype").read(64) if "mimetype" in names else b""
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+    except DAMAGED as error:
         raise Invalid("the file is damaged or cut off") from error
     if declared.strip() == EPUB.encode():
         return EPUB
@@ -108,11 +121,25 @@ def _sniff_text(text: str, suffix: str) -> str:
         return JSONL
     if suffix == ".json":
         return _require_json(text)
-    if HTML_BEGINNING.match(text[:HTML_WITHIN]):
+    if _begins_as_html(text[:HTML_WITHIN]):
         return HTML
     if suffix in {".html", ".htm"} and "<" in text:
         return HTML
     return TEXT_SUFFIXES.get(suffix, PLAIN)
+
+
+def _begins_as_html(text: str) -> bool:
+    """Say whether a page begins here, behind any declarations and comments; each is looked at once."""
+    at = 0
+    while True:
+        at += len(text) - at - len(text[at:].lstrip())
+        opens, closes = next((pair for pair in BEFORE_HTML if text.startswith(pair[0], at)), ("", ""))
+        if not opens:
+            return HTML_BEGINNING.match(text, at) is not None
+        ends = text.find(closes, at + len(opens))
+        if ends < 0:
+            return False
+        at = ends + len(closes)
 
 
 def _require_json_lines(text: str) -> None:
@@ -120,7 +147,7 @@ def _require_json_lines(text: str) -> None:
         try:
             if line.strip():
                 json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Invalid(f"line {number} is not JSON") from error
 
 

@@ -1,0 +1,92 @@
+"""What reads a user's text looks at each part of it once, however the text is made."""
+
+import io
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Invalid, PersonaeError
+from shared.providers.intake import open_uri
+from shared.providers.outbound import Outbound
+from shared.providers.parser import _html_title, _without_head
+from shared.providers.sniff import HTML, PLAIN, sniff
+
+MEGABYTE = 1_000_000
+PREFIXES = [
+    "<!---->",
+    "<!--",
+    "<?xml>",
+    "<?xml",
+    "<head>",
+    "<head ",
+    "</head",
+    "<title>",
+    "<title ",
+    "</title ",
+    " ",
+    "-->",
+    "<",
+]
+
+
+def within_a_second(work: Callable[[], object]) -> None:
+    started = time.process_time()
+    work()
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.capability("C199")
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_megabyte_of_a_markup_is_looked_at_once(prefix: str) -> None:
+    text = (prefix * MEGABYTE)[:MEGABYTE] + "x"
+    within_a_second(lambda: sniff(text.encode(), "a.txt"))
+    within_a_second(lambda: _without_head(text, HTML))
+    within_a_second(lambda: _html_title(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        pytest.param("<!---->" * 24 + "x", PLAIN, id="comments before a text"),
+        pytest.param(
+            "<!-- a -->\n<?xml version='1.0'?>\n<!-- b --><!DOCTYPE html><p>x", HTML, id="comments before a page"
+        ),
+        pytest.param("<!-- never closed <html>", PLAIN, id="an open comment"),
+        pytest.param("  <BODY class=a>x", HTML, id="a body"),
+        pytest.param("<header>x", PLAIN, id="another element"),
+    ],
+)
+def test_a_page_begins_behind_its_comments(text: str, kind: str) -> None:
+    assert sniff(text.encode(), "a.txt") == kind
+
+
+def broken_zip(method: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("mimetype", "application/epub+zip" * 40)
+    data = bytearray(out.getvalue())
+    start = data.index(b"mimetype") + len("mimetype")
+    data[start : start + 16] = b"\xff" * 16
+    return bytes(data)
+
+
+@pytest.mark.capability("C199")
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_an_archive_with_a_broken_member_is_damaged(method: int) -> None:
+    with pytest.raises(Invalid, match="damaged"):
+        sniff(broken_zip(method), "a.epub")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_json_that_is_too_deep_is_refused(name: str) -> None:
+    with pytest.raises(Invalid, match="not JSON"):
+        sniff(b"[" * 100_000, name)
+
+
+@pytest.mark.parametrize("uri", ["http://[", "http://[::1", "http://a]b/", "https://[v1.x]/"])
+def test_what_is_no_uri_is_refused(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(PersonaeError):
+        open_uri(uri, roots=[tmp_path], outbound=Outbound(), limit=1)
