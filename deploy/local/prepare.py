@@ -55,6 +55,8 @@ def main(*, create: bool) -> None:
         create_database(settings.require_database_url())
     before, after = migrations.upgrade()
     log.info("schema %s -> %s", before or "empty", after or "empty")
+    if added := migrations.add_defaults():
+        log.info("added %s", ", ".join(added))
     if exists("shared.queries.keys"):
         keep_first_key(Folder(settings.data_dir))
 

@@ -1,6 +1,7 @@
 """Stages 4 and 5: a module looks at the reply, and leaves variables for the next turn."""
 
 import json
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -8,7 +9,7 @@ from services.modules.assignment import Assignment, asking, trace
 from shared.domain import stages
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Invalid
-from shared.models import ModuleExecution, Turn, TurnTrace
+from shared.models import Message, ModuleExecution, Turn, TurnTrace
 from shared.queries import executions, memory
 from shared.queries.scope import Scope
 from shared.scripting.context import Surroundings
@@ -27,11 +28,20 @@ def load(session: Session, row: ModuleExecution) -> Assignment:
         persona_id=conversation.persona_id,
         last_user_message=question.content,
         ai_response=reply.content if reply else "",
+        response_metadata=_metadata(reply),
         until=question.position,
         system=_system(session, turn) if row.stage == WITH_AI else "",
         seed=turn.options.get("seed"),
     )
     return Assignment(module, row.stage, surroundings, states.get(module.id, {}), conversation.provider_type)
+
+
+def _metadata(reply: Message | None) -> dict[str, Any]:
+    """Return what is known of the reply besides its text."""
+    if reply is None:
+        return {}
+    counted = {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
+    return {"message_id": str(reply.id), "thinking": reply.thinking, **counted, **(reply.extra_data or {})}
 
 
 def _system(session: Session, turn: Turn) -> str:

@@ -33,6 +33,7 @@ class Surroundings:
     persona_id: UUID | None = None
     last_user_message: str | None = None
     ai_response: str | None = None
+    response_metadata: Mapping[str, Any] = field(default_factory=dict)
     until: int | None = None
     system: str = ""
     remembered: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Surroundings:
             "persona_id": _text(self.persona_id),
             "last_user_message": self.last_user_message or "",
             "ai_response": self.ai_response or "",
+            "response_metadata": dict(self.response_metadata),
         }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from shared.domain import outputs, template
+from shared.domain import outputs, stages, template
 from shared.domain.memory import Changes
 from shared.domain.stages import ModuleType
 from shared.domain.template import Piece, Warned
@@ -113,9 +113,20 @@ def not_run(module: Module, stage: int | None, surroundings: Surroundings, why: 
     return Execution(module, stage, Run("error", why), context, {})
 
 
+def _names(context: Context, module: Module) -> dict[str, Any]:
+    """Return what a script may read as a plain name: what was said, and what it is (seed 001's automatic variables)."""
+    stage = context.stage or stages.ON_DEMAND_PRIORITY
+    its_own = {
+        "module_name": module.name,
+        "module_id": str(module.id),
+        "stage": stage,
+        "stage_name": stages.STAGE_NAMES[stage],
+    }
+    return context.surroundings.attributes() | its_own
+
+
 def _host(context: Context, module: Module) -> Host:
-    surroundings = context.surroundings
-    names = surroundings.attributes() | {"module_name": module.name, "module_id": str(module.id)}
+    surroundings, names = context.surroundings, _names(context, module)
     return Host(
         methods=catalogue.bound(context),
         attribute=partial(_attribute, context, names),

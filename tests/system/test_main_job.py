@@ -159,3 +159,10 @@ def test_a_document_outside_the_allowed_folders_or_with_bad_meta_is_refused(clie
     client.post("document/ingest-document", data=data, status=403)
     bad = {"source_uri": "/a", "source": "shelf", "doc_meta": "{not json"}
     client.post("document/ingest-document", data=bad, files={"file": ("a.txt", b"words")}, status=400)
+
+
+@pytest.mark.capability("C81")
+def test_a_new_stack_begins_with_a_persona_and_the_modules_of_its_memory(client: Client) -> None:
+    assert "Ava" in {persona["name"] for persona in client.get("personas?limit=100")["items"]}
+    modules = {module["name"] for module in client.get("modules?limit=100")["items"]}
+    assert {"short_term_memory", "long_term_memory"} <= modules

@@ -82,6 +82,19 @@ def test_what_a_module_counts_after_a_reply_is_told_in_the_next_turn(
     assert (run["stage"], run["status"], run["variables"]["seen"]) == (4, "ok", 3)
 
 
+@pytest.mark.capability("C62")
+def test_a_module_after_a_reply_knows_its_stage_and_the_replys_metadata(
+    client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
+) -> None:
+    script = (
+        "told = [stage, stage_name, response_metadata['output_tokens'] is not None, module_name == ctx.module_name]"
+    )
+    counter = module(script, context="POST_RESPONSE", content="${told}")
+    turn = send(client, talk(f"You are Ada. {counter}"), "One")
+    (run,) = trace_of(client, turn, executions=1)["executions"]
+    assert (run["status"], run["variables"]["told"]) == ("ok", [4, "Stage 4: post-response", True, True])
+
+
 @pytest.mark.capability("C63")
 def test_a_script_asks_the_model_once_after_the_reply_and_knows_what_stage_4_found(
     client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk
