@@ -11,6 +11,7 @@ import pytest
 import redis
 from sqlalchemy import create_engine, delete, text
 
+from deploy.local.processes import table
 from shared import db
 from shared.db import get_session
 from shared.domain.lifecycle import POISON, RunStatus
@@ -22,7 +23,7 @@ from tests import processes
 from tests.conftest import url_of, wait_for_broker
 from tests.fakes import probe
 from tests.fakes.probe import Effect, Probe
-from tests.processes import SHORT, Server, Workers, allowed, eventually, migrate
+from tests.processes import SHORT, Server, Workers, allowed, eventually, migrate, until
 from tests.system.site import Site
 
 APP = "tests.fakes.probe_app"
@@ -261,9 +262,11 @@ def test_a_graceful_stop_hands_its_work_back_without_a_mark(own_site: Site, pool
     own_site.workers.start("one", "dialogue", pool=pool, concurrency=1)
     (id,) = own_site.add(act="deaf 600")
     own_site.until_running(id)
-    own_site.workers.terminate("one")
+    group = own_site.workers.processes["one"].pid
+    assert own_site.workers.terminate("one") == 0
     row = own_site.row(id)
     assert (row.status, row.retry, row.crashes, row.fence) == (RunStatus.PENDING, 0, 0, 2)
+    until(lambda: group not in {process.group for process in table()})
 
 
 def test_a_stop_with_nothing_running_is_clean(own_site: Site) -> None:
