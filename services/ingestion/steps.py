@@ -17,6 +17,7 @@ from shared.providers.sniff import JSONL
 from shared.queries.workflows import StepContext
 
 Facts = dict[str, Any]
+MOST_PAGES_NAMED = 100
 LONGEST_QUOTE = 20_000  # characters
 UNPAIRED = re.compile("[\ud800-\udfff]")
 QUOTE_KEYS = ("text", "quote")  # both are found in seed 000's files
@@ -46,7 +47,16 @@ def parse(step: StepContext, with_: Tools) -> Facts:
     structure = {"pages": parsed.pages, "title": parsed.title, "author": parsed.author}
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_MD, root, parsed.text.encode())
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root, json.dumps(structure).encode())
-    return {"document": _about(parsed), "characters": len(parsed.text)}
+    return {"document": _about(parsed), "characters": len(parsed.text)} | _without_text(parsed)
+
+
+def _without_text(parsed: Parsed) -> Facts:
+    """Name the pages that hold no text, scans for the most part, so that nobody misses them unawares."""
+    empty = [page.number for page in parsed.pages if not parsed.text[page.start : page.end].strip()]
+    told = f"no text on page {', '.join(map(str, empty[:MOST_PAGES_NAMED]))}" + (
+        "…" if len(empty) > MOST_PAGES_NAMED else ""
+    )
+    return {"pages_without_text": empty[:MOST_PAGES_NAMED], "warning": told} if empty else {}
 
 
 def _about(parsed: Parsed) -> Facts:

@@ -8,14 +8,15 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid
+from shared.providers import pdf
 from shared.providers.sniff import HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
 
 PAGE_BREAK = "\n\n"
 PAGED = {PDF, PPTX}
 AS_IT_IS = {PLAIN, MARKDOWN, JSONL}
-PDF_END_WITHIN = 2048
 TITLE, HEAD = (re.compile(rf"<{name}(?=[\s>])[^<>]*+>", re.IGNORECASE) for name in ("title", "head"))
 HEAD_WITHIN = 65536
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 class Page(NamedTuple):
@@ -74,7 +75,7 @@ class KreuzbergParser:
             result = kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
         except kreuzberg.KreuzbergError as error:
             raise Invalid(_reason(str(error), mime_type)) from error
-        parsed = _paged(result.pages or ()) if mime_type in PAGED else Parsed(_clean(result.content))
+        parsed = _paged(result.pages or (), data, mime_type) if mime_type in PAGED else Parsed(_clean(result.content))
         authors = result.metadata.get("authors") or [None]
         title = _clean(title or result.metadata.get("title") or "")
         return parsed._replace(title=title or None, author=_clean(authors[0] or "") or None)
@@ -82,7 +83,7 @@ class KreuzbergParser:
 
 def is_whole_pdf(data: bytes) -> bool:
     """Say whether a PDF has its end."""
-    return b"%%EOF" in data[-PDF_END_WITHIN:]
+    return pdf.is_whole(data)
 
 
 def require_text(parsed: Parsed) -> Parsed:
@@ -102,8 +103,8 @@ def _configuration(kreuzberg: Any) -> Any:
 
 
 def _clean(text: str) -> str:
-    """Leave out NUL, which Postgres does not store."""
-    return text.replace("\0", "")
+    """Leave out control characters, which Postgres does not store or nobody reads; a form feed ends a line."""
+    return CONTROL.sub("", text.replace("\f", "\n").replace("\x85", "\n"))
 
 
 def _reason(said: str, mime_type: str) -> str:
@@ -134,9 +135,30 @@ def _element(text: str, name: str, opening: re.Pattern[str]) -> tuple[int, int, 
     return (opened.start(), opened.end(), closed.end()) if opened and closed else (0, 0, 0)
 
 
-def _paged(pages: Iterable[dict[str, Any]]) -> Parsed:
+def _paged(pages: Iterable[dict[str, Any]], data: bytes, mime_type: str) -> Parsed:
     """Join pages, so that offsets are exact whatever the library thinks they are."""
-    return join_pages([_clean(str(page["content"])) for page in pages])
+    contents = [str(page["content"]) for page in pages]
+    if mime_type == PDF:
+        contents = _mended(contents, data)
+    return join_pages([_clean(content) for content in contents])
+
+
+def _mended(contents: Sequence[str], data: bytes) -> list[str]:
+    known, filled = pdf.words_of(contents), _filled(data)
+    return [
+        "\n".join(
+            [pdf.mend_page(content, known), *(line for line in filled.get(number, ()) if not _told(line, content))]
+        )
+        for number, content in enumerate(contents, 1)
+    ]
+
+
+def _told(line: str, content: str) -> bool:
+    return line.partition(": ")[2] in content
+
+
+def _filled(data: bytes) -> dict[int, list[str]]:
+    return pdf.form_values(data) if b"/AcroForm" in data or b"/ObjStm" in data else {}
 
 
 def join_pages(contents: Sequence[str]) -> Parsed:
