@@ -7,8 +7,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -49,6 +49,7 @@ class Held:
         self.left: Any = None  # what `work` leaves for `announce`, whatever became of it
         self._closing: list[Callable[[], Any]] = []
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
 
     def begin(self) -> None:
         """Start the clock of `max_runtime`."""
@@ -56,7 +57,24 @@ class Held:
 
     def overdue(self, seconds: float = 0.0) -> bool:
         """Say whether the work has run longer than its kind may, by `seconds`."""
-        return self.until is not None and time.monotonic() > self.until + seconds
+        until = self.until  # read once: another thread stops the clock
+        return until is not None and time.monotonic() > until + seconds
+
+    @contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """Stop the clock of `max_runtime` while the work waits for its turn."""
+        left = None if self.until is None else self.until - time.monotonic()
+        self.until = None
+        try:
+            yield
+        finally:
+            self.until = None if left is None else time.monotonic() + left
+
+    def wait(self, seconds: float) -> None:
+        """Wait off the clock; raises Stopped as soon as the work is told to stop."""
+        with self.unhurried():
+            self._stopped.wait(seconds)
+        self.check()
 
     def stop(self, why: Reason) -> None:
         """Tell the work to stop, once, and close what it waits on."""
@@ -64,6 +82,7 @@ class Held:
             if self.why is not None:
                 return
             self.why = why
+            self._stopped.set()
             closing, self._closing = self._closing, []
         for close in closing:
             with suppress(OSError, RuntimeError):
@@ -94,6 +113,23 @@ def current() -> Held | None:
 def working_on(held: Held | None) -> None:
     """Name the row that this thread works on."""
     _current.set(held)
+
+
+def wait(seconds: float) -> None:
+    """Wait off the clock of this thread's work, if it has any; raises Stopped."""
+    held = current()
+    if held is None:
+        time.sleep(seconds)
+    else:
+        held.wait(seconds)
+
+
+@contextmanager
+def unhurried() -> Iterator[Callable[[], None]]:
+    """Stop the clock of this thread's work; gives what raises Stopped once it was told to stop."""
+    held = current()
+    with held.unhurried() if held else nullcontext():
+        yield held.check if held else lambda: None
 
 
 class Identity:

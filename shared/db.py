@@ -4,12 +4,12 @@ import contextvars
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
 from pydantic import SecretStr
-from sqlalchemy import Engine, Executable, create_engine, event
+from sqlalchemy import Engine, Executable, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session as SqlalchemySession
@@ -140,6 +140,20 @@ def get_reserved_session() -> Iterator[Session]:
     """Do as `get_session`, on the one connection that no work waits for."""
     with _committing(_reserved_engine) as session:
         yield session
+
+
+@contextmanager
+def try_lock(kind: int, number: int) -> Iterator[bool]:
+    """Hold a lock that all processes share, outside any transaction; False, at once, when another holds it."""
+    key = {"kind": kind, "number": number}
+    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        taken = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:kind, :number)"), key))
+        try:
+            yield taken
+        finally:
+            if taken:
+                with suppress(DBAPIError):  # a connection that broke has unlocked
+                    connection.execute(text("SELECT pg_advisory_unlock(:kind, :number)"), key)
 
 
 @contextmanager

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     embedding_batch: int = 16
     embedding_input_type: bool = True  # say "query" or "passage"; off for servers that refuse unknown fields
     embedding_timeout: float = 120.0
+    embedding_concurrency: int = Field(default=2, ge=1)  # requests that all workers together have under way
     chat_url: str | None = None  # defaults to model_url
     chat_api_key: SecretStr | None = None
     chat_model: str = DEMO_CHAT_MODEL

@@ -15,7 +15,7 @@ from deploy.local.addresses import Addresses
 from deploy.local.credentials import FLOWER_USER, Credentials
 from deploy.local.folder import Folder
 from shared.settings import Settings
-from shared.tasks import QUEUES, Pool
+from shared.tasks import EMBEDDING, QUEUES, Pool
 
 WORKERS: Mapping[Pool, str] = {"threads": "worker-threads", "prefork": "worker-prefork", "solo": "worker-upkeep"}
 
@@ -116,14 +116,15 @@ def _model(addresses: Addresses) -> Process:
 
 
 def _workers(settings: Settings, addresses: Addresses) -> list[Process]:
-    queues: dict[Pool, list[str]] = {}
+    queues: dict[tuple[Pool, str], list[str]] = {}
     for queue in QUEUES:
-        queues.setdefault(queue.pool, []).append(queue.name)
-    return [_worker(settings, addresses, pool, names) for pool, names in queues.items()]
+        # Embedding waits long for its one server: beside dialogue it would take every thread.
+        name = "worker-embedding" if queue is EMBEDDING else WORKERS[queue.pool]
+        queues.setdefault((queue.pool, name), []).append(queue.name)
+    return [_worker(settings, addresses, pool, name, names) for (pool, name), names in queues.items()]
 
 
-def _worker(settings: Settings, addresses: Addresses, pool: Pool, queues: Sequence[str]) -> Process:
-    name = WORKERS[pool]
+def _worker(settings: Settings, addresses: Addresses, pool: Pool, name: str, queues: Sequence[str]) -> Process:
     command = commands.worker(settings, queues, name)
     return Process(
         name,

@@ -1,6 +1,8 @@
 """From passages to vectors, each text once for all who hold it, and to rows that can be searched."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -9,9 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import leases
+from shared.db import get_session
 from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType
-from shared.errors import NotFound
+from shared.errors import NotFound, Transient
 from shared.models import DocumentURI, Persona
 from shared.providers.blobs import Blobs
 from shared.providers.embedding import Embedding, Vector
@@ -20,7 +23,10 @@ from shared.queries.scope import Scope
 from shared.queries.workflows import StepContext
 
 Facts = dict[str, Any]
-TEXTS_PER_REQUEST = 64  # between two looks at whether the work was told to stop
+TEXTS_PER_REQUEST = 16
+SHORTEST_REST = 0.1
+LONGEST_REST = 60.0  # seconds between two tries at a server that says it is busy
+PATIENCE = 3600.0  # seconds that it may say so without a vector in between
 
 
 class Tools(NamedTuple):
@@ -28,6 +34,9 @@ class Tools(NamedTuple):
 
     blobs: Blobs
     embedding: Embedding
+    keep: Callable[[str, dict[str, Vector]], None]  # stores what a request gave, at once
+    place: Callable[[int], AbstractContextManager[None]] = lambda texts_left: nullcontext()
+    batch: int = TEXTS_PER_REQUEST
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,6 @@ class Result:
 
     loaded: Loaded
     facts: Facts
-    vectors: dict[str, Vector] = field(default_factory=dict)
 
 
 def load_missing(session: Session, step: StepContext, with_: Tools) -> Loaded:
@@ -70,27 +78,62 @@ def _read_rows(step: StepContext, blobs: Blobs) -> list[dict[str, Any]]:
 
 def embed(loaded: Loaded, with_: Tools) -> Result:
     """Ask for the missing vectors; raises Transient while the server is away, Stopped when told to stop."""
-    held = leases.current()
-    texts = list(loaded.missing.values())
-    vectors: list[Vector] = []
-    for start in range(0, len(texts), TEXTS_PER_REQUEST):
-        if held is not None:
-            held.check()
-        vectors += with_.embedding.embed_passages(texts[start : start + TEXTS_PER_REQUEST])
+    _embed_missing(loaded.missing, with_)
     step, model = loaded.step, with_.embedding.model
     made = {"model": model, "hashes": [content_hash(row["text"]) for row in loaded.rows]}
     root = step.roots[ArtifactType.EMBEDDINGS]
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.EMBEDDINGS, root, json.dumps(made).encode())
-    facts = {"model": model, "embedded": len(vectors), "reused": len(loaded.rows) - len(vectors)}
-    return Result(loaded, facts, dict(zip(loaded.missing, vectors, strict=True)))
+    embedded = len(loaded.missing)
+    return Result(loaded, {"model": model, "embedded": embedded, "reused": len(loaded.rows) - embedded})
 
 
-def save_vectors(session: Session, result: Result) -> Facts:
-    """Store the vectors, and return the step's facts; raises Invalid when the model's dimension has changed."""
-    if result.vectors:
-        model = result.facts["model"]
-        embeddings.ensure_model(session, model, {len(vector) for vector in result.vectors.values()})
-        embeddings.add(session, model, result.vectors)
+def _embed_missing(missing: dict[str, str], with_: Tools) -> None:
+    """Ask request by request, and keep each answer at once, so that no retry begins at zero."""
+    hashes, done, size = list(missing), 0, with_.batch
+    while done < len(hashes):
+        asked = hashes[done : done + size]
+        vectors = _ask([missing[key] for key in asked], len(hashes) - done, with_)
+        if vectors is None:  # too much for its time
+            size = max(1, len(asked) // 2)
+            continue
+        with_.keep(with_.embedding.model, dict(zip(asked, vectors, strict=True)))
+        done += len(asked)
+
+
+def _ask(texts: list[str], left: int, with_: Tools) -> list[Vector] | None:
+    """Ask for one request's texts, after as many rests as the server wants; None when fewer would be in time."""
+    rested = 0.0
+    while True:
+        if held := leases.current():
+            held.check()
+        try:
+            with with_.place(left):
+                return with_.embedding.embed_passages(texts)
+        except Transient as error:
+            rest = error.details.get("retry_after")
+            if error.details.get("timed_out") and len(texts) > 1:
+                return None
+            if rest is None or rested > PATIENCE:
+                raise
+        rest = min(max(rest, SHORTEST_REST), LONGEST_REST)
+        rested += rest
+        leases.wait(rest)
+
+
+def keep(model: str, vectors: dict[str, Vector]) -> None:
+    """Store vectors in a transaction of their own; raises Invalid when the model's dimension has changed."""
+    with get_session() as session:
+        store(session, model, vectors)
+
+
+def store(session: Session, model: str, vectors: dict[str, Vector]) -> None:
+    """Store vectors; raises Invalid when the model's dimension has changed."""
+    embeddings.ensure_model(session, model, {len(vector) for vector in vectors.values()})
+    embeddings.add(session, model, vectors)
+
+
+def note_facts(session: Session, result: Result) -> Facts:
+    """Return the step's facts: its vectors were stored as they came."""
     return result.facts
 
 

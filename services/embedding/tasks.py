@@ -5,6 +5,7 @@ from functools import cache
 from sqlalchemy.orm import Session
 
 from services.embedding import steps
+from services.embedding.places import Places
 from services.embedding.steps import Result, Tools
 from services.work import performs
 from shared.domain.workflow import WorkflowStepType
@@ -17,14 +18,15 @@ from shared.tasks import EMBED_DOCUMENT
 
 LOAD = {WorkflowStepType.EMBED: steps.load_missing, WorkflowStepType.STORE: steps.load_passages}
 WORK = {WorkflowStepType.EMBED: steps.embed, WorkflowStepType.STORE: steps.note_stored}
-SAVE = {WorkflowStepType.EMBED: steps.save_vectors, WorkflowStepType.STORE: steps.save_passages}
+SAVE = {WorkflowStepType.EMBED: steps.note_facts, WorkflowStepType.STORE: steps.save_passages}
 
 
 @cache
 def tools() -> Tools:
     """Return the providers of this process."""
     settings = get_settings()
-    return Tools(open_blobs(settings), connect_embedding(settings))
+    places = Places(settings.embedding_concurrency)
+    return Tools(open_blobs(settings), connect_embedding(settings), steps.keep, places.place, settings.embedding_batch)
 
 
 def load(session: Session, step: RunStep) -> steps.Loaded:

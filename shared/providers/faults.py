@@ -89,6 +89,6 @@ def _of_transport(server: Server, error: httpx.TransportError) -> PersonaeError:
         case httpx.ConnectError():
             return Unavailable(f"{server} cannot be reached: is it running?")
         case httpx.TimeoutException():
-            return Transient(f"{server} did not answer in time")
+            return Transient(f"{server} did not answer in time", timed_out=True)
         case _:
             return Transient(f"{server} broke the connection")

@@ -41,6 +41,7 @@ class FakeOpenAI:
         self.requests: list[dict[str, Any]] = []
         self.open_streams = 0
         self.left_streams = 0
+        self.embeddings_now = self.most_embeddings = 0
         self.embedding = FakeEmbedding("multilingual-e5-small")
         self._lock = threading.Lock()
         self._serving = ExitStack()
@@ -95,6 +96,18 @@ class FakeOpenAI:
             "embedding_calls": self.embedding.calls,
             "embedded_texts": self.embedding.texts,
         }
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Note how many requests for embeddings are under way at most."""
+        with self._lock:
+            self.embeddings_now += 1
+            self.most_embeddings = max(self.most_embeddings, self.embeddings_now)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.embeddings_now -= 1
 
     @contextmanager
     def streaming(self) -> Iterator[None]:
@@ -157,8 +170,11 @@ class _Handler(JsonHandler):
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
         rule = self.fake.rule_for(texts[0])
         if rule.status != 200:
-            self.send_failure(rule.status, rule.error)
+            headers = {"Retry_After": rule.retry_after} if rule.retry_after else {}
+            self.send_failure(rule.status, rule.error, **headers)
             return
+        with self.fake.at_once():
+            time.sleep(rule.first_delay or 0)
         vectors = self.fake.embedding.embed_passages(texts)
         data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
         tokens = sum(len(text.split()) for text in texts)

@@ -19,6 +19,7 @@ class Rule:
     token_delay: float | None = None
     status: int = 200
     error: str = "scripted failure"
+    retry_after: str | None = None
     cut_after: int | None = None
     hang_after: int | None = None
     splits_characters: bool = False

@@ -1,6 +1,7 @@
 """Workers of documents, played by their own steps with fakes for the outside world."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from services.embedding import steps as embedding
@@ -54,7 +55,7 @@ class Ingester(NamedTuple):
 
     def _embed_or_store(self, session: Session, context: workflows.StepContext) -> Callable[[RunStep], None]:
         kind: WorkflowStepType = context.step_type
-        tools = embedding.Tools(self.blobs, self.embedding)
+        tools = embedding.Tools(self.blobs, self.embedding, partial(embedding.store, session))
         result = embedding_tasks.WORK[kind](embedding_tasks.LOAD[kind](session, context, tools), tools)
         return lambda step: embedding_tasks.save(session, step, result)
 

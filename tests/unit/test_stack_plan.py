@@ -53,6 +53,11 @@ def test_every_queue_has_exactly_one_worker(tmp_path):
         assert sorted(queues) == sorted(queue.name for queue in tasks.QUEUES)
 
 
+def test_embedding_takes_no_thread_of_dialogue(tmp_path):
+    workers = [process.queues for process in processes(tmp_path).values() if "embedding" in process.queues]
+    assert workers == [("embedding",)]
+
+
 def test_no_password_is_on_a_command_line(tmp_path):
     given = settings(data_dir=tmp_path)
     secrets = Credentials()
