@@ -59,7 +59,9 @@ def test_a_cancel_during_a_side_call_before_the_reply_ends_the_turn(
     was_left(slow_model, before)
     assert (len(told(slow_model)), roles(client, messages)) == (1, ["user"])
     slow_model.script()
-    assert client.post(f"{messages}?wait=true", {"content": "Two"}, 200)["content"] == "You said: Two"
+    assert (
+        client.post(f"{messages}?wait=true", {"content": "Two"}, 200)["content"] == "You said: One\n\nTwo"
+    )  # neighbours of a role are told as one
     assert roles(client, messages) == ["user", "user", "assistant"]
 
 

@@ -123,7 +123,7 @@ def test_a_model_that_stays_away_fails_the_turn_with_its_reason_after_three_atte
     with client.streaming("GET", f"turns/{turn['id']}/events") as events:
         assert list(events)[-1].kind == "error"
     model.script()
-    assert client.post(f"{conversation}?wait=true", {"content": "Back?"}, 200)["content"] == "You said: Back?"
+    assert client.post(f"{conversation}?wait=true", {"content": "Back?"}, 200)["content"] == "You said: gone\n\nBack?"
 
 
 @pytest.mark.capability("C167")
