@@ -8,8 +8,8 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid
-from shared.providers import pdf
-from shared.providers.sniff import HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
+from shared.providers import docx, pdf
+from shared.providers.sniff import DOCX, HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
 
 PAGE_BREAK = "\n\n"
 PAGED = {PDF, PPTX}
@@ -71,7 +71,7 @@ class KreuzbergParser:
         title = _html_title(text) if text and mime_type == HTML else None
         kreuzberg: Any = importlib.import_module("kreuzberg")
         try:
-            source = data if text is None else _without_head(text, mime_type).encode()
+            source = _repaired(data, mime_type) if text is None else _without_head(text, mime_type).encode()
             result = kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
         except kreuzberg.KreuzbergError as error:
             raise Invalid(_reason(str(error), mime_type)) from error
@@ -79,6 +79,10 @@ class KreuzbergParser:
         authors = result.metadata.get("authors") or [None]
         title = _clean(title or result.metadata.get("title") or "")
         return parsed._replace(title=title or None, author=_clean(authors[0] or "") or None)
+
+
+def _repaired(data: bytes, mime_type: str) -> bytes:
+    return docx.repaired(data) if mime_type == DOCX else data
 
 
 def is_whole_pdf(data: bytes) -> bool:

@@ -50,11 +50,17 @@ DAMAGED = (
     EOFError,
 )
 OFFICE_MEMBERS = (("word/document.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX))
+CONTENT_TYPES = "[Content_Types].xml"
+LARGEST_TYPES = 1 << 20
 TEXT_SUFFIXES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV}
 HTML_BEGINNING = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 BEFORE_HTML = (("<!--", "-->"), ("<?xml", ">"))
 PDF_HEADER_WITHIN = 1024
+PDF_OBJECT = re.compile(rb"\d obj\b|%%EOF")
+SCRIPT = b"#!"
+BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+BINARY_WITHIN = 4096
 HTML_WITHIN = 4096
 
 
@@ -63,13 +69,26 @@ def sniff(data: bytes, file_name: str) -> str:
     if not data:
         raise Invalid("the file is empty")
     for beginning, kind in REFUSED_BEGINNINGS:
-        if data.startswith(beginning):
+        if data.startswith(beginning) and not _reads_as_text(data, beginning):
             raise Refused(f"this is {kind}")
-    if b"%PDF-" in data[:PDF_HEADER_WITHIN]:
+    if _is_pdf(data):
         return PDF
     if data.startswith(b"PK\x03\x04"):
         return _sniff_zip(data)
     return _sniff_text(decode_text(data), PurePath(file_name).suffix.lower())
+
+
+def _reads_as_text(data: bytes, beginning: bytes) -> bool:
+    """Say whether a text only begins with the letters of another format; a script is refused although it is text."""
+    return beginning.isascii() and beginning != SCRIPT and not BINARY.search(data[:BINARY_WITHIN])
+
+
+def _is_pdf(data: bytes) -> bool:
+    """Say whether a PDF begins here, at once or behind some bytes that are no text, and is not only spoken of."""
+    at = data[:PDF_HEADER_WITHIN].find(b"%PDF-")
+    if at < 0:
+        return False
+    return not data[:at].strip() or PDF_OBJECT.search(data) is not None
 
 
 def decode_text(data: bytes) -> str:
@@ -99,16 +118,18 @@ def _sniff_zip(data: bytes) -> str:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
             declared = archive.open("mimetype").read(64) if "mimetype" in names else b""
+            types = archive.open(CONTENT_TYPES).read(LARGEST_TYPES) if CONTENT_TYPES in names else b""
     except DAMAGED as error:
         raise Invalid("the file is damaged or cut off") from error
     if declared.strip() == EPUB.encode():
         return EPUB
-    return _office_type(names)
+    return _office_type(names, types)
 
 
-def _office_type(names: Sequence[str]) -> str:
+def _office_type(names: Sequence[str], types: bytes) -> str:
+    """Tell by the usual name of the main part, else by the type that the package gives to it, whatever its name."""
     for member, mime_type in OFFICE_MEMBERS:
-        if member in names:
+        if member in names or f"{mime_type}.main+xml".encode() in types:
             return mime_type
     raise Refused("this is an archive: unpack it first")
 

@@ -26,6 +26,11 @@ from tests.fakes.documents import docx, pdf, zipped
         pytest.param("țară".encode(), "a.pdf", sniff.PLAIN, id="text called a PDF"),
         pytest.param("ţară".encode("cp1250"), "a.txt", sniff.PLAIN, id="cp1250"),
         pytest.param("țară".encode("utf-16"), "a.txt", sniff.PLAIN, id="UTF-16"),
+        pytest.param(b"A PDF begins with %PDF-1.7, it says.", "a.txt", sniff.PLAIN, id="a text about PDF"),
+        pytest.param(b"GIF89a is a format.", "a.txt", sniff.PLAIN, id="a text about GIF"),
+        pytest.param(b"Rar! she cried.", "a.txt", sniff.PLAIN, id="a text that cries"),
+        pytest.param(b"MZ is where I live.", "a.txt", sniff.PLAIN, id="a text that begins like a program"),
+        pytest.param(b"\n\x01junk" + pdf(["x"]), "a", sniff.PDF, id="a PDF behind other bytes"),
     ],
 )
 def test_the_content_decides(data: bytes, name: str, expected: str) -> None:

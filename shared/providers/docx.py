@@ -1,0 +1,197 @@
+"""A Word document made fit for the parser, which drops what stands for letters: tabs, hyphens, symbols, notes."""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from xml.etree import ElementTree
+
+from shared.errors import Invalid
+
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
+LINKS = "_rels/.rels"
+MAIN = "word/document.xml"
+NOTES = {"footnote": "word/footnotes.xml", "endnote": "word/endnotes.xml"}
+SPACE = "{http://www.w3.org/XML/1998/namespace}space"
+DROPPED = frozenset({"moveFrom", "del", "softHyphen"})
+AS_TEXT: dict[str, Callable[[ElementTree.Element], str]] = {
+    "tab": lambda _: " ",  # the parser would write &#9;
+    "ptab": lambda _: " ",
+    "noBreakHyphen": lambda _: "-",
+    "sym": lambda element: _symbol(element),
+}
+# What Word's symbol fonts draw for letters of ours; any other symbol stays the character that it is.
+SYMBOLS = {
+    0xB0: "°",
+    0xB1: "±",
+    0xB7: "•",
+    0xA7: "▪",
+    0xD7: "\N{MULTIPLICATION SIGN}",
+    0xE0: "→",
+    0xFC: "✓",
+    0xFB: "✗",
+    0x6D: "µ",
+    0x57: "Ω",
+}
+PRIVATE = range(0xF000, 0xF100)
+
+Element = ElementTree.Element
+
+
+def repaired(data: bytes) -> bytes:
+    """Return the document with its main part where the parser looks, and every letter as text; raises Invalid."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {info.filename: archive.read(info) for info in archive.infolist() if not info.is_dir()}
+            return _written(_with_letters(_with_main_part(members)))
+    except (
+        zipfile.BadZipFile,
+        ElementTree.ParseError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+        ValueError,
+    ) as error:
+        raise Invalid("the file is damaged or cut off") from error
+
+
+def main_part(links: bytes) -> str | None:
+    """Return the name of the part that holds the text, as a package's own links tell it."""
+    for link in _parsed(links):
+        if link.get("Type", "").endswith("/officeDocument"):
+            return link.get("Target", "").lstrip("/")
+    return None
+
+
+def _with_main_part(members: dict[str, bytes]) -> dict[str, bytes]:
+    name = main_part(members[LINKS]) if LINKS in members else None
+    if name is None or name == MAIN or name not in members or MAIN in members:
+        return members
+    moved = {MAIN if each == name else each: content for each, content in members.items()}
+    folder, _, file = name.rpartition("/")
+    relations = f"{folder}/_rels/{file}.rels"
+    if relations in moved:
+        moved["word/_rels/document.xml.rels"] = moved.pop(relations)
+    for index in ("[Content_Types].xml", LINKS):
+        moved[index] = moved.get(index, b"").replace(name.encode(), MAIN.encode())
+    return moved
+
+
+def _with_letters(members: dict[str, bytes]) -> dict[str, bytes]:
+    if MAIN not in members:
+        return members
+    root = _parsed(members[MAIN])
+    _mend(root)
+    _put_notes(root, members)
+    return members | {MAIN: _serialised(root, members[MAIN])}
+
+
+def _parsed(part: bytes) -> Element:
+    """Parse a part; a document type could name files of ours, and no word processor writes one."""
+    if b"<!DOCTYPE" in part or b"<!ENTITY" in part:
+        raise ValueError("a document type")
+    return ElementTree.fromstring(part)
+
+
+def _serialised(root: Element, original: bytes) -> bytes:
+    for _, (prefix, uri) in ElementTree.iterparse(io.BytesIO(original), ["start-ns"]):
+        if not re.fullmatch(r"ns\d+", prefix):
+            ElementTree.register_namespace(prefix, uri)
+    return bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True))
+
+
+def _mend(root: Element) -> None:
+    """Leave out what is deleted, moved away or hidden, and write elements that stand for letters as letters."""
+    todo = [root]
+    while todo:
+        parent = todo.pop()
+        for child in [*parent]:
+            kind = _kind(child)
+            if kind in DROPPED or (kind == "r" and _is_hidden(child)):
+                parent.remove(child)
+            elif kind == "cr":
+                child.tag = child.tag.replace("}cr", "}br")
+            elif kind in AS_TEXT and _kind(parent) == "r":
+                _become_text(child, AS_TEXT[kind](child))
+            else:
+                todo.append(child)
+
+
+def _become_text(element: Element, text: str) -> None:
+    namespace = element.tag.partition("}")[0]
+    element.clear()
+    element.tag = f"{namespace}}}t"
+    element.set(SPACE, "preserve")
+    element.text = text
+
+
+def _is_hidden(run: Element) -> bool:
+    return any(_kind(mark) == "vanish" and _value(mark, "val") not in ("0", "false") for each in run for mark in each)
+
+
+def _symbol(element: Element) -> str:
+    try:
+        code = int(_value(element, "char") or "", 16)
+    except ValueError:
+        return ""
+    if code in PRIVATE:
+        code -= PRIVATE.start
+        return SYMBOLS.get(code) or (chr(code) if chr(code).isprintable() else "")
+    return chr(code) if code < 0x11_0000 else ""
+
+
+def _put_notes(root: Element, members: dict[str, bytes]) -> None:
+    """Mark each note where it is referred to, once, and tell it behind the text, whatever its kind and number."""
+    body = next((child for child in root if _kind(child) == "body"), None)
+    notes = {kind: dict(_notes(members.pop(part))) for kind, part in NOTES.items() if part in members}
+    if body is None or not any(notes.values()):
+        return
+    told: dict[tuple[str, str], int] = {}
+    for reference in [*root.iter()]:
+        kind, id = _kind(reference).removesuffix("Reference"), _value(reference, "id") or ""
+        if not _kind(reference).endswith("noteReference") or id not in notes.get(kind, {}):
+            continue
+        mark = told.setdefault((kind, id), len(told) + 1)
+        _become_text(reference, f"[{mark}]")
+    place = len(body) - (_kind(body[-1]) == "sectPr" if len(body) else 0)
+    for (kind, id), mark in reversed(told.items()):
+        body.insert(place, _paragraph(f"[{mark}] {notes[kind][id]}", root.tag.partition("}")[0]))
+
+
+def _notes(part: bytes) -> Iterator[tuple[str, str]]:
+    root = _parsed(part)
+    _mend(root)
+    for note in root:
+        text = "\n".join(_text_of(paragraph) for paragraph in note.iter() if _kind(paragraph) == "p").strip()
+        if text and _value(note, "type") in (None, "normal"):
+            yield _value(note, "id") or "", text
+
+
+def _text_of(paragraph: Element) -> str:
+    return "".join(each.text or "" for each in paragraph.iter() if _kind(each) == "t")
+
+
+def _paragraph(text: str, namespace: str) -> Element:
+    paragraph = Element(f"{namespace}}}p")
+    run = ElementTree.SubElement(paragraph, f"{namespace}}}r")
+    said = ElementTree.SubElement(run, f"{namespace}}}t", {SPACE: "preserve"})
+    said.text = text
+    return paragraph
+
+
+def _kind(element: Element) -> str:
+    namespace, _, name = element.tag.rpartition("}") if isinstance(element.tag, str) else ("", "", "")
+    return name if namespace[1:] in (WORD, STRICT) else ""
+
+
+def _value(element: Element, name: str) -> str | None:
+    return element.get(f"{{{WORD}}}{name}", element.get(f"{{{STRICT}}}{name}"))
+
+
+def _written(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()

@@ -1,0 +1,82 @@
+"""What a Word document says in elements is read as letters."""
+
+import pytest
+
+from shared.errors import Invalid
+from shared.providers import docx
+from shared.providers.parser import KreuzbergParser
+from shared.providers.sniff import DOCX, sniff
+from tests.fakes.documents import DOCX_LINKS, DOCX_TYPES, WORD, zipped
+
+OPEN = f'<w:document xmlns:w="{WORD}" xmlns:r="x"><w:body>'
+
+
+def document(body: str, main: str = "word/document.xml", **parts: str) -> bytes:
+    types, links = (index.replace("word/document.xml", main) for index in (DOCX_TYPES, DOCX_LINKS))
+    members = {"[Content_Types].xml": types, "_rels/.rels": links, main: f"{OPEN}{body}</w:body></w:document>"}
+    notes = {f"word/{name}.xml": f'<w:{name} xmlns:w="{WORD}">{said}</w:{name}>' for name, said in parts.items()}
+    return zipped(members | notes)
+
+
+def read(body: str, **parts: str) -> str:
+    return KreuzbergParser().read(document(body, **parts), DOCX).text.strip()
+
+
+@pytest.mark.parametrize(
+    ("run", "text"),
+    [
+        pytest.param("<w:t>Oil</w:t><w:tab/><w:t>340</w:t><w:ptab/><w:t>gallons</w:t>", "Oil 340 gallons", id="tabs"),
+        pytest.param("<w:t>1</w:t><w:noBreakHyphen/><w:t>24 drops</w:t>", "1-24 drops", id="a hyphen"),
+        pytest.param("<w:t>sea</w:t><w:softHyphen/><w:t>man</w:t>", "seaman", id="a soft hyphen"),
+        pytest.param('<w:t>20 </w:t><w:sym w:font="Symbol" w:char="F0B0"/><w:t>C</w:t>', "20 °C", id="a symbol"),
+        pytest.param('<w:t>a </w:t><w:sym w:font="Arial" w:char="20AC"/>', "a €", id="a character"),
+        pytest.param("<w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t>", "", id="hidden"),
+        pytest.param('<w:rPr><w:vanish w:val="0"/></w:rPr><w:t>shown</w:t>', "shown", id="not hidden"),
+    ],
+)
+def test_elements_are_letters(run: str, text: str) -> None:
+    assert (
+        read(f"<w:p><w:r>{run}</w:r></w:p><w:p><w:r><w:t>End</w:t></w:r></w:p>").split("\n\n")[:-1]
+        == [text][: bool(text)]
+    )
+
+
+def test_a_break_parts_words() -> None:
+    assert (
+        read("<w:p><w:r><w:t>Send the email</w:t><w:cr/><w:t>today</w:t></w:r></w:p>").split()
+        == "Send the email today".split()
+    )
+
+
+def test_moved_text_is_read_where_it_is_now() -> None:
+    moved = "<w:moveFrom><w:r><w:t>the bell</w:t></w:r></w:moveFrom>"
+    assert (
+        read(f"<w:p>{moved}<w:r><w:t>Ring </w:t></w:r><w:moveTo><w:r><w:t>the bell</w:t></w:r></w:moveTo></w:p>")
+        == "Ring the bell"
+    )
+
+
+def test_every_note_is_read_once_where_it_is_referred_to() -> None:
+    body = (
+        '<w:p><w:r><w:t>One</w:t></w:r><w:r><w:footnoteReference w:id="2"/></w:r>'
+        '<w:r><w:t> two</w:t></w:r><w:r><w:endnoteReference w:id="2"/></w:r></w:p>'
+    )
+    note = (
+        '<w:{0} w:type="separator" w:id="0"><w:p/></w:{0}><w:{0} w:id="2"><w:p><w:r><w:t>{1}</w:t></w:r></w:p></w:{0}>'
+    )
+    text = read(body, footnotes=note.format("footnote", "At the foot."), endnotes=note.format("endnote", "At the end."))
+    assert text == "One[1] two[2]\n\n[1] At the foot.\n\n[2] At the end."
+
+
+def test_the_main_part_may_have_any_name() -> None:
+    data = document("<w:p><w:r><w:t>The bell cracked</w:t></w:r></w:p>", main="word/document2.xml")
+    assert sniff(data, "a.docx") == DOCX
+    assert KreuzbergParser().read(data, DOCX).text.strip() == "The bell cracked"
+
+
+@pytest.mark.capability("C199")
+@pytest.mark.parametrize("start", ["<!DOCTYPE w [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>", "<"])
+def test_a_part_that_is_no_such_xml_is_damaged(start: str) -> None:
+    data = zipped({"[Content_Types].xml": DOCX_TYPES, "_rels/.rels": DOCX_LINKS, "word/document.xml": f"{start}{OPEN}"})
+    with pytest.raises(Invalid, match="damaged"):
+        docx.repaired(data)
