@@ -1,6 +1,7 @@
 """How each collection of a persona is cut, and how much of it is recalled (seed 000). Pure."""
 
 from collections import Counter
+from collections.abc import Collection as Collected
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from shared.domain.persona import CollectionType
 
 MODEL_WINDOW = 512  # tokens that the bundled embedding model reads at once; longer texts would be blurred
 WINDOW_RESERVE = 32  # the model's own prefix, and the error of a counter that is no tokenizer
+EXACT = 0.1  # more than a passage can score by being first in both rankings
 TopK = Mapping[CollectionType, int]
 
 
@@ -53,6 +55,12 @@ def fused(*rankings: list[str], constant: int = 60) -> list[tuple[str, float]]:
         for position, key in enumerate(ranking, start=1):
             scores[key] = scores.get(key, 0.0) + 1.0 / (constant + position)
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+def exact_first(scores: Iterable[tuple[str, float]], exact: Collected[str]) -> list[tuple[str, float]]:
+    """Put what holds a question's codes, names and numbers as they are written before all that is only alike."""
+    raised = [(key, score + (EXACT if key in exact else 0.0)) for key, score in scores]
+    return sorted(raised, key=lambda item: (-item[1], item[0]))
 
 
 def capped(ranking: Iterable[str], kind_of: Mapping[str, CollectionType | None], top_k: TopK) -> list[str]:

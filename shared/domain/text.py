@@ -5,12 +5,14 @@ import re
 import unicodedata
 
 _MARKS = re.compile("[\u0300-\u036f]")
+_UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]")
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2212", "-"))
 _UNDECOMPOSED = str.maketrans(
     {"đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "ł": "l", "ø": "o", "œ": "oe", "æ": "ae", "þ": "th"}
 )
 
 _WORDS = re.compile(r"\w+")
-_GRAMMAR = frozenset(
+GRAMMAR = frozenset(
     """
     a about after all also an and any are as at be because been before but by can could did do does for from
     had has have he her him his how i if in into is it its just me more my no not of on one or our out over
@@ -27,23 +29,23 @@ _GRAMMAR = frozenset(
 def fold(text: str) -> str:
     """Return text without letter case and diacritics, so that `Poeţi`, `poeți` and `poeti` are found as one.
 
-    Only the marks of European scripts go; in others a mark may be a vowel.
+    Only the marks of European scripts go; in others a mark may be a vowel. What is not seen, such as soft hyphens and
+    zero-width spaces, goes too, and hyphens and minus signs are one.
     """
-    bare = _MARKS.sub("", unicodedata.normalize("NFKD", text))
-    return unicodedata.normalize("NFKC", bare).casefold().translate(_UNDECOMPOSED)
+    bare = _MARKS.sub("", unicodedata.normalize("NFKD", _UNSEEN.sub("", text)))
+    return unicodedata.normalize("NFKC", bare).casefold().translate(_UNDECOMPOSED).translate(_DASHES)
 
 
 def keywords(text: str) -> list[str]:
     """Return the folded words of a question that are worth looking for, each once; all of them where none is.
 
-    The words of grammar are left out in English and Romanian: Postgres has no Romanian list, and ranks by how often a
-    word occurs, not by how rare it is.
+    The words of grammar are left out in English and Romanian.
     """
     words = list(dict.fromkeys(_WORDS.findall(fold(text))))
-    return [word for word in words if word not in _GRAMMAR] or words
+    return [word for word in words if word not in GRAMMAR] or words
 
 
 def content_hash(text: str) -> str:
-    """Return the sha256, in hex, of text whose spacing and Unicode form do not count: an embedding's key."""
-    normal = " ".join(unicodedata.normalize("NFC", text).split())
+    """Return the sha256, in hex, of text but for its spacing, Unicode form and what is not seen: an embedding's key."""
+    normal = " ".join(unicodedata.normalize("NFC", _UNSEEN.sub("", text)).split())
     return hashlib.sha256(normal.encode()).hexdigest()

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
+    case,
     cast,
     event,
     func,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import REGCONFIG, TSVECTOR
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
+from shared.domain.lexemes import as_vector
 from shared.domain.persona import CollectionType
 from shared.domain.text import content_hash, fold
 from shared.models.base import Base, Identified, Owned, Timestamped, enum_by_value
@@ -84,10 +86,15 @@ class KnowledgeChunk(Identified, Timestamped, Owned, Base):
     tsv: Mapped[Any] = mapped_column(TSVECTOR, deferred=True)
 
 
-def search_vector(language: Any, folded_title: Any, folded_content: Any) -> ColumnElement[Any]:
-    """Return the SQL for the words of a folded title and text, values or columns; those of the title weigh `A`."""
-    words_of_title = func.setweight(func.to_tsvector(language, folded_title), "A")
-    return words_of_title.op("||")(func.to_tsvector(language, folded_content))
+def search_vector(language: Any, title: Any, content: Any, lexemes: Any) -> ColumnElement[Any]:
+    """Return the SQL for what a passage is found by: its lexemes as written out, and the stems of its language, if any.
+
+    Title and content are folded, values or columns; what the title has weighs `A`.
+    """
+    of_title = func.setweight(func.to_tsvector(language, title), "A")
+    stems = of_title.op("||")(func.strip(func.to_tsvector(language, content)))
+    own = cast(lexemes, TSVECTOR)
+    return case((language == cast(DEFAULT_LANGUAGE, REGCONFIG), own), else_=own.op("||")(stems))
 
 
 @event.listens_for(KnowledgeChunk, "before_insert")
@@ -97,7 +104,8 @@ def _make_searchable(mapper: Mapper[KnowledgeChunk], connection: Connection, chu
     if any(attributes[name].history.has_changes() for name in ("title", "content", "language")):
         language = cast(chunk.language or DEFAULT_LANGUAGE, REGCONFIG)
         chunk.content_hash = content_hash(chunk.content)
-        chunk.tsv = search_vector(language, fold(chunk.title or ""), fold(chunk.content))
+        title, content = chunk.title or "", chunk.content
+        chunk.tsv = search_vector(language, fold(title), fold(content), as_vector(title, content))
 
 
 class EmbeddingModel(Base):

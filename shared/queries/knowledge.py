@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from shared.domain.lexemes import as_vector
 from shared.domain.text import content_hash, fold
 from shared.errors import Invalid
 from shared.models import KnowledgeChunk
@@ -150,6 +151,7 @@ def _row(scope: Scope, persona_id: UUID | None, chunk: Mapping[str, Any]) -> dic
         "content_hash": content_hash(chunk["content"]),
         "folded_title": fold(chunk.get("title", "")),
         "folded_content": fold(chunk["content"]),
+        "lexemes": as_vector(chunk.get("title", ""), chunk["content"]),
     }
 
 
@@ -157,7 +159,7 @@ def _row(scope: Scope, persona_id: UUID | None, chunk: Mapping[str, Any]) -> dic
 def _upserting() -> Insert:
     """Return the one statement that writes rows, which travel as one JSON value: it is made once for all."""
     incoming = _incoming().c
-    words = search_vector(incoming.language, incoming.folded_title, incoming.folded_content)
+    words = search_vector(incoming.language, incoming.folded_title, incoming.folded_content, incoming.lexemes)
     # The table's: with values of its own, the class's would be a bulk insert.
     statement = insert(KnowledgeChunk.metadata.tables[KnowledgeChunk.__tablename__]).from_select(
         [*WRITTEN, "tsv"], select(*(incoming[name] for name in WRITTEN), words)
@@ -186,6 +188,6 @@ def _upserting_and_returning() -> Executable:
 def _incoming() -> TableValuedAlias:
     table = KnowledgeChunk.__table__.columns
     columns = [column(name, table[name].type) for name in WRITTEN]
-    folded = [column("folded_title", Text()), column("folded_content", Text())]
-    records = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*columns, *folded)
+    made = [column(name, Text()) for name in ("folded_title", "folded_content", "lexemes")]
+    records = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*columns, *made)
     return records.render_derived(name="incoming", with_types=True)

@@ -1,4 +1,4 @@
-"""Hybrid search: nearest vectors and full text, fused by reciprocal rank."""
+"""Hybrid search: nearest vectors and rarest words, fused by reciprocal rank; what is meant for sure comes first."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -7,23 +7,23 @@ from typing import Any
 from uuid import UUID
 
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import ColumnElement, Select, bindparam, cast, exists, func, select
-from sqlalchemy.dialects.postgresql import REGCONFIG
+from sqlalchemy import ColumnElement, Integer, Select, Text, bindparam, case, cast, column, exists, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.orm import Session
 
+from shared.domain.lexemes import as_literal, sought
 from shared.domain.persona import CollectionType
 from shared.domain.prompt import Passage
-from shared.domain.retrieval import TopK, capped, fused
-from shared.domain.text import keywords
+from shared.domain.retrieval import TopK, capped, exact_first, fused
 from shared.models import Embedding, KnowledgeChunk, Persona
-from shared.models.knowledge import DEFAULT_LANGUAGE
 from shared.queries import files
 from shared.queries.scope import Scope
 
 DEPTH = 50  # passages of each collection that are ranked, where no more are wanted
 Ranking = dict[str, CollectionType | None]  # passages, best first, with their collections
 Ranked = Select[UUID, CollectionType | None]
-BY_LENGTH = 1  # ts_rank divides by 1 + log(words), so that a long passage is not better for being long
+SURER = 100.0  # times that a word weighs more which is surely meant
+RARE = 5  # passages at most that hold a number for it to be surely meant: a year may be in all of them
 
 FILTERS: dict[str, ColumnElement[bool]] = {  # by the field of Filter that they apply
     "persona_id": KnowledgeChunk.persona_id == bindparam("persona_id"),
@@ -69,8 +69,9 @@ def hybrid(
     session: Session, scope: Scope, question: Question, where: Filter, *, limit: int | None = None
 ) -> list[Passage]:
     """Return the `limit` best passages, or as many as `where` wants, best first, with their fused score."""
-    by_words, by_vector = _by_words(session, scope, question, where), _by_vector(session, scope, question, where)
-    scores = dict(fused(list(by_words), list(by_vector)))
+    by_words, exact = _by_words(session, scope, question, where)
+    by_vector = _by_vector(session, scope, question, where)
+    scores = dict(exact_first(fused(list(by_words), list(by_vector)), exact))
     most = max(DEPTH, sum(where.top_k.values())) if limit is None else limit
     best = capped(scores, by_words | by_vector, where.top_k)[:most]
     chunks = session.scalars(select(KnowledgeChunk).where(KnowledgeChunk.id.in_(map(UUID, best))))
@@ -98,10 +99,16 @@ def _by_vector(session: Session, scope: Scope, question: Question, where: Filter
     return _ranking(session, _nearest(*_given(where)), values | _values(scope, where))
 
 
-def _by_words(session: Session, scope: Scope, question: Question, where: Filter) -> Ranking:
-    """Rank by full text; a passage need not have all the words of a question."""
-    words = " | ".join(keywords(question.text))
-    return _ranking(session, _wordiest(*_given(where)), {"words": words} | _values(scope, where)) if words else {}
+def _by_words(session: Session, scope: Scope, question: Question, where: Filter) -> tuple[Ranking, set[str]]:
+    """Rank by words, the rare ones first, of which a passage need not have all; say which hold the surest as it is."""
+    words = sought(question.text)
+    if not words:
+        return {}, set()
+    asked = {"lexemes": [as_literal(each.lexeme) for each in words], "sureties": [each.surety for each in words]}
+    rows = session.execute(_wordiest(*_given(where)), asked | _values(scope, where)).all()
+    surest = max((row.surety for row in rows), default=0)
+    exact = {str(row.id) for row in rows if row.surety == surest > 0}
+    return {str(row.id): row.collection_type for row in rows}, exact
 
 
 def _ranking(session: Session, statement: Ranked, values: dict[str, Any]) -> Ranking:
@@ -122,32 +129,51 @@ def _values(scope: Scope, where: Filter) -> dict[str, Any]:
 
 @cache
 def _nearest(*filters: str) -> Ranked:
+    """Take the nearest of each collection, and put them in one order."""
     distance = Embedding.vector.cosine_distance(bindparam("vector", type_=HALFVEC))
     under_model = (Embedding.content_hash == KnowledgeChunk.content_hash) & (Embedding.model == bindparam("model"))
-    return _best_of_each(_among(distance, filters).join(Embedding, under_model))
+    kind, key = KnowledgeChunk.collection_type, KnowledgeChunk.id
+    statement = select(key, kind, distance.label("distance"), _place(kind, distance, key))
+    found = _mine(statement.join(Embedding, under_model), filters).subquery().c
+    best = select(found.id, found.collection_type).where(found.place <= bindparam("depth"))
+    return best.order_by(found.distance, found.id)
 
 
 @cache
-def _wordiest(*filters: str) -> Ranked:
-    any_word = func.to_tsquery(cast(DEFAULT_LANGUAGE, REGCONFIG), bindparam("words"))
-    unlikeness = -func.ts_rank(KnowledgeChunk.tsv, any_word, BY_LENGTH)
-    return _best_of_each(_among(unlikeness, filters).where(KnowledgeChunk.tsv.op("@@")(any_word)))
+def _wordiest(*filters: str) -> Select[UUID, CollectionType | None, int]:
+    """Weigh each word by how few of the passages searched hold it, and the sure ones above all others."""
+    hit = _hits(filters).subquery().c
+    total = _mine(select(func.count()).select_from(KnowledgeChunk), filters).scalar_subquery()
+    surety = case((hit.surety == 1, cast(hit.holders <= RARE, Integer)), else_=hit.surety)
+    worth = func.ln(1 + (total - hit.holders + 0.5) / (hit.holders + 0.5)) * func.power(SURER, surety)
+    by_length = 1 + func.ln(1 + hit.length)
+    unlikeness = (-func.sum(worth) / by_length).label("distance")
+    place = _place(hit.collection_type, unlikeness.element, hit.id)
+    columns = (hit.id, hit.collection_type, unlikeness, place, func.max(surety).label("surety"))
+    found = select(*columns).group_by(hit.id, hit.collection_type, hit.length).subquery().c
+    best = select(found.id, found.collection_type, found.surety).where(found.place <= bindparam("depth"))
+    return best.order_by(found.distance, found.id)
 
 
-def _among(distance: ColumnElement[float], filters: Collection[str]) -> Select[*tuple[Any, ...]]:
-    """Select passages with their place in their collection, the least distant first."""
-    kind, order = KnowledgeChunk.collection_type, (distance, KnowledgeChunk.id)
-    place = func.row_number().over(partition_by=kind, order_by=order).label("place")
-    statement = select(KnowledgeChunk.id, kind, distance.label("distance"), place)
+def _hits(filters: Collection[str]) -> Select[*tuple[Any, ...]]:
+    """Select each word of a question with each passage that holds it, and how many do."""
+    arrays = bindparam("lexemes", type_=ARRAY(Text)), bindparam("sureties", type_=ARRAY(Integer))
+    asked = func.unnest(*arrays).table_valued(column("lexeme", Text), column("surety", Integer)).render_derived("asked")
+    holders = func.count().over(partition_by=asked.c.lexeme).label("holders")
+    length = func.octet_length(KnowledgeChunk.content).label("length")
+    statement = select(KnowledgeChunk.id, KnowledgeChunk.collection_type, length, asked.c.surety, holders)
+    holds = KnowledgeChunk.tsv.op("@@")(cast(asked.c.lexeme, TSQUERY))
+    return _mine(statement.select_from(asked).join(KnowledgeChunk, holds), filters)
+
+
+def _mine(statement: Select[*tuple[Any, ...]], filters: Collection[str]) -> Select[*tuple[Any, ...]]:
     mine = statement.where(KnowledgeChunk.owner_id == bindparam("owner_id"))
     return mine.where(*(FILTERS[name] for name in filters))
 
 
-def _best_of_each(statement: Select[*tuple[Any, ...]]) -> Ranked:
-    """Take the best of each collection, lest a long book crowd out all else, and put them in one order."""
-    found = statement.subquery().c
-    best = select(found.id, found.collection_type).where(found.place <= bindparam("depth"))
-    return best.order_by(found.distance, found.id)
+def _place(kind: Any, distance: ColumnElement[Any], key: Any) -> ColumnElement[int]:
+    """Return a passage's place in its collection, lest a long book crowd out all else."""
+    return func.row_number().over(partition_by=kind, order_by=(distance, key)).label("place")
 
 
 def list_passages(session: Session, scope: Scope, chunk_ids: Sequence[str]) -> list[Passage]:

@@ -161,9 +161,9 @@ def test_words_are_found_without_their_diacritics_and_in_any_case(session: Sessi
 
 
 def test_a_chunk_is_indexed_in_its_language(session: Session):
-    stored = knowledge.upsert(session, DEFAULT_SCOPE, chunk("running dogs", language="english"))
+    stored = knowledge.upsert(session, DEFAULT_SCOPE, chunk("running dogs", title="Cats", language="english"))
     vector = session.scalar(select(KnowledgeChunk.tsv).where(KnowledgeChunk.id == stored.id))
-    assert vector == "'dog':2 'run':1"
+    assert vector == "'cat':2A 'cats':1A 'dog' 'dogs' 'run' 'running'"
 
 
 def test_a_chunk_changed_as_an_object_is_found_by_its_new_words(session: Session):

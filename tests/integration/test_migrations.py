@@ -133,3 +133,27 @@ def test_runs_that_are_as_the_defaults_say_are_not_rewritten(empty_engine: Engin
             ("ana", "stage"),
             ("default", "stage"),
         ]
+
+
+@pytest.mark.capability("C1")
+def test_passages_that_are_there_are_found_by_the_words_of_now_and_keep_their_vectors(empty_engine: Engine):
+    with empty_engine.connect() as connection:
+        command.upgrade(configuration(connection), "0004")
+        connection.execute(text("INSERT INTO embedding_models (name, dimensions) VALUES ('m', 1)"))
+        connection.execute(text("INSERT INTO embeddings (content_hash, model, vector) VALUES ('old', 'm', '[1]')"))
+        insert = text(
+            "INSERT INTO knowledge_chunks (source, title, content, language, content_hash, tsv) "
+            "VALUES ('s', :title, :content, CAST(:language AS regconfig), 'old', '')"
+        )
+        connection.execute(insert, {"title": None, "content": "ERR-4711 sea\u00admanship", "language": "simple"})
+        connection.execute(insert, {"title": "Dogs", "content": "running", "language": "english"})
+        command.upgrade(configuration(connection), "0005")
+        words = text("SELECT tsv::text FROM knowledge_chunks ORDER BY content")
+        assert connection.scalars(words).all() == [
+            "'4711' 'err' 'err-4711' 'seamanship'",
+            "'dog':2A 'dogs':1A 'run' 'running'",
+        ]
+        joined = text("SELECT count(*) FROM knowledge_chunks JOIN embeddings USING (content_hash)")
+        assert connection.scalar(joined) == 2
+        command.downgrade(configuration(connection), "0004")
+        assert connection.scalars(words).all() == ["'-4711':2 'err':1 'seamanship':3", "'dog':1A 'run':2"]

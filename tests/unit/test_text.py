@@ -12,6 +12,8 @@ from shared.domain.text import content_hash, fold, keywords
         pytest.param("ÎNĂLȚÂND", "inaltand", id="capitals"),
         pytest.param("s\u0326i", "si", id="decomposed"),
         pytest.param("Łódź Ødegård Straße", "lodz odegard strasse", id="letters that do not decompose"),
+        pytest.param("sea\u200bman\u00adship of Ag\u2060nes\ufeff", "seamanship of agnes", id="what is not seen"),
+        pytest.param("re\u2011entry at \u221240", "re-entry at -40", id="hyphens and minus signs"),
         pytest.param("हिन्दी", "हिन्दी", id="vowel signs of another script stay"),
         pytest.param("한국", "한국", id="syllables stay whole"),
     ],
@@ -22,6 +24,10 @@ def test_case_and_diacritics_do_not_count_in_search(text: str, folded: str):
 
 def test_the_same_text_in_other_spacing_has_the_same_hash():
     assert content_hash("două\n vorbe ") == content_hash("doua\u0306 vorbe")
+
+
+def test_what_is_not_seen_makes_no_other_text():
+    assert content_hash("\ufeffsea\u200bman\u00adship") == content_hash("seamanship")
 
 
 def test_diacritics_make_another_text():
