@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from shared.errors import Invalid, Refused
+from shared.providers import encoding
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -92,25 +93,11 @@ def _is_pdf(data: bytes) -> bool:
 
 
 def decode_text(data: bytes) -> str:
-    """Decode UTF-8, UTF-16 with its mark, or else cp1250 (what older Romanian files are in); raises Refused."""
-    text = _decode(data).replace("\r\n", "\n").replace("\r", "\n")
+    """Return a text or a page with plain line ends, decoded as it says or as its letters tell; raises Refused."""
+    text = encoding.decode(data, encoding.declared_in(data)).replace("\r\n", "\n").replace("\r", "\n")
     if CONTROL.search(text):
-        raise Refused("this is a binary file of an unknown kind")
+        raise Refused(encoding.BINARY)
     return text
-
-
-def _decode(data: bytes) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if error.start and error.start >= len(data) - 3:  # cut off inside its last character
-            return data[: error.start].decode("utf-8-sig")
-    try:
-        return data.decode("cp1250")
-    except UnicodeDecodeError as error:
-        raise Refused("this is a binary file of an unknown kind") from error
 
 
 def _sniff_zip(data: bytes) -> str:

@@ -1,0 +1,92 @@
+"""Texts in old encodings are read as they were written, or refused; never with other letters."""
+
+import random
+
+import pytest
+
+from shared.errors import Refused
+from shared.providers.encoding import declared_in, decode
+from shared.providers.parser import KreuzbergParser
+from shared.providers.sniff import HTML, sniff
+
+WRITTEN = [
+    ("cp1252", "Près de là, les élèves écoutaient la châtelaine; où êtes-vous allé à Noël? « Ça va », dit-elle."),
+    ("cp1252", "élèves près de là"),
+    ("cp1252", "café"),
+    ("cp1252", "Die Mädchen größten Türme über dem Fluß waren schön und müde."),
+    ("cp1252", "¿Dónde está el niño? Mañana será otro día, señor."),
+    ("cp1252", "O faroleiro não é capitão; são três irmãos à beira do mar."),
+    ("cp1252", "Perché il guardiano è lì, più giù c'è la città."),
+    ("cp1252", "Fyrvaktaren gick över ön och såg små båtar på sjön."),
+    ("cp1252", "The keeper’s “log” – it says – rain."),
+    ("cp1250", "Ştefan a găsit în ţară o rândunică şi a aşteptat până în toamnă."),
+    ("cp1250", "Zażółć gęślą jaźń, w Łodzi jest świetnie."),
+    ("cp1250", "Strážce majáku zapsal do deníku, že v noci byla bouře."),
+    ("cp1250", "Árvíztűrő tükörfúrógép, a hölgy őszintén örült."),
+    ("cp1251", "Журнал маяка: сегодня шёл дождь, и смотритель записал всё."),
+    ("koi8-r", "Журнал маяка: сегодня шёл дождь, и смотритель записал всё."),
+    ("cp866", "Журнал маяка: сегодня шёл дождь, и смотритель записал всё."),
+    ("cp1253", "Το ημερολόγιο του φάρου λέει ότι έβρεχε όλη τη νύχτα."),
+    ("cp1254", "Deniz fenerinin günlüğü bugün yağmur yağdığını söylüyor, şimdi ışık yandı."),
+    ("cp1255", "ספר המגדלור נכתב על ידי השומר בשנת"),
+    ("cp1256", "كتاب المنارة كتبه الحارس في السنة"),
+    ("gbk", "灯塔的日志记录了昨夜的风暴，守塔人写下了一切。"),
+    ("big5", "燈塔的日誌記錄了昨夜的風暴，守塔人寫下了一切。"),
+    ("shift_jis", "灯台の日誌によると、昨夜は嵐だった。灯台守がすべてを書いた。"),
+    ("euc_jp", "灯台の日誌によると、昨夜は嵐だった。灯台守がすべてを書いた。"),
+    ("iso2022_jp", "灯台の日誌によると、昨夜は嵐だった。灯台守がすべてを書いた。"),
+    ("euc_kr", "등대 일지에 따르면 어젯밤에는 폭풍이 불었다. 등대지기가 모두 적었다."),
+    ("utf-16", "Près de là"),
+    ("utf-16-le", "Hello there, keeper of the log."),
+    ("utf-16-be", "Près de là"),
+    ("utf-32", "Près de là"),
+    ("utf-32-le", "Près de là"),
+    ("utf-8-sig", "țară"),
+]
+
+
+@pytest.mark.parametrize("times", [1, 40])
+@pytest.mark.parametrize(("codec", "text"), WRITTEN)
+def test_a_text_is_read_as_it_was_written(codec: str, text: str, times: int) -> None:
+    assert decode(("\n".join([text] * times)).encode(codec)) == "\n".join([text] * times)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_is_refused(seed: int) -> None:
+    with pytest.raises(Refused):
+        decode(random.Random(seed).randbytes(400))
+
+
+def test_letters_of_no_language_are_refused_with_what_to_do() -> None:
+    with pytest.raises(Refused, match="save it as UTF-8"):
+        decode(bytes(range(0xA1, 0xFF)) * 3)
+
+
+@pytest.mark.parametrize(
+    ("head", "codec"),
+    [
+        ('<meta charset="windows-1251">', "cp1251"),
+        ("<meta http-equiv='Content-Type' content='text/html; charset=koi8-r'>", "koi8-r"),
+        ("<meta charset=iso-8859-5>", "iso8859-5"),
+    ],
+)
+def test_a_page_is_decoded_as_it_declares_its_title_too(head: str, codec: str) -> None:
+    page = f"<html><head>{head}<title>Журнал</title></head><body><p>Маяк</p></body></html>".encode(codec)
+    assert sniff(page, "a.html") == HTML
+    parsed = KreuzbergParser().parse(page, HTML)
+    assert (parsed.title, parsed.text.strip()) == ("Журнал", "Маяк")
+
+
+def test_a_declared_latin_1_holds_what_browsers_read_in_it() -> None:
+    assert decode("“Été”".encode("cp1252"), "ISO-8859-1") == "“Été”"
+
+
+@pytest.mark.parametrize("declared", ["no such thing", "hex", "rot13", "undefined", "utf-8", "", "idna"])
+def test_a_false_declaration_is_not_believed(declared: str) -> None:
+    assert decode("près de là, les élèves".encode("cp1252"), declared) == "près de là, les élèves"
+
+
+@pytest.mark.capability("C199")
+@pytest.mark.parametrize("page", [b"<meta " * 200_000, b"<?xml " * 200_000, b"<meta charset" + b" " * 1_000_000])
+def test_a_declaration_is_looked_for_at_the_beginning(page: bytes) -> None:
+    assert declared_in(page) is None
