@@ -12,7 +12,7 @@ from shared.providers import blobs as stored
 from shared.providers.blobs import Blobs
 from shared.providers.chunker import Chunk
 from shared.providers.chunker import chunk as cut
-from shared.providers.parser import Page, Parsed, Parser
+from shared.providers.parser import Page, Parsed, Parser, clean
 from shared.providers.sniff import JSONL
 from shared.queries.workflows import StepContext
 
@@ -42,21 +42,23 @@ def parse(step: StepContext, with_: Tools) -> Facts:
     """Write the document's text as markdown, and its structure as JSON; raises Invalid with a reason for people."""
     root = step.roots[ArtifactType.PARSED_JSON]
     if with_.blobs.has_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root):
-        return {"document": _about(_read_parsed(step, with_.blobs)), "reused": True}
+        known = _read_parsed(step, with_.blobs)
+        return {"document": _about(known), "reused": True} | _unread(known)
     parsed = with_.parser.parse(stored.read(with_.blobs, step.doc_hash), step.mime_type)
-    structure = {"pages": parsed.pages, "title": parsed.title, "author": parsed.author}
+    structure: Facts = {"pages": parsed.pages, "title": parsed.title, "author": parsed.author}
+    structure |= {"warnings": parsed.warnings} if parsed.warnings else {}
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_MD, root, parsed.text.encode())
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root, json.dumps(structure).encode())
-    return {"document": _about(parsed), "characters": len(parsed.text)} | _without_text(parsed)
+    return {"document": _about(parsed), "characters": len(parsed.text)} | _unread(parsed)
 
 
-def _without_text(parsed: Parsed) -> Facts:
-    """Name the pages that hold no text, scans for the most part, so that nobody misses them unawares."""
+def _unread(parsed: Parsed) -> Facts:
+    """Name what holds no text or could not be read, scans for the most part, so that nobody misses it unawares."""
     empty = [page.number for page in parsed.pages if not parsed.text[page.start : page.end].strip()]
-    told = f"no text on page {', '.join(map(str, empty[:MOST_PAGES_NAMED]))}" + (
-        "…" if len(empty) > MOST_PAGES_NAMED else ""
-    )
-    return {"pages_without_text": empty[:MOST_PAGES_NAMED], "warning": told} if empty else {}
+    named, more = empty[:MOST_PAGES_NAMED], "…" if len(empty) > MOST_PAGES_NAMED else ""
+    about = [f"no text on page {', '.join(map(str, named))}{more}"] if empty else []
+    told = "; ".join([*about, *parsed.warnings])
+    return ({"pages_without_text": named} if empty else {}) | ({"warning": told} if told else {})
 
 
 def _about(parsed: Parsed) -> Facts:
@@ -92,7 +94,7 @@ def _read_parsed(step: StepContext, blobs: Blobs) -> Parsed:
     text = blobs.get_artifact(step.doc_hash, ArtifactType.PARSED_MD, root).decode()
     structure = json.loads(blobs.get_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root))
     pages = [Page(*page) for page in structure["pages"]]
-    return Parsed(text, pages, structure["title"], structure["author"])
+    return Parsed(text, pages, structure["title"], structure["author"], structure.get("warnings", ()))
 
 
 def _row(passage: Chunk, page: int | None) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def _quote(line: str, number: int) -> str:
     except ValueError as error:
         raise Invalid(f"line {number} is not JSON") from error
     found: list[str] = [entry[key] for key in QUOTE_KEYS if isinstance(entry, dict) and isinstance(entry.get(key), str)]
-    quote = found[0].replace("\0", "").strip() if found else ""  # an escaped NUL is no NUL to the parser
+    quote = clean(found[0]).strip() if found else ""  # an escaped NUL is no NUL to the parser
     if not quote:
         raise Invalid(f'line {number} has neither "text" nor "quote"')
     return _require_storable(quote, number)

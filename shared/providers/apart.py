@@ -14,7 +14,7 @@ from typing import Any
 from shared.errors import Invalid, Transient
 from shared.providers import reader
 from shared.providers.limits import Limits
-from shared.providers.parser import Page, Parsed
+from shared.providers.parser import CannotStart, Page, Parsed
 from shared.providers.parts import OnOpen
 
 DOCUMENTS_PER_PROCESS = 500  # what a library leaks ends with the process
@@ -54,6 +54,9 @@ class Reader:
         answer: dict[str, Any] = json.loads(said)
         if "invalid" in answer:
             raise Invalid(answer["invalid"])
+        if "cannot_start" in answer:
+            self.close()  # a library that failed to load may not try again
+            raise CannotStart(answer["cannot_start"])
         text, pages, *about = answer["parsed"]
         return Parsed(text, [Page(*page) for page in pages], *about)
 

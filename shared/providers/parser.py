@@ -7,16 +7,20 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
-from shared.errors import Invalid
+from shared.errors import Invalid, Transient
 from shared.providers import docx, pdf
 from shared.providers.sniff import DOCX, HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
 
 PAGE_BREAK = "\n\n"
 PAGED = {PDF, PPTX}
-AS_IT_IS = {PLAIN, MARKDOWN, JSONL}
+AS_IT_IS = {PLAIN, MARKDOWN}
 TITLE, HEAD = (re.compile(rf"<{name}(?=[\s>])[^<>]*+>", re.IGNORECASE) for name in ("title", "head"))
 HEAD_WITHIN = 65536
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+UNLOADED = ("failed to bind to", "bundled pdfium", "pdfium initialization failed")
+LONGEST_PANIC = 200  # characters
+HOW_TO_LOAD = "let the worker write and execute in its temporary folder, or name another one in TMPDIR"
 
 
 class Page(NamedTuple):
@@ -34,6 +38,7 @@ class Parsed(NamedTuple):
     pages: Sequence[Page] = ()
     title: str | None = None
     author: str | None = None
+    warnings: Sequence[str] = ()  # what could not be read, for people
 
     @property
     def page_count(self) -> int | None:
@@ -43,6 +48,20 @@ class Parsed(NamedTuple):
     def page_at(self, offset: int) -> int | None:
         """Return the number of the page that holds a character, None where there are no pages."""
         return next((page.number for page in reversed(self.pages) if page.start <= offset), None)
+
+
+class CannotStart(Transient):
+    """The parser itself does not start: no fault of the document."""
+
+
+class _PanicIsInvalid:
+    """Tells a panic of the library, which no `except Exception` sees and nobody can pickle, as the file's failure."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if kind is not None and kind.__name__ == "PanicException":
+            raise Invalid(f"the parser failed on this file: {str(error)[:LONGEST_PANIC]}") from None
 
 
 class Parser(Protocol):
@@ -62,7 +81,9 @@ class KreuzbergParser:
 
     def read(self, data: bytes, mime_type: str) -> Parsed:
         """Read a document, or a part of one, that may hold no text; raises Invalid with a reason for people."""
-        return Parsed(decode_text(data)) if mime_type in AS_IT_IS else self._extract(data, mime_type)
+        if mime_type == JSONL:  # whose lines must stay what they are
+            return Parsed(decode_text(data))
+        return Parsed(clean(decode_text(data))) if mime_type in AS_IT_IS else self._extract(data, mime_type)
 
     def _extract(self, data: bytes, mime_type: str) -> Parsed:
         if mime_type == PDF and not is_whole_pdf(data):
@@ -72,13 +93,14 @@ class KreuzbergParser:
         kreuzberg: Any = importlib.import_module("kreuzberg")
         try:
             source = _repaired(data, mime_type) if text is None else _without_head(text, mime_type).encode()
-            result = kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
+            with _PanicIsInvalid():
+                result = kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
         except kreuzberg.KreuzbergError as error:
-            raise Invalid(_reason(str(error), mime_type)) from error
-        parsed = _paged(result.pages or (), data, mime_type) if mime_type in PAGED else Parsed(_clean(result.content))
+            raise _failure(str(error), mime_type) from error
+        parsed = _paged(result.pages or (), data, mime_type) if mime_type in PAGED else Parsed(clean(result.content))
         authors = result.metadata.get("authors") or [None]
-        title = _clean(title or result.metadata.get("title") or "")
-        return parsed._replace(title=title or None, author=_clean(authors[0] or "") or None)
+        title = clean(title or result.metadata.get("title") or "")
+        return parsed._replace(title=title or None, author=clean(authors[0] or "") or None)
 
 
 def _repaired(data: bytes, mime_type: str) -> bytes:
@@ -106,9 +128,15 @@ def _configuration(kreuzberg: Any) -> Any:
     )
 
 
-def _clean(text: str) -> str:
-    """Leave out control characters, which Postgres does not store or nobody reads; a form feed ends a line."""
-    return CONTROL.sub("", text.replace("\f", "\n").replace("\x85", "\n"))
+def clean(text: str) -> str:
+    """Leave out control characters, which Postgres does not store or nobody reads; those that end a line do so."""
+    return CONTROL.sub("", LINE_END.sub("\n", text))
+
+
+def _failure(said: str, mime_type: str) -> Exception:
+    if any(sign in said.lower() for sign in UNLOADED):
+        return CannotStart(f"the parser does not start: {HOW_TO_LOAD} ({' '.join(said.split())[:LONGEST_PANIC]})")
+    return Invalid(_reason(said, mime_type))
 
 
 def _reason(said: str, mime_type: str) -> str:
@@ -143,26 +171,20 @@ def _paged(pages: Iterable[dict[str, Any]], data: bytes, mime_type: str) -> Pars
     """Join pages, so that offsets are exact whatever the library thinks they are."""
     contents = [str(page["content"]) for page in pages]
     if mime_type == PDF:
-        contents = _mended(contents, data)
-    return join_pages([_clean(content) for content in contents])
+        return _mended(contents, data)
+    return join_pages([clean(content) for content in contents])
 
 
-def _mended(contents: Sequence[str], data: bytes) -> list[str]:
-    known, filled = pdf.words_of(contents), _filled(data)
-    return [
-        "\n".join(
-            [pdf.mend_page(content, known), *(line for line in filled.get(number, ()) if not _told(line, content))]
-        )
-        for number, content in enumerate(contents, 1)
-    ]
-
-
-def _told(line: str, content: str) -> bool:
-    return line.partition(": ")[2] in content
-
-
-def _filled(data: bytes) -> dict[int, list[str]]:
-    return pdf.form_values(data) if b"/AcroForm" in data or b"/ObjStm" in data else {}
+def _mended(contents: Sequence[str], data: bytes) -> Parsed:
+    """Join the pages of a PDF, mended and with what was filled into their forms."""
+    known = pdf.words_of(contents)
+    mended = [pdf.mend_page(content, known) for content in contents]
+    try:
+        filled, warnings = pdf.form_values(data), []
+    except pdf.UnreadForm as error:
+        filled, warnings = {}, [str(error)]
+    pages = [pdf.with_fields(page, filled.get(number, ())) for number, page in enumerate(mended, 1)]
+    return join_pages([clean(page) for page in pages])._replace(warnings=warnings)
 
 
 def join_pages(contents: Sequence[str]) -> Parsed:

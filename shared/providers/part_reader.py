@@ -4,7 +4,7 @@ import json
 import sys
 
 from shared.errors import Invalid
-from shared.providers.parser import KreuzbergParser
+from shared.providers.parser import CannotStart, KreuzbergParser
 from shared.providers.sniff import PDF
 
 
@@ -14,6 +14,8 @@ def main() -> None:
         answer = KreuzbergParser().read(sys.stdin.buffer.read(), PDF)._asdict()
     except Invalid as error:
         answer = {"invalid": str(error)}
+    except CannotStart as error:
+        answer = {"cannot_start": str(error)}
     json.dump(answer, sys.stdout)
 
 

@@ -14,7 +14,7 @@ from pypdf import PdfReader, PdfWriter
 
 from shared.errors import Invalid, Transient
 from shared.providers import part_reader
-from shared.providers.parser import Page, Parsed, Parser, is_whole_pdf, join_pages, require_text
+from shared.providers.parser import CannotStart, Page, Parsed, Parser, is_whole_pdf, join_pages, require_text
 from shared.providers.sniff import PDF
 
 LONGEST_SECONDS = 300.0  # that a part may take
@@ -43,6 +43,8 @@ def read_apart(part: bytes, on_open: OnOpen) -> Parsed:
     answer: dict[str, Any] = json.loads(said)
     if "invalid" in answer:
         raise Invalid(answer["invalid"])
+    if "cannot_start" in answer:
+        raise CannotStart(answer["cannot_start"])
     return Parsed(**answer | {"pages": [Page(*page) for page in answer["pages"]]})
 
 
@@ -125,4 +127,5 @@ def _uncut_where_it_fails() -> Iterator[None]:
 def merged(parts: Sequence[Parsed]) -> Parsed:
     """Return consecutive parts as one document."""
     whole = join_pages([part.text[page.start : page.end] for part in parts for page in part.pages])
-    return whole._replace(title=parts[0].title, author=parts[0].author)
+    warnings = list(dict.fromkeys(warning for part in parts for warning in part.warnings))
+    return whole._replace(title=parts[0].title, author=parts[0].author, warnings=warnings)

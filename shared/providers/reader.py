@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from shared.errors import Invalid, Transient
 from shared.providers.limits import Limits
-from shared.providers.parser import KreuzbergParser, Parser
+from shared.providers.parser import CannotStart, KreuzbergParser, Parser
 from shared.providers.parts import PartedParser
 
 PR_SET_PDEATHSIG = 1
@@ -42,6 +42,8 @@ def _answer(parser: Parser, request: dict[str, Any], asked: BinaryIO, limits: Li
         parsed = parser.parse(data, request["mime_type"])
     except Invalid as error:
         return {"invalid": str(error)}
+    except CannotStart as error:
+        return {"cannot_start": str(error)}
     except Transient:  # the process of a part was ended, and nobody but the kernel's limits does that here
         return {"invalid": limits.too_much_computing()}
     except MemoryError:

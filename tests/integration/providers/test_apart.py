@@ -1,9 +1,13 @@
 """A document is read in a process that the kernel bounds."""
 
+import io
 import os
 import zlib
+from pathlib import Path
 
 import pytest
+from pypdf import PdfWriter
+from pypdf.generic import DictionaryObject, NameObject
 
 from shared.errors import Invalid, Transient
 from shared.providers.apart import ApartParser
@@ -107,3 +111,28 @@ def test_the_process_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     with open(f"/proc/{parser._warm()._process.pid}/environ", "rb") as environment:
         assert b"sk-secret" not in environment.read()
     assert os.environ["PERSONAE_CHAT_API_KEY"] == "sk-secret"
+
+
+def test_a_parser_that_does_not_start_is_no_fault_of_the_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kreuzberg-pdfium").touch()  # where the library would unpack a part of itself
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    parser = ApartParser(Limits(part_pages=2), lambda: lambda close: None)
+    for data in (pdf(["One."]), pdf(["One.", "Two.", "Three."])):
+        with pytest.raises(Transient, match=r"the parser does not start: .*TMPDIR"):
+            parser.parse(data, PDF)
+    (tmp_path / "kreuzberg-pdfium").unlink()
+    assert parser.parse(pdf(["One."]), PDF).text == "One."
+
+
+def test_a_form_behind_a_cipher_that_is_not_installed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, out = PdfWriter(io.BytesIO(pdf(["One."]))), io.BytesIO()
+    writer.root_object[NameObject("/AcroForm")] = DictionaryObject()
+    writer.encrypt("", "of the owner", algorithm="AES-256")
+    writer.write(out)
+    (tmp_path / "cryptography.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    parsed = ApartParser(Limits(), lambda: lambda close: None).parse(out.getvalue(), PDF)
+    assert parsed.text == "One."
+    assert "encrypted" in parsed.warnings[0]
