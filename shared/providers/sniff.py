@@ -60,7 +60,7 @@ BEFORE_HTML = (("<!--", "-->"), ("<?xml", ">"))
 PDF_HEADER_WITHIN = 1024
 PDF_OBJECT = re.compile(rb"\d obj\b|%%EOF")
 SCRIPT = b"#!"
-BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 BINARY_WITHIN = 4096
 HTML_WITHIN = 4096
 
