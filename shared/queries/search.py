@@ -82,6 +82,12 @@ def has_read(session: Session, persona: Persona) -> bool:
     return session.scalar(select(mine)) or False
 
 
+def count_without_vector(session: Session, scope: Scope, question: Question, where: Filter) -> int:
+    """Count the passages that can be found by words only, because no vector of theirs is there under the model."""
+    values = {"model": question.model} | _values(scope, where)
+    return session.scalar(_without_vector(*_given(where)), values) or 0
+
+
 def hybrid(
     session: Session, scope: Scope, question: Question, where: Filter, *, limit: int | None = None
 ) -> list[Passage]:
@@ -154,6 +160,12 @@ def _nearest(*filters: str) -> Ranked:
     found = _mine(statement.join(Embedding, under_model), filters).subquery().c
     best = select(found.id, found.collection_type).where(found.place <= bindparam("depth"))
     return best.order_by(found.distance, found.id)
+
+
+@cache
+def _without_vector(*filters: str) -> Select[int]:
+    under_model = (Embedding.content_hash == KnowledgeChunk.content_hash) & (Embedding.model == bindparam("model"))
+    return _mine(select(func.count()).select_from(KnowledgeChunk).where(~exists().where(under_model)), filters)
 
 
 @cache
