@@ -102,6 +102,7 @@ class Settings(BaseSettings):
     keep_worker_checkins_hours: int = 24
     keep_module_runs_hours: int = 168  # those that somebody asked for, with their results
     keep_unreferenced_blobs_hours: int = Field(default=24, ge=1)
+    keep_unreferenced_vectors_hours: int = Field(default=24, ge=1)  # longer than a document's embedding may take
 
     @field_validator("database_url", mode="after")
     @classmethod

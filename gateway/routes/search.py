@@ -34,6 +34,7 @@ def search_passages(json_data: SearchIn) -> dict[str, Any]:
     question, reason = ask(json_data.query)
     with get_session() as session:
         passages = search.hybrid(session, scope(), question, where, limit=json_data.limit)
+        reason = reason or without_vectors(search.count_without_vector(session, scope(), question, where))
     return {"items": [as_found(passage) for passage in passages], "degraded": reason is not None, "reason": reason}
 
 
@@ -50,6 +51,11 @@ def ask(query: str) -> tuple[Question, str | None]:
     """Return the question with its vector; without one, and why, while the embedding server is of no help."""
     vector, reason = try_query(embedding(), query)
     return Question(query, vector, embedding().model), reason
+
+
+def without_vectors(count: int) -> str | None:
+    """Return why not all passages could be found by their meaning, if so."""
+    return f"searched by words only, for want of a vector: {count} passage{'s' * (count > 1)}" if count else None
 
 
 def as_found(passage: Passage) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class PassageOut(Output):
 
 
 class SearchOut(Output):
-    """Passages, best first; `degraded` says that they were found by words only, `reason` why."""
+    """Passages, best first; `degraded` says that all or some could be found by words only, `reason` why."""
 
     items: list[PassageOut]
     degraded: bool

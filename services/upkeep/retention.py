@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.db import get_session
 from shared.providers import blobs
 from shared.providers.blobs import Blobs
-from shared.queries import documents, idempotency, on_demand, workers
+from shared.queries import documents, embeddings, idempotency, on_demand, workers
 from shared.settings import Settings
 
 ROWS = 1000  # of a table, at each sweep
@@ -25,6 +25,22 @@ def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
     yield partial(idempotency.prune, keep=answers, batch=ROWS)
     yield partial(workers.prune, keep=checkins, batch=ROWS)
     yield partial(on_demand.prune, keep=timedelta(hours=settings.keep_module_runs_hours), batch=ROWS)
+    yield partial(VECTORS.remove_some, keep=timedelta(hours=settings.keep_unreferenced_vectors_hours))
+
+
+class VectorRounds:
+    """The removal of vectors whose texts no passage holds, going on where the last round stopped."""
+
+    def __init__(self) -> None:
+        self._after = ""
+
+    def remove_some(self, session: Session, *, keep: timedelta) -> int:
+        """Look at the next vectors; return how many were removed."""
+        gone, self._after = embeddings.prune(session, keep=keep, batch=ROWS, after=self._after)
+        return gone
+
+
+VECTORS = VectorRounds()
 
 
 class BlobRounds:

@@ -16,12 +16,12 @@ _UNSPACED = (  # scripts without spaces, or with particles at their words: Thai 
     "\u0e01-\u0e4e\u0e80-\u0eff\u1000-\u109f\u1780-\u17d3\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf"
     "\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_LETTER = rf"(?:(?![{_UNSPACED}])[\w{_SIGNS}])"
+_LETTERS = rf"[^\W{_UNSPACED}]+(?:[{_SIGNS}]+[^\W{_UNSPACED}]*)*"
 _JOINT = r"(?:(?!--|\.\.)[-./@:\\?&=#%~+]){1,3}|(?<=\d),(?=\d)"
 _TOKEN = re.compile(
-    rf"(?P<run>[{_UNSPACED}]+)|(?P<word>(?:(?<![\w)\]])[-+](?=\d))?{_LETTER}+(?:(?:{_JOINT}){_LETTER}+)*(?:[+#]+(?!\w))?)"
+    rf"(?P<run>[{_UNSPACED}]+)|(?P<word>(?:(?<![\w)\]])[-+](?=\d))?{_LETTERS}(?:(?:{_JOINT}){_LETTERS})*(?:[+#]+(?!\w))?)"
 )
-_PART = re.compile(rf"(?:(?!_)[\w{_SIGNS}])+")
+_PART = re.compile(rf"[^\W_]+(?:[{_SIGNS}]+[^\W_]*)*")
 _PLACES = r"/@:\\?&=#%~+,"  # what parts the names in an address or a path
 _PIECES = [re.compile(rf"[{_PLACES}{signs}]+") for signs in ("", ".", "-", ".-")]
 _CODE = re.compile(r"\d|[@\\:=#+_]|\w\w\.\w\w|/.*/")  # what no hyphenated word and no `and/or` has
@@ -46,13 +46,20 @@ def lexemes(text: str) -> list[str]:
 
 
 def sought(question: str) -> list[Sought]:
-    """Return what a question looks for, each once; words of grammar only where there is nothing else."""
+    """Return what a question looks for, each once, the surest and longest first, which tend to be the rarest.
+
+    Words of grammar are among it only where there is nothing else.
+    """
     found: dict[str, int] = {}
     for run, word in _tokens(question):
         for lexeme in _pairs(run) if run else _readings(word):
             found[lexeme] = max(found.get(lexeme, 0), _surety(lexeme, word))
     telling = {lexeme: surety for lexeme, surety in found.items() if lexeme not in GRAMMAR}
-    return [Sought(*each) for each in (telling or found).items()]
+    return sorted((Sought(*each) for each in (telling or found).items()), key=_by_promise)
+
+
+def _by_promise(each: Sought) -> tuple[int, int]:
+    return -each.surety, -len(each.lexeme)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:

@@ -1,25 +1,51 @@
 """Vectors by the hash of their text: a text is embedded once for all who hold it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import String, Text, bindparam, cast, func, select
+from sqlalchemy import String, Text, bindparam, cast, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
 from shared.errors import Invalid
-from shared.models import Embedding, EmbeddingModel, EmbeddingState
+from shared.models import Embedding, EmbeddingModel, EmbeddingState, KnowledgeChunk
+from shared.queries.rows import removed
 
 ROWS_PER_STATEMENT = 500
+FRESH = timedelta(minutes=10)  # a vector counted on again so soon is not written anew
 
 
 def known(session: Session, model: str, hashes: Collection[str]) -> set[str]:
-    """Return those of the content hashes that have a vector under the model."""
+    """Return those of the content hashes that have a vector under the model, which are as new from now on.
+
+    Nobody may hold such a text any more, or not yet: its vector must outlast the work that counts on it.
+    """
     wanted = func.unnest(list(hashes))
-    statement = select(Embedding.content_hash).where(
-        Embedding.model == model, Embedding.content_hash.in_(select(wanted))
-    )
-    return set(session.scalars(statement))
+    held = select(Embedding.content_hash).where(Embedding.model == model, Embedding.content_hash.in_(select(wanted)))
+    found = set(session.scalars(held.order_by(Embedding.content_hash).with_for_update(key_share=True)))
+    old = Embedding.created_at < func.clock_timestamp() - FRESH
+    mine = (Embedding.model == model, Embedding.content_hash.in_(found))
+    if found:
+        session.execute(update(Embedding).where(*mine, old).values(created_at=func.clock_timestamp()))
+    return found
+
+
+def prune(session: Session, *, keep: timedelta, batch: int, after: str = "") -> tuple[int, str]:
+    """Delete the vectors of the next `batch` hashes after one that no passage has, if older than `keep`.
+
+    Return how many went, and the last hash that was looked at: empty where there are no more.
+    """
+    hashes = select(Embedding.content_hash).where(Embedding.content_hash > after).distinct()
+    looked_at = session.scalars(hashes.order_by(Embedding.content_hash).limit(batch)).all()
+    if not looked_at:
+        return 0, ""
+    unread = ~exists().where(KnowledgeChunk.content_hash == Embedding.content_hash)
+    old = Embedding.created_at < func.clock_timestamp() - keep
+    left = select(Embedding.content_hash, Embedding.model).where(Embedding.content_hash.in_(looked_at), unread, old)
+    locked = left.with_for_update(skip_locked=True, of=Embedding).cte("locked")
+    gone = (Embedding.content_hash == locked.c.content_hash) & (Embedding.model == locked.c.model)
+    return removed(session, delete(Embedding).where(gone)), looked_at[-1]
 
 
 def ensure_model(session: Session, model: str, sizes: Collection[int]) -> None:

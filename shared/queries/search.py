@@ -7,7 +7,23 @@ from typing import Any
 from uuid import UUID
 
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import ColumnElement, Integer, Select, Text, bindparam, case, cast, column, exists, func, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Float,
+    Integer,
+    ScalarSelect,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    column,
+    exists,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.orm import Session
 
@@ -23,6 +39,7 @@ DEPTH = 50  # passages of each collection that are ranked, where no more are wan
 Ranking = dict[str, CollectionType | None]  # passages, best first, with their collections
 Ranked = Select[UUID, CollectionType | None]
 SURER = 100.0  # times that a word weighs more which is surely meant
+MOST_WORDS = 64  # of a question: each is looked up by itself
 RARE = 5  # passages at most that hold a number for it to be surely meant: a year may be in all of them
 
 FILTERS: dict[str, ColumnElement[bool]] = {  # by the field of Filter that they apply
@@ -65,6 +82,12 @@ def has_read(session: Session, persona: Persona) -> bool:
     return session.scalar(select(mine)) or False
 
 
+def count_without_vector(session: Session, scope: Scope, question: Question, where: Filter) -> int:
+    """Count the passages that can be found by words only, because no vector of theirs is there under the model."""
+    values = {"model": question.model} | _values(scope, where)
+    return session.scalar(_without_vector(*_given(where)), values) or 0
+
+
 def hybrid(
     session: Session, scope: Scope, question: Question, where: Filter, *, limit: int | None = None
 ) -> list[Passage]:
@@ -101,7 +124,7 @@ def _by_vector(session: Session, scope: Scope, question: Question, where: Filter
 
 def _by_words(session: Session, scope: Scope, question: Question, where: Filter) -> tuple[Ranking, set[str]]:
     """Rank by words, the rare ones first, of which a passage need not have all; say which hold the surest as it is."""
-    words = sought(question.text)
+    words = sought(question.text)[:MOST_WORDS]
     if not words:
         return {}, set()
     asked = {"lexemes": [as_literal(each.lexeme) for each in words], "sureties": [each.surety for each in words]}
@@ -140,30 +163,43 @@ def _nearest(*filters: str) -> Ranked:
 
 
 @cache
+def _without_vector(*filters: str) -> Select[int]:
+    under_model = (Embedding.content_hash == KnowledgeChunk.content_hash) & (Embedding.model == bindparam("model"))
+    return _mine(select(func.count()).select_from(KnowledgeChunk).where(~exists().where(under_model)), filters)
+
+
+@cache
 def _wordiest(*filters: str) -> Select[UUID, CollectionType | None, int]:
     """Weigh each word by how few of the passages searched hold it, and the sure ones above all others."""
-    hit = _hits(filters).subquery().c
     total = _mine(select(func.count()).select_from(KnowledgeChunk), filters).scalar_subquery()
-    surety = case((hit.surety == 1, cast(hit.holders <= RARE, Integer)), else_=hit.surety)
-    worth = func.ln(1 + (total - hit.holders + 0.5) / (hit.holders + 0.5)) * func.power(SURER, surety)
-    by_length = 1 + func.ln(1 + hit.length)
-    unlikeness = (-func.sum(worth) / by_length).label("distance")
-    place = _place(hit.collection_type, unlikeness.element, hit.id)
-    columns = (hit.id, hit.collection_type, unlikeness, place, func.max(surety).label("surety"))
-    found = select(*columns).group_by(hit.id, hit.collection_type, hit.length).subquery().c
+    score = _scores(_hits(filters), total).subquery().c
+    key, kind = KnowledgeChunk.id, KnowledgeChunk.collection_type
+    unlikeness = -score.worth / (1 + func.ln(1 + func.octet_length(KnowledgeChunk.content)))
+    columns = (key, kind, score.surety, unlikeness.label("distance"), _place(kind, unlikeness, key))
+    found = select(*columns).join(KnowledgeChunk, key == score.id).subquery().c
     best = select(found.id, found.collection_type, found.surety).where(found.place <= bindparam("depth"))
     return best.order_by(found.distance, found.id)
 
 
-def _hits(filters: Collection[str]) -> Select[*tuple[Any, ...]]:
-    """Select each word of a question with each passage that holds it, and how many do."""
+def _hits(filters: Collection[str]) -> CTE:
+    """Select each word of a question with each passage that holds it, word by word from the index."""
     arrays = bindparam("lexemes", type_=ARRAY(Text)), bindparam("sureties", type_=ARRAY(Integer))
     asked = func.unnest(*arrays).table_valued(column("lexeme", Text), column("surety", Integer)).render_derived("asked")
-    holders = func.count().over(partition_by=asked.c.lexeme).label("holders")
-    length = func.octet_length(KnowledgeChunk.content).label("length")
-    statement = select(KnowledgeChunk.id, KnowledgeChunk.collection_type, length, asked.c.surety, holders)
     holds = KnowledgeChunk.tsv.op("@@")(cast(asked.c.lexeme, TSQUERY))
-    return _mine(statement.select_from(asked).join(KnowledgeChunk, holds), filters)
+    # Without an OFFSET, Postgres would rather read all passages, with all their words.
+    holder = _mine(select(KnowledgeChunk.id).where(holds), filters).offset(0).lateral("holder")
+    return select(asked.c.lexeme, asked.c.surety, holder.c.id).select_from(asked.join(holder, true())).cte("hits")
+
+
+def _scores(hits: CTE, total: ScalarSelect[int]) -> Select[*tuple[Any, ...]]:
+    """Add up what the words of each passage are worth, and say how surely it is meant."""
+    holders = func.count().label("holders")
+    word = select(hits.c.lexeme, holders).group_by(hits.c.lexeme).subquery().c
+    surety = case((hits.c.surety == 1, cast(word.holders <= RARE, Integer)), else_=hits.c.surety)
+    rarity = func.ln(1 + cast(total - word.holders + 0.5, Float) / cast(word.holders + 0.5, Float))
+    worth = func.sum(rarity * func.power(SURER, surety)).label("worth")
+    statement = select(hits.c.id, worth, func.max(surety).label("surety"))
+    return statement.join(word.lexeme.table, word.lexeme == hits.c.lexeme).group_by(hits.c.id)
 
 
 def _mine(statement: Select[*tuple[Any, ...]], filters: Collection[str]) -> Select[*tuple[Any, ...]]:

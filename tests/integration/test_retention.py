@@ -9,11 +9,12 @@ from sqlalchemy import func, select, text
 from services.upkeep import retention
 from services.upkeep import sweep as sweeping
 from services.upkeep.retention import BlobRounds
+from shared.db import get_session
 from shared.domain.stages import Purpose
-from shared.models import Document, ModuleExecution, WorkerCheckin
+from shared.models import Document, Embedding, EmbeddingModel, KnowledgeChunk, ModuleExecution, WorkerCheckin
 from shared.models.platform import IdempotencyKey
 from shared.providers.blobs import FakeBlobs, FileBlobs, forget
-from shared.queries import workers
+from shared.queries import embeddings, workers
 from shared.settings import Settings, get_settings
 
 HOUR = timedelta(hours=1)
@@ -33,6 +34,55 @@ def test_worker_processes_that_are_long_gone_are_forgotten_in_batches(session):
     keep = timedelta(hours=24)
     assert [workers.prune(session, keep=keep, batch=2) for _ in range(3)] == [2, 1, 0]
     assert session.scalars(select(WorkerCheckin.id)).all() == ["alive"]
+
+
+@pytest.fixture
+def vectors(session):
+    """Of two texts under a model, both a day old; a passage holds the first."""
+    held = KnowledgeChunk(source="s", content="held")
+    session.add_all([EmbeddingModel(name="m", dimensions=1), held])
+    session.flush()
+    for key in (held.content_hash, "unheld"):
+        session.add(Embedding(content_hash=key, model="m", vector=[1.0], created_at=text(AGO)))
+    session.flush()
+    return held
+
+
+def hashes(session):
+    return set(session.scalars(select(Embedding.content_hash)))
+
+
+def test_vectors_of_texts_that_no_passage_holds_go_when_they_are_old(session, vectors):
+    rounds = retention.VectorRounds()
+    assert rounds.remove_some(session, keep=timedelta(hours=26)) == 0
+    assert [rounds.remove_some(session, keep=HOUR) for _ in range(3)] == [0, 1, 0]  # the second begins anew
+    assert hashes(session) == {vectors.content_hash}
+    session.delete(vectors)
+    session.flush()
+    assert retention.VectorRounds().remove_some(session, keep=HOUR) == 1
+
+
+def test_vectors_are_looked_at_in_batches(session, vectors):
+    first = embeddings.prune(session, keep=HOUR, batch=1)
+    second = embeddings.prune(session, keep=HOUR, batch=1, after=first[1])
+    assert (first[0] + second[0], embeddings.prune(session, keep=HOUR, batch=1, after=second[1])) == (1, (0, ""))
+
+
+def test_a_vector_that_is_counted_on_again_stays(session, vectors):
+    assert embeddings.known(session, "m", ["unheld", "new"]) == {"unheld"}
+    assert retention.VectorRounds().remove_some(session, keep=HOUR) == 0
+
+
+@pytest.mark.usefixtures("database_url")
+def test_a_vector_that_somebody_counts_on_this_moment_is_passed_over():
+    with get_session() as session:
+        session.add(EmbeddingModel(name="m", dimensions=1))
+        session.flush()
+        session.add(Embedding(content_hash="unheld", model="m", vector=[1.0], created_at=text(AGO)))
+    with get_session() as session:
+        embeddings.known(session, "m", ["unheld"])
+        with get_session() as other:
+            assert embeddings.prune(other, keep=HOUR, batch=9) == (0, "unheld")
 
 
 def test_every_table_that_names_how_long_it_keeps_is_pruned(session):

@@ -45,6 +45,17 @@ def test_words_of_grammar_are_sought_only_alone():
     assert [each.lexeme for each in sought("Who are you?")] == ["who", "are", "you"]
 
 
+def test_what_tends_to_be_rare_is_sought_first():
+    assert [each.lexeme for each in sought("old lighthouses of 1890 and ERR-4711")] == [
+        "err-4711",
+        "1890",
+        "4711",
+        "lighthouses",
+        "old",
+        "err",
+    ]
+
+
 @pytest.mark.parametrize(
     ("question", "surest"),
     [

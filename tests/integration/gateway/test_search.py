@@ -157,3 +157,19 @@ def test_without_the_embedding_server_words_are_searched_and_that_is_said(chatte
     assert [item["content"] for item in answer["items"]] == [COIL]
     assert answer["degraded"] is True
     assert "by words only" in answer["reason"]
+
+
+@pytest.mark.capability("C109", "C111")
+def test_passages_without_a_vector_are_counted(client_of, chatter, passages, persona):
+    """As those are which were written over REST, or whose text has changed."""
+    writer = client_of("write")
+    chunk = {"source": "rest", "external_id": "1", "content": "The feline slept."}
+    for content in ("The feline slept.", "The feline woke."):
+        writer.post("/api/v1/knowledge/chunks", json={"chunks": [chunk | {"content": content}]})
+        answer = chatter.post(PATH, json={"query": "cat napping"}).json
+        assert (answer["degraded"], answer["reason"]) == (
+            True,
+            "searched by words only, for want of a vector: 1 passage",
+        )
+    answer = chatter.post(PATH, json={"query": "cat napping", "persona_id": str(persona.id)}).json
+    assert (answer["degraded"], answer["reason"]) == (False, None)
