@@ -8,8 +8,8 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import docx, pdf
-from shared.providers.sniff import DOCX, HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
+from shared.providers import docx, epub, pdf
+from shared.providers.sniff import DOCX, EPUB, HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
 
 PAGE_BREAK = "\n\n"
 PAGED = {PDF, PPTX}
@@ -19,6 +19,7 @@ HEAD_WITHIN = 65536
 LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 UNLOADED = ("failed to bind to", "bundled pdfium", "pdfium initialization failed")
+FAULTS_TOLD = 5
 LONGEST_PANIC = 200  # characters
 HOW_TO_LOAD = "let the worker write and execute in its temporary folder, or name another one in TMPDIR"
 
@@ -83,6 +84,8 @@ class KreuzbergParser:
         """Read a document, or a part of one, that may hold no text; raises Invalid with a reason for people."""
         if mime_type == JSONL:  # whose lines must stay what they are
             return Parsed(decode_text(data))
+        if mime_type == EPUB:
+            return _read_book(epub.Book(data))
         return Parsed(clean(decode_text(data))) if mime_type in AS_IT_IS else self._extract(data, mime_type)
 
     def _extract(self, data: bytes, mime_type: str) -> Parsed:
@@ -90,17 +93,36 @@ class KreuzbergParser:
             raise Invalid("the PDF is cut off: its end is missing")
         text = decode_text(data) if mime_type.startswith("text/") else None
         title = _html_title(text) if text and mime_type == HTML else None
-        kreuzberg: Any = importlib.import_module("kreuzberg")
-        try:
-            source = _repaired(data, mime_type) if text is None else _without_head(text, mime_type).encode()
-            with _PanicIsInvalid():
-                result = kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
-        except kreuzberg.KreuzbergError as error:
-            raise _failure(str(error), mime_type) from error
+        source = _repaired(data, mime_type) if text is None else _without_head(text, mime_type).encode()
+        result = _extracted(source, mime_type)
         parsed = _paged(result.pages or (), data, mime_type) if mime_type in PAGED else Parsed(clean(result.content))
         authors = result.metadata.get("authors") or [None]
         title = clean(title or result.metadata.get("title") or "")
         return parsed._replace(title=title or None, author=clean(authors[0] or "") or None)
+
+
+def _extracted(source: bytes, mime_type: str) -> Any:
+    kreuzberg: Any = importlib.import_module("kreuzberg")
+    try:
+        with _PanicIsInvalid():
+            return kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
+    except kreuzberg.KreuzbergError as error:
+        raise _failure(str(error), mime_type) from error
+
+
+def _read_book(book: epub.Book) -> Parsed:
+    """Join the chapters, and tell which could not be read; raises Invalid when nothing is left."""
+    texts, faults = [], []
+    for name, page, fault in book.chapters():
+        try:
+            texts.append(clean(_extracted(_without_head(page, HTML).encode(), HTML).content).strip() if page else "")
+        except Invalid as error:
+            fault = f"the chapter {name} cannot be read: {error}"
+        faults += [fault] if fault else []
+    text = PAGE_BREAK.join(filter(None, texts))
+    if faults and not text:
+        raise Invalid("; ".join(faults[:FAULTS_TOLD]))
+    return Parsed(text, (), clean(book.title) or None, clean(book.author) or None, faults)
 
 
 def _repaired(data: bytes, mime_type: str) -> bytes:

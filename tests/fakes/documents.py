@@ -2,7 +2,8 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote
 
 DOCX_TYPES = (
     '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -16,6 +17,13 @@ DOCX_LINKS = (
     '"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/></Relationships>'
 )
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+Parts = Mapping[str, str | bytes]
+XHTML = "application/xhtml+xml"
+EPUB_TYPE = "application/epub+zip"
+EPUB_CONTAINER = (
+    '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+    '<rootfile full-path="OEBPS/book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>'
+)
 
 
 def pdf(pages: Sequence[str], *, title: str = "", author: str = "") -> bytes:
@@ -57,10 +65,24 @@ def docx(paragraphs: Sequence[str]) -> bytes:
     return zipped({"[Content_Types].xml": DOCX_TYPES, "_rels/.rels": DOCX_LINKS, "word/document.xml": document})
 
 
-def zipped(members: dict[str, str]) -> bytes:
+def zipped(members: Parts) -> bytes:
     """Return a zip file; members keep their order."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in members.items():
             archive.writestr(name, text)
     return buffer.getvalue()
+
+
+def epub(chapters: Parts, *, opf: str = "", members: Parts | None = None) -> bytes:
+    """Return a book of chapters by href, in their order; `opf` replaces the package, `members` are added."""
+    items = "".join(f'<item id="c{i}" href="{href}" media-type="{XHTML}"/>' for i, href in enumerate(chapters))
+    spine = "".join(f'<itemref idref="c{i}"/>' for i in range(len(chapters)))
+    said = "<dc:title>The Log</dc:title><dc:creator>A. Keeper</dc:creator>"
+    package = (
+        f'<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>{said}'
+        f"</metadata><manifest>{items}</manifest><spine>{spine}</spine></package>"
+    )
+    files = {f"OEBPS/{unquote(href)}": text for href, text in chapters.items()}
+    fixed = {"mimetype": EPUB_TYPE, "META-INF/container.xml": EPUB_CONTAINER, "OEBPS/book.opf": opf or package}
+    return zipped(fixed | files | dict(members or {}))
