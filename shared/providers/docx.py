@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from xml.etree import ElementTree
 
 from shared.errors import Invalid
+from shared.providers.sniff import DAMAGED
+from shared.providers.symbols import drawn
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
@@ -15,27 +17,14 @@ MAIN = "word/document.xml"
 NOTES = {"footnote": "word/footnotes.xml", "endnote": "word/endnotes.xml"}
 SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 DROPPED = frozenset({"moveFrom", "del", "softHyphen"})
+SAID = ("t", "br")
+OFF = ("0", "false", "off")
 AS_TEXT: dict[str, Callable[[ElementTree.Element], str]] = {
     "tab": lambda _: " ",  # the parser would write &#9;
     "ptab": lambda _: " ",
     "noBreakHyphen": lambda _: "-",
     "sym": lambda element: _symbol(element),
 }
-# What Word's symbol fonts draw for letters of ours; any other symbol stays the character that it is.
-SYMBOLS = {
-    0xB0: "°",
-    0xB1: "±",
-    0xB7: "•",
-    0xA7: "▪",
-    0xD7: "\N{MULTIPLICATION SIGN}",
-    0xE0: "→",
-    0xFC: "✓",
-    0xFB: "✗",
-    0x6D: "µ",
-    0x57: "Ω",
-}
-PRIVATE = range(0xF000, 0xF100)
-
 Element = ElementTree.Element
 
 
@@ -45,14 +34,7 @@ def repaired(data: bytes) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {info.filename: archive.read(info) for info in archive.infolist() if not info.is_dir()}
             return _written(_with_letters(_with_main_part(members)))
-    except (
-        zipfile.BadZipFile,
-        ElementTree.ParseError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        ValueError,
-    ) as error:
+    except (*DAMAGED, ElementTree.ParseError) as error:
         raise Invalid("the file is damaged or cut off") from error
 
 
@@ -110,12 +92,19 @@ def _mend(root: Element) -> None:
             kind = _kind(child)
             if kind in DROPPED or (kind == "r" and _is_hidden(child)):
                 parent.remove(child)
-            elif kind == "cr":
-                child.tag = child.tag.replace("}cr", "}br")
+            elif kind in ("cr", "br"):
+                _become_break(child)
             elif kind in AS_TEXT and _kind(parent) == "r":
                 _become_text(child, AS_TEXT[kind](child))
             else:
                 todo.append(child)
+
+
+def _become_break(element: Element) -> None:
+    """Make of a break, to another page too, the plain one, at which alone the parser parts words."""
+    namespace = element.tag.partition("}")[0]
+    element.clear()
+    element.tag = f"{namespace}}}br"
 
 
 def _become_text(element: Element, text: str) -> None:
@@ -127,7 +116,7 @@ def _become_text(element: Element, text: str) -> None:
 
 
 def _is_hidden(run: Element) -> bool:
-    return any(_kind(mark) == "vanish" and _value(mark, "val") not in ("0", "false") for each in run for mark in each)
+    return any(_kind(mark) == "vanish" and _value(mark, "val") not in OFF for each in run for mark in each)
 
 
 def _symbol(element: Element) -> str:
@@ -135,10 +124,7 @@ def _symbol(element: Element) -> str:
         code = int(_value(element, "char") or "", 16)
     except ValueError:
         return ""
-    if code in PRIVATE:
-        code -= PRIVATE.start
-        return SYMBOLS.get(code) or (chr(code) if chr(code).isprintable() else "")
-    return chr(code) if code < 0x11_0000 else ""
+    return drawn(_value(element, "font") or "", code) if code < 0x11_0000 else ""
 
 
 def _put_notes(root: Element, members: dict[str, bytes]) -> None:
@@ -169,7 +155,7 @@ def _notes(part: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _text_of(paragraph: Element) -> str:
-    return "".join(each.text or "" for each in paragraph.iter() if _kind(each) == "t")
+    return "".join("\n" if _kind(each) == "br" else each.text or "" for each in paragraph.iter() if _kind(each) in SAID)
 
 
 def _paragraph(text: str, namespace: str) -> Element:

@@ -29,8 +29,12 @@ def read(body: str, **parts: str) -> str:
         pytest.param("<w:t>1</w:t><w:noBreakHyphen/><w:t>24 drops</w:t>", "1-24 drops", id="a hyphen"),
         pytest.param("<w:t>sea</w:t><w:softHyphen/><w:t>man</w:t>", "seaman", id="a soft hyphen"),
         pytest.param('<w:t>20 </w:t><w:sym w:font="Symbol" w:char="F0B0"/><w:t>C</w:t>', "20 °C", id="a symbol"),
+        pytest.param('<w:sym w:font="Symbol" w:char="F061"/><w:sym w:font="Symbol" w:char="A3"/>', "α≤", id="Greek"),  # noqa: RUF001
+        pytest.param('<w:sym w:font="Wingdings" w:char="F0FC"/><w:t> yes</w:t>', "✓ yes", id="a tick"),
+        pytest.param('<w:sym w:font="Wingdings" w:char="F042"/><w:t> a</w:t>', "\uf042 a", id="an unknown sign"),
         pytest.param('<w:t>a </w:t><w:sym w:font="Arial" w:char="20AC"/>', "a €", id="a character"),
         pytest.param("<w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t>", "", id="hidden"),
+        pytest.param('<w:rPr><w:vanish w:val="off"/></w:rPr><w:t>shown</w:t>', "shown", id="hidden is off"),
         pytest.param('<w:rPr><w:vanish w:val="0"/></w:rPr><w:t>shown</w:t>', "shown", id="not hidden"),
     ],
 )
@@ -41,11 +45,13 @@ def test_elements_are_letters(run: str, text: str) -> None:
     )
 
 
-def test_a_break_parts_words() -> None:
-    assert (
-        read("<w:p><w:r><w:t>Send the email</w:t><w:cr/><w:t>today</w:t></w:r></w:p>").split()
-        == "Send the email today".split()
-    )
+@pytest.mark.parametrize("sign", ["<w:cr/>", "<w:br/>", '<w:br w:type="page"/>', '<w:br w:type="column"/>'])
+def test_a_break_parts_words(sign: str) -> None:
+    run = f"<w:p><w:r><w:t>Send the email</w:t>{sign}<w:t>today</w:t></w:r></w:p>"
+    assert read(run).split() == "Send the email today".split()
+    note = f'<w:footnote w:id="2">{run}</w:footnote>'
+    referring = '<w:p><w:r><w:t>x</w:t><w:footnoteReference w:id="2"/></w:r></w:p>'
+    assert read(referring, footnotes=note).split() == "x[1] [1] Send the email today".split()
 
 
 def test_moved_text_is_read_where_it_is_now() -> None:
@@ -80,3 +86,11 @@ def test_a_part_that_is_no_such_xml_is_damaged(start: str) -> None:
     data = zipped({"[Content_Types].xml": DOCX_TYPES, "_rels/.rels": DOCX_LINKS, "word/document.xml": f"{start}{OPEN}"})
     with pytest.raises(Invalid, match="damaged"):
         docx.repaired(data)
+
+
+@pytest.mark.parametrize("at", [0, 5])
+def test_a_document_whose_packing_is_broken_is_damaged(at: int) -> None:
+    data = bytearray(document("<w:p><w:r><w:t>The bell cracked</w:t></w:r></w:p>" * 9))
+    data[data.index(b"word/document.xml") + len("word/document.xml") + at] ^= 0xFF
+    with pytest.raises(Invalid, match="damaged"):
+        docx.repaired(bytes(data))
