@@ -1,6 +1,7 @@
 """A Word document made fit for the parser, which drops what stands for letters: tabs, hyphens, symbols, notes."""
 
 import io
+import posixpath
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"
 LINKS = "_rels/.rels"
 MAIN = "word/document.xml"
+MAIN_LINKS = "word/_rels/document.xml.rels"
+KNOWN = {kind: f"word/{kind}.xml" for kind in ("styles", "numbering", "footnotes", "endnotes")}
 NOTES = {"footnote": "word/footnotes.xml", "endnote": "word/endnotes.xml"}
 SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 DROPPED = frozenset({"moveFrom", "del", "softHyphen"})
@@ -40,24 +43,29 @@ def repaired(data: bytes) -> bytes:
 
 def main_part(links: bytes) -> str | None:
     """Return the name of the part that holds the text, as a package's own links tell it."""
-    for link in _parsed(links):
-        if link.get("Type", "").endswith("/officeDocument"):
-            return link.get("Target", "").lstrip("/")
-    return None
+    return _linked(links, "").get("officeDocument")
+
+
+def _linked(links: bytes, folder: str) -> dict[str, str]:
+    """Return the names of parts by what they are to the one in this folder that links them."""
+    found = ((link.get("Type", "").rpartition("/")[2], link.get("Target", "")) for link in _parsed(links))
+    return {kind: posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/") for kind, target in found}
 
 
 def _with_main_part(members: dict[str, bytes]) -> dict[str, bytes]:
+    """Give the parts that the parser knows by name alone the names that it knows."""
     name = main_part(members[LINKS]) if LINKS in members else None
-    if name is None or name == MAIN or name not in members or MAIN in members:
+    if name is None or name not in members:
         return members
-    moved = {MAIN if each == name else each: content for each, content in members.items()}
     folder, _, file = name.rpartition("/")
-    relations = f"{folder}/_rels/{file}.rels"
-    if relations in moved:
-        moved["word/_rels/document.xml.rels"] = moved.pop(relations)
+    relations = f"{folder}/_rels/{file}.rels".lstrip("/")
+    linked = _linked(members[relations], folder) if relations in members else {}
+    known = {MAIN: name, MAIN_LINKS: relations} | {KNOWN[kind]: part for kind, part in linked.items() if kind in KNOWN}
+    moved = {known_as: members[part] for known_as, part in known.items() if part in members}
+    kept = {each: content for each, content in members.items() if each not in known.values()}
     for index in ("[Content_Types].xml", LINKS):
-        moved[index] = moved.get(index, b"").replace(name.encode(), MAIN.encode())
-    return moved
+        kept[index] = kept.get(index, b"").replace(name.encode(), MAIN.encode())
+    return kept | moved
 
 
 def _with_letters(members: dict[str, bytes]) -> dict[str, bytes]:

@@ -1,5 +1,8 @@
 """What a Word document says in elements is read as letters."""
 
+import io
+import zipfile
+
 import pytest
 
 from shared.errors import Invalid
@@ -77,6 +80,24 @@ def test_every_note_is_read_once_where_it_is_referred_to() -> None:
 def test_the_main_part_may_have_any_name() -> None:
     data = document("<w:p><w:r><w:t>The bell cracked</w:t></w:r></w:p>", main="word/document2.xml")
     assert sniff(data, "a.docx") == DOCX
+    assert KreuzbergParser().read(data, DOCX).text.strip() == "The bell cracked"
+
+
+@pytest.mark.parametrize("target", ["footnotes2.xml", "/word/footnotes2.xml", "../word/footnotes2.xml"])
+def test_notes_may_have_any_name(target: str) -> None:
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
+    links = f'<Relationships><Relationship Id="r9" Type="{kind}" Target="{target}"/></Relationships>'
+    body = '<w:p><w:r><w:t>x</w:t><w:footnoteReference w:id="2"/></w:r></w:p>'
+    note = '<w:footnote w:id="2"><w:p><w:r><w:t>At the foot.</w:t></w:r></w:p></w:footnote>'
+    data = document(body, main="word/document2.xml", footnotes2=note)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    data = zipped(members | {"word/_rels/document2.xml.rels": links})
+    assert KreuzbergParser().read(data, DOCX).text.strip() == "x[1]\n\n[1] At the foot."
+
+
+def test_the_main_part_is_the_one_that_is_linked() -> None:
+    data = document("<w:p><w:r><w:t>The bell cracked</w:t></w:r></w:p>", main="word/document2.xml", document="old")
     assert KreuzbergParser().read(data, DOCX).text.strip() == "The bell cracked"
 
 
