@@ -31,7 +31,7 @@ from shared.settings import Settings
 
 MAX_REDIRECTS = 5
 DNS_SECONDS = 10.0
-HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+(%\w+)?", re.IGNORECASE)
+HOST = re.compile(r"[\w.-]+|[0-9a-f.]*:[0-9a-f:.]+(%\w+)?", re.IGNORECASE)
 PORTS = {"http": 80, "https": 443}
 ENDS_AT = "personae_ends_at"  # an extension of our own: when the whole must have ended, by the guard's clock
 
