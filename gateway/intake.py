@@ -9,7 +9,7 @@ from flask import current_app
 from werkzeug.datastructures import FileStorage
 
 from shared.db import get_session
-from shared.domain.files import plain_name, refusal, settled_kind
+from shared.domain.files import plain_name
 from shared.domain.persona import CollectionType
 from shared.errors import Invalid, Refused, Unavailable
 from shared.providers import blobs, intake
@@ -22,15 +22,8 @@ from shared.settings import Settings
 
 def receive(file: BinaryIO, name: str, *, collection: CollectionType | None = None, given: str | None = None) -> Bytes:
     """Store a file of a kind that is taken; raises Invalid or Refused with a reason for people, or TooLarge."""
-    sniffed = intake.kind_of(file, name)
-    mime_type = settled_kind(sniffed, given)
-    if mime_type is None:
-        raise Invalid(f"the file is {sniffed} by its content, and not {given}")
-    reason = refusal(collection, mime_type) if collection is not None else None
-    if reason is not None:
-        raise Invalid(reason)
-    stored = intake.keep(open_blobs(_settings()), file, limit=_settings().max_upload_bytes)
-    return Bytes(stored.key, mime_type, stored.size)
+    blobs_, limit = open_blobs(_settings()), _settings().max_upload_bytes
+    return Bytes(*intake.receive(blobs_, file, name, limit=limit, collection=collection, given=given))
 
 
 def receive_upload(file: FileStorage, *, collection: CollectionType | None, given: str | None = None) -> Bytes:
@@ -87,10 +80,14 @@ def forget(doc_hashes: Iterable[str]) -> None:
 
 
 def open_uri(uri: str) -> intake.Found:
-    """Open what a URI leads to, within what the operator allows."""
-    settings = _settings()
-    roots = [Path(root.strip()) for root in settings.input_roots.split(",") if root.strip()]
-    return intake.open_uri(uri, roots=roots, outbound=guard(settings), limit=settings.max_upload_bytes)
+    """Open the file that a URI leads to, within what the operator allows."""
+    roots = [Path(root.strip()) for root in _settings().input_roots.split(",") if root.strip()]
+    return intake.open_uri(uri, roots=roots)
+
+
+def require_fetchable(uri: str) -> None:
+    """Refuse at once a URL that is forbidden by its form; its name is looked up by the worker that fetches it."""
+    guard(_settings()).check_form(uri)
 
 
 def _settings() -> Settings:

@@ -82,6 +82,7 @@ class Outcome(NamedTuple):
     status: RunStatus
     value: Any = None
     message: str | None = None
+    error_type: str | None = None
 
 
 KINDS: dict[str, dict[type[Work], Kind[Any, Any, Any]]] = {queue.name: {} for queue in QUEUES}
@@ -251,7 +252,14 @@ def _failure(held: Held, error: Exception) -> Outcome | None:
     claim = held.claim
     transient = isinstance(error, Transient) or will_pass(error)
     status = after_failure(claim.retry + 1, claim.retries, transient=transient)
-    return Outcome(held, status, message=_told(error))
+    return Outcome(held, status, message=_told(error), error_type=_type_of(error, transient=transient))
+
+
+def _type_of(error: Exception, *, transient: bool) -> str:
+    """Name the meaning of an error for whoever waits for the row, who may want to try again."""
+    if isinstance(error, PersonaeError):
+        return type(error).__name__
+    return Transient.__name__ if transient else "InternalError"
 
 
 def _told(error: Exception) -> str:
@@ -306,16 +314,18 @@ def _write(session: Session, outcomes: list[Outcome]) -> set[str]:
     return rows.follow(session, [row for row, _ in settled])
 
 
-def _sort_key(outcome: Outcome) -> tuple[str, str, str, int]:
-    return outcome.held.key[0], outcome.status, outcome.message or "", outcome.held.claim.retry
+def _sort_key(outcome: Outcome) -> tuple[str, str, str, str, int]:
+    told = outcome.message or "", outcome.error_type or ""
+    return outcome.held.key[0], outcome.status, *told, outcome.held.claim.retry
 
 
 def _settle_alike(session: Session, outcomes: list[Outcome]) -> list[tuple[Work, Outcome]]:
     """Write the statuses of rows of one table that end in one way; return those still held."""
-    held, status, _, message = outcomes[0]
+    held, status, _, message, error_type = outcomes[0]
     by_id = {outcome.held.id: outcome for outcome in outcomes}
     keys = [(outcome.held.id, outcome.held.fence) for outcome in outcomes]
-    settled = rows.settle(session, held.model, keys, status, message=message, attempt=held.claim.retry + 1)
+    attempt = held.claim.retry + 1
+    settled = rows.settle(session, held.model, keys, status, message=message, error_type=error_type, attempt=attempt)
     if not settled and len(outcomes) == 1 and not _settled_before(session, outcomes[0]):
         raise Lost(held.key)
     return [(row, by_id[row.id]) for row in settled]

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from services import leases
 from services.dialogue import tasks as dialogue
 from services.embedding import tasks as embedding
+from services.ingestion import fetching
 from services.ingestion import tasks as ingestion
 from services.memory import tasks as memory
 from services.modules import tasks as modules
@@ -25,7 +26,7 @@ from shared.settings import get_settings
 from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
 
 app = celery_app()
-DECLARED = (dialogue, modules, memory, ingestion, embedding)
+DECLARED = (dialogue, modules, memory, fetching, ingestion, embedding)
 
 
 def _register(queue: Queue) -> None:

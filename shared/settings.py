@@ -101,6 +101,8 @@ class Settings(BaseSettings):
     keep_idempotency_hours: int = 24
     keep_worker_checkins_hours: int = 24
     keep_module_runs_hours: int = 168  # those that somebody asked for, with their results
+    keep_fetches_hours: int = Field(default=24, ge=1)
+    fetch_seconds: float = Field(default=30.0, gt=0)  # that fetching a document from the web may take
     keep_unreferenced_blobs_hours: int = Field(default=24, ge=1)
     keep_unreferenced_vectors_hours: int = Field(default=24, ge=1)  # longer than a document's embedding may take
 

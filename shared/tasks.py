@@ -59,10 +59,11 @@ class Task(NamedTuple):
 
 REPLY = Task("dialogue.reply", DIALOGUE)
 EXECUTE_MODULE = Task("modules.execute", MODULES)
+FETCH_DOCUMENT = Task("ingestion.fetch", MODULES)  # somebody waits for it, and it waits for the network
 PREPARE_DOCUMENT = Task("ingestion.step", INGESTION)
 EMBED_DOCUMENT = Task("embedding.step", EMBEDDING)
 COMPRESS_MEMORY = Task("memory.compress", MEMORY)
-TASKS = (REPLY, EXECUTE_MODULE, COMPRESS_MEMORY, PREPARE_DOCUMENT, EMBED_DOCUMENT)
+TASKS = (REPLY, EXECUTE_MODULE, COMPRESS_MEMORY, FETCH_DOCUMENT, PREPARE_DOCUMENT, EMBED_DOCUMENT)
 
 
 def answers(queue: str) -> str:

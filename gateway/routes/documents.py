@@ -1,51 +1,78 @@
 """Documents by hash, and the places they come from (seed 004)."""
 
+from functools import partial
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app
+from flask import Response, current_app, url_for
 
 from gateway import intake
 from gateway.auth import requires, scope
-from gateway.idempotency import idempotent, once
+from gateway.idempotency import begun, idempotent, once
 from gateway.limits import takes_upload
+from gateway.routes.answers import as_json
 from gateway.schemas.documents import (
     DeletedOut,
     DocumentIn,
     DocumentOut,
     DocumentPage,
     DocumentQuery,
+    FetchOut,
     HistoryOut,
     LocationQuery,
 )
+from gateway.schemas.executions import WaitQuery
 from gateway.schemas.paging import page_of
+from gateway.waiting import LONGEST_LOOK, error_of, wait_until_ended
 from shared.db import Session, get_session
 from shared.domain.access import Permission
-from shared.domain.files import plain_name
+from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.logs import correlation
-from shared.models import DocumentURI, Persona, RunGroup
-from shared.queries import documents, files, personas
+from shared.models import Fetch
+from shared.providers.intake import is_on_the_web
+from shared.queries import arrivals, documents, fetches
+from shared.queries.arrivals import Arrival, BroughtIn
 from shared.queries.documents import Bytes
-from shared.tasks import PREPARE_DOCUMENT
+from shared.tasks import FETCH_DOCUMENT, PREPARE_DOCUMENT
 
 bp = APIBlueprint("documents", __name__, url_prefix="/api/v1/document")
+
+NOT_YET: dict[int, Any] = {
+    202: {
+        "description": "A page that a worker has not fetched within 30 seconds: `Location` will tell what became of it",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/FetchOut"}}},
+        "headers": {"Location": {"schema": {"type": "string"}}},
+    }
+}
 
 
 @bp.post("/ingest-document")
 @requires(Permission.WRITE)
 @idempotent
 @takes_upload
+@bp.input(WaitQuery, location="query")
 @bp.input(DocumentIn, location="form_and_files")
 @bp.output(DocumentOut, 201)
-def ingest_document(form_and_files_data: DocumentIn) -> DocumentOut:
+@bp.doc(responses=NOT_YET)
+def ingest_document(query_data: WaitQuery, form_and_files_data: DocumentIn) -> Any:
     asked = form_and_files_data
+    if asked.input_uri is not None and is_on_the_web(asked.input_uri):
+        return fetch_document(asked.input_uri, asked.arrival(), wait=query_data.wait)
     stored = receive(asked)
     with once() as once_:
-        location, group = register(once_.session, asked, stored)
-        answer = once_.keep(as_answer(location, group), 201)
-    if group is not None:
-        PREPARE_DOCUMENT.ring(f"of run group {group.id}")
+        brought = bring_in(once_.session, asked.arrival(), stored)
+        answer = once_.keep(DocumentOut(**brought.as_json()), 201)
+    if brought.group is not None:
+        PREPARE_DOCUMENT.ring(f"of run group {brought.group.id}")
     return answer
+
+
+@bp.get("/fetches/<int:fetch_id>")
+@requires(Permission.READ)
+@bp.output(FetchOut)
+def get_fetch(fetch_id: int) -> Fetch:
+    with get_session() as session:
+        return fetches.get(session, scope(), fetch_id)
 
 
 @bp.get("/")
@@ -89,50 +116,33 @@ def receive(asked: DocumentIn) -> Bytes:
         return intake.receive(found.file, found.name, collection=asked.collection, given=asked.mime_type)
 
 
-def register(session: Session, asked: DocumentIn, stored: Bytes) -> tuple[DocumentURI, RunGroup | None]:
-    """Write where the document is found, whose file it is, and the run that reads it, where one is asked for."""
-    if asked.batch_id is not None:
-        documents.require_open_batch(session, scope(), asked.batch_id)
-    persona = personas.get(session, scope(), asked.persona_id) if asked.persona_id else None
-    location, _ = documents.register(
+def bring_in(session: Session, arrival: Arrival, stored: Bytes) -> BroughtIn:
+    """Register the document, and start its run where one is asked for."""
+    return arrivals.bring_in(
         session,
         scope(),
+        arrival,
         stored,
-        uri=asked.source_uri,
-        source=asked.source,
-        batch_id=asked.batch_id,
-        meta=asked.doc_meta,
-    )
-    intake.require_stored(stored)
-    if persona is not None and asked.collection is not None:
-        name = plain_name(asked.source_uri)
-        files.attach(session, persona, asked.collection, name, location, size=stored.size)
-    return location, start(session, asked, location, persona)
-
-
-def start(session: Session, asked: DocumentIn, location: DocumentURI, persona: Persona | None) -> RunGroup | None:
-    """Start the document's run, for a persona or where it is asked for."""
-    if persona is None and not asked.start:
-        return None
-    return files.ingest_one(
-        session,
-        scope(),
-        location,
-        persona=persona,
-        collection=asked.collection,
+        require_stored=intake.require_stored,
         embedding_model=current_app.config["SETTINGS"].embedding_model,
-        priority=asked.priority,
         meta=correlation(),
     )
 
 
-def as_answer(location: DocumentURI, group: RunGroup | None) -> DocumentOut:
-    """Return what seed 004 answers."""
-    return DocumentOut(
-        document_uri=location.uri,
-        document_hash=location.doc_hash,
-        source=location.source,
-        uri_id=location.id,
-        batch_id=location.batch_id,
-        run_group_id=group.id if group else None,
-    )
+def fetch_document(url: str, arrival: Arrival, *, wait: bool) -> Response:
+    """Have a worker fetch the document; answer as for an upload, or after 30 seconds with where the answer will be."""
+    intake.require_fetchable(url)
+    told = begun(FetchOut, lambda session: fetches.add(session, scope(), url, arrival, meta=correlation()))
+    FETCH_DOCUMENT.ring(told.id)
+    row = wait_until_ended(partial(read_fetch, told.id), LONGEST_LOOK if wait else 0)
+    if row.status not in TERMINAL:
+        where = url_for("documents.get_fetch", fetch_id=row.id)
+        return as_json(FetchOut, row, 202, {"Location": where})
+    if row.status is not RunStatus.COMPLETED:
+        raise error_of(row, fetch_id=row.id)
+    return as_json(DocumentOut, row.answer, 201)
+
+
+def read_fetch(fetch_id: int) -> Fetch:
+    with get_session() as session:
+        return fetches.get(session, scope(), fetch_id)

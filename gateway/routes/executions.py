@@ -1,6 +1,6 @@
 """What worker-modules runs for somebody: waited for by whoever asked, and to be read afterwards."""
 
-import time
+from functools import partial
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -8,9 +8,8 @@ from flask import Response, url_for
 
 from gateway import cancelling
 from gateway.auth import requires, scope
-from gateway.relay import LEAVING
 from gateway.schemas.executions import ExecutionOut, ResultOut, result_of
-from gateway.waiting import failure
+from gateway.waiting import failure, wait_until_ended
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import TERMINAL, RunStatus
@@ -20,8 +19,6 @@ from shared.queries import on_demand
 from shared.tasks import EXECUTE_MODULE
 
 bp = APIBlueprint("executions", __name__, url_prefix="/api/v1/module-executions")
-LONGEST_WAIT = 30.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5  # seconds between two looks: most scripts are done after the first
 NOT_YET: dict[int, Any] = {
     202: {
         "description": "Not finished within 30 seconds, or not waited for: its result will be where `Location` says",
@@ -58,12 +55,9 @@ def wait_for(execution_id: int) -> Response:
 
     Raises what the run failed with; no connection is held.
     """
-    deadline, pause = time.monotonic() + LONGEST_WAIT, FIRST_PAUSE
-    while (row := _read(execution_id)).status not in TERMINAL:
-        if LEAVING or time.monotonic() > deadline:
-            return not_yet(ExecutionOut.model_validate(row))
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
+    row = wait_until_ended(partial(_read, execution_id))
+    if row.status not in TERMINAL:
+        return not_yet(ExecutionOut.model_validate(row))
     if row.status is RunStatus.FAILED:
         raise failure(row, "result", execution_id=row.id)
     if row.status is RunStatus.CANCELLED:

@@ -10,7 +10,7 @@ from flask import Response, request
 from gateway import cancelling, relay
 from gateway.auth import requires, scope
 from gateway.idempotency import begun, idempotent
-from gateway.schemas.base import Output
+from gateway.routes.answers import as_json
 from gateway.schemas.conversations import MessageOut
 from gateway.schemas.turns import MessageIn, SendQuery, TraceOut, TurnOut
 from gateway.waiting import failure, wait_for_reply
@@ -112,8 +112,3 @@ def wait_for(turn_id: int) -> Any:
     if turn.status is RunStatus.CANCELLED and reply is None:
         raise Conflict("the turn was cancelled", turn_id=turn.id)
     return as_json(MessageOut, reply, 200) if reply else as_json(TurnOut, turn, 202)
-
-
-def as_json(schema: type[Output], row: object, status: int) -> Response:
-    """Answer with another schema than the route's own."""
-    return Response(schema.model_validate(row).model_dump_json(), status, mimetype="application/json")

@@ -10,8 +10,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.schemas.base import Input, Output, Source, Uri
 from gateway.schemas.paging import Page, PageQuery
+from shared.domain.lifecycle import RunStatus
 from shared.domain.persona import CollectionType
 from shared.errors import Refused
+from shared.queries.arrivals import Arrival
 
 LARGEST_ID = 2**63 - 1
 
@@ -52,6 +54,11 @@ class DocumentIn(Input):
             raise ValueError("persona_id and collection go together")
         return self
 
+    def arrival(self) -> Arrival:
+        """Return what is said of the document, as the queries take it."""
+        said = self.model_dump(exclude={"file", "input_uri"})
+        return Arrival(**said)
+
 
 class DocumentOut(Output):
     """A document as it was brought in; `run_group_id` leads to its run where one was started."""
@@ -62,6 +69,18 @@ class DocumentOut(Output):
     uri_id: int
     batch_id: int | None
     run_group_id: int | None
+
+
+class FetchOut(Output):
+    """A document that a worker fetches; `answer` is what the upload of it would have answered, once it is there."""
+
+    id: int
+    url: str
+    status: RunStatus
+    status_message: str | None
+    created_date: datetime
+    completed_date: datetime | None
+    answer: dict[str, Any]
 
 
 class DocumentQuery(PageQuery):

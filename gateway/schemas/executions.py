@@ -52,7 +52,7 @@ class ResolveIn(RunIn):
 class WaitQuery(Input):
     """Whether to wait for the result."""
 
-    wait: bool = Field(default=True, description="For the result, 30 seconds at most; else 202 at once.")
+    wait: bool = Field(default=True, description="For what a worker does, 30 seconds at most; else 202 at once.")
 
 
 class WarningOut(Output):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.db import get_session
 from shared.providers import blobs
 from shared.providers.blobs import Blobs
-from shared.queries import documents, embeddings, idempotency, on_demand, workers
+from shared.queries import documents, embeddings, fetches, idempotency, on_demand, workers
 from shared.settings import Settings
 
 ROWS = 1000  # of a table, at each sweep
@@ -25,6 +25,7 @@ def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
     yield partial(idempotency.prune, keep=answers, batch=ROWS)
     yield partial(workers.prune, keep=checkins, batch=ROWS)
     yield partial(on_demand.prune, keep=timedelta(hours=settings.keep_module_runs_hours), batch=ROWS)
+    yield partial(fetches.prune, keep=timedelta(hours=settings.keep_fetches_hours), batch=ROWS)
     yield partial(VECTORS.remove_some, keep=timedelta(hours=settings.keep_unreferenced_vectors_hours))
 
 

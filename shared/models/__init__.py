@@ -3,6 +3,7 @@
 from shared.models.base import Base, Identified, Numbered, Owned, Timestamped, Work
 from shared.models.conversations import Conversation, Message
 from shared.models.documents import Document, DocumentBatch, DocumentBytes, DocumentURI, DocumentURIHistory
+from shared.models.fetches import Fetch
 from shared.models.knowledge import Embedding, EmbeddingModel, EmbeddingState, KnowledgeChunk
 from shared.models.marketplace import DataSource, IngestionJob
 from shared.models.memory import ConversationMemory, MemoryWindow
@@ -42,6 +43,7 @@ __all__ = [
     "Embedding",
     "EmbeddingModel",
     "EmbeddingState",
+    "Fetch",
     "IdempotencyKey",
     "Identified",
     "IngestionJob",

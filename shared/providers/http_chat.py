@@ -1,7 +1,6 @@
 """Any OpenAI-compatible chat server over httpx: what makes it ours is that a blocked read can be interrupted."""
 
 import json
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +12,12 @@ import httpx
 from shared.errors import PersonaeError, Rejected
 from shared.providers import faults
 from shared.providers.chat import DEFAULTS
+from shared.providers.interruption import Interruptible
 from shared.providers.wire import DONE, ChatControls, ChatEvent, ChatMessage, ReplyReader, chat_request, read_events
 from shared.settings import Settings
 
 CONNECT_SECONDS = 3.0
 MAX_IDLE_LANES = 32
-OPENED = ("connect_tcp.complete", "start_tls.complete")
 
 
 class HttpChat:
@@ -105,34 +104,13 @@ class HttpChat:
             lane.client.close()
 
 
-class Lane:
-    """A client of one connection, and that connection's socket: what makes a blocked read interruptible."""
+class Lane(Interruptible):
+    """A client of one connection, whose blocked read can be interrupted."""
 
     def __init__(self, client: httpx.Client, url: str) -> None:
+        super().__init__()
         self.client = client
         self.url = url
-        self.is_closed = False
-        self._socket: socket.socket | None = None
-        self._lock = threading.Lock()
-
-    def trace(self, event: str, info: dict[str, Any]) -> None:
-        """Note the socket when one is opened (httpcore's `trace` extension)."""
-        if event.endswith(OPENED):
-            with self._lock:
-                self._socket = info["return_value"].get_extra_info("socket")
-            if self.is_closed:
-                self._shut()
-
-    def interrupt(self) -> None:
-        """Shut the socket: a thread that reads from it wakes with an end of file."""
-        self.is_closed = True
-        self._shut()
-
-    def _shut(self) -> None:
-        with self._lock, suppress(OSError):
-            if self._socket is not None:
-                # The plain method: SSLSocket's own would take the TLS object from under the reader.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class HttpChatStream:

@@ -4,17 +4,18 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from shared.domain.files import refusal, settled_kind
+from shared.domain.persona import CollectionType
 from shared.errors import Forbidden, Invalid, Refused
 from shared.providers.blobs import Blobs, Stored
-from shared.providers.outbound import Outbound
+from shared.providers.outbound import OnOpen, Outbound
 from shared.providers.sniff import sniff
 
 HEAD = 1 << 20
 ZIP = b"PK\x03\x04"
 READ_WHOLE = (".json", ".jsonl", ".ndjson")
-FETCH_SECONDS = 30.0
 
 
 def kind_of(file: BinaryIO, name: str) -> str:
@@ -27,6 +28,35 @@ def kind_of(file: BinaryIO, name: str) -> str:
         data += file.read()
     file.seek(0)
     return sniff(data, name)
+
+
+class Taken(NamedTuple):
+    """What was stored of a document: its hash, kind and size."""
+
+    doc_hash: str
+    mime_type: str
+    size: int
+
+
+def receive(
+    blobs: Blobs,
+    file: BinaryIO,
+    name: str,
+    *,
+    limit: int,
+    collection: CollectionType | None = None,
+    given: str | None = None,
+) -> Taken:
+    """Store a file of a kind that is taken, `given` by its sender; raises Invalid, Refused with a reason, TooLarge."""
+    sniffed = kind_of(file, name)
+    mime_type = settled_kind(sniffed, given)
+    if mime_type is None:
+        raise Invalid(f"the file is {sniffed} by its content, and not {given}")
+    reason = refusal(collection, mime_type) if collection is not None else None
+    if reason is not None:
+        raise Invalid(reason)
+    stored = keep(blobs, file, limit=limit)
+    return Taken(stored.key, mime_type, stored.size)
 
 
 def keep(blobs: Blobs, file: BinaryIO, *, limit: int) -> Stored:
@@ -43,25 +73,34 @@ class Found(NamedTuple):
     file: BinaryIO
 
 
-def open_uri(uri: str, *, roots: Sequence[Path], outbound: Outbound, limit: int) -> Found:
-    """Open what a user's URI leads to: a file under one of the roots, or a public page of at most `limit` bytes.
-
-    Raises Forbidden, Refused, Invalid, TooLarge, Rejected, Transient.
-    """
-    try:
-        parts = urlsplit(uri)
-    except ValueError as error:
-        raise Invalid("this is no URI") from error
+def open_uri(uri: str, *, roots: Sequence[Path]) -> Found:
+    """Open the file that a user's URI leads to, under one of the roots; raises Forbidden, Refused, Invalid."""
+    parts = _split(uri)
     match parts.scheme:
         case "file":
             return _open_file(parts.netloc, unquote(parts.path), roots)
-        case "http" | "https":
-            fetched = outbound.fetch(uri, max_bytes=limit, seconds=FETCH_SECONDS)
-            return Found(unquote(urlsplit(fetched.url).path), io.BytesIO(fetched.body))
         case "s3":
             raise Invalid("s3:// is not supported yet: upload the file, or give an https:// URL")
         case _:
             raise Refused("an input_uri begins with https://, http:// or file://")
+
+
+def is_on_the_web(uri: str) -> bool:
+    """Say whether a URI is to be fetched; raises Invalid for one that is none."""
+    return _split(uri).scheme in ("http", "https")
+
+
+def fetch(outbound: Outbound, url: str, *, limit: int, seconds: float, on_open: OnOpen) -> Found:
+    """Fetch a public page of at most `limit` bytes; raises Refused, TooLarge, Rejected, Transient."""
+    fetched = outbound.fetch(url, max_bytes=limit, seconds=seconds, on_open=on_open)
+    return Found(unquote(urlsplit(fetched.url).path), io.BytesIO(fetched.body))
+
+
+def _split(uri: str) -> SplitResult:
+    try:
+        return urlsplit(uri)
+    except ValueError as error:
+        raise Invalid("this is no URI") from error
 
 
 def _open_file(host: str, path: str, roots: Sequence[Path]) -> Found:

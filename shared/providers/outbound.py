@@ -3,8 +3,11 @@
 The address that was checked is the one that is connected to, and every redirect is checked like the first URL.
 """
 
+import queue
+import re
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -23,10 +26,17 @@ from shared.providers.addresses import (
     resolve_host,
     unwrap,
 )
+from shared.providers.interruption import Interruptible
 from shared.settings import Settings
 
 MAX_REDIRECTS = 5
+DNS_SECONDS = 10.0
+HOST = re.compile(r"[\w.-]+|[0-9a-f.]*:[0-9a-f:.]+(%\w+)?", re.IGNORECASE)
 PORTS = {"http": 80, "https": 443}
+ENDS_AT = "personae_ends_at"  # an extension of our own: when the whole must have ended, by the guard's clock
+
+Close = Callable[[], object]
+OnOpen = Callable[[Close], object]  # is given what ends a request, for another thread to call
 
 
 class Fetched(NamedTuple):
@@ -55,25 +65,53 @@ class Outbound:
 
     def check(self, url: str) -> list[str]:
         """Return the addresses that a URL may be reached at, for a check when it is saved; raises Refused."""
-        try:
-            return self.addresses(httpx.URL(url))
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise Refused("this is no URL") from error
+        return self.addresses(_parsed(url))
+
+    def check_form(self, url: str) -> None:
+        """Refuse what no name server needs to be asked about: the scheme, a password, a forbidden address."""
+        parsed = _parsed(url)
+        host, _ = self._place(parsed)
+        if literal(host) is not None:
+            self.addresses(parsed)
 
     def addresses(self, url: httpx.URL) -> list[str]:
-        """Resolve and check; one forbidden address among several refuses them all. Raises Refused."""
+        """Resolve and check; one forbidden address among several refuses them all. Raises Refused, Transient."""
+        host, port = self._place(url)
+        spelled = literal(host)
+        found = [str(spelled)] if spelled else list(self._resolved(host, port))
+        if not found or not (self._allow.allows_name(host, port) or all(map(self._may_reach, found))):
+            raise Refused(f"{host} does not lead to a public address")
+        return found
+
+    def _place(self, url: httpx.URL) -> tuple[str, int]:
         if url.scheme not in PORTS:
             raise Refused(f"only http and https are allowed, not {url.scheme or 'a URL without a scheme'}")
         if url.userinfo:
             raise Refused("a URL may not hold a user name or password")
-        host, port = url.host.rstrip(".").lower(), url.port or PORTS[url.scheme]
+        host = url.host.rstrip(".").lower()
         if not host:
             raise Refused("the URL names no host")
-        spelled = literal(host)
-        found = [str(spelled)] if spelled else list(self._resolve(host, port))
-        if not found or not (self._allow.allows_name(host, port) or all(map(self._may_reach, found))):
-            raise Refused(f"{host} does not lead to a public address")
-        return found
+        if not HOST.fullmatch(host):
+            raise Refused("the URL's host is no name and no address")
+        return host, url.port or PORTS[url.scheme]
+
+    def _resolved(self, host: str, port: int) -> Sequence[str]:
+        """Ask the resolver, which knows no time-out, in a thread that is left behind when it does not answer."""
+        answers: queue.SimpleQueue[Sequence[str] | Refused] = queue.SimpleQueue()
+        threading.Thread(target=self._resolve_into, args=(answers, host, port), daemon=True).start()
+        try:
+            answer = answers.get(timeout=DNS_SECONDS)
+        except queue.Empty:
+            raise Transient(f"the name server did not answer for {host} in {DNS_SECONDS:g} s") from None
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    def _resolve_into(self, answers: "queue.SimpleQueue[Sequence[str] | Refused]", host: str, port: int) -> None:
+        try:
+            answers.put(self._resolve(host, port))
+        except Refused as error:
+            answers.put(error)
 
     def _may_reach(self, address: str) -> bool:
         parsed = ip_address(address)
@@ -93,17 +131,33 @@ class Outbound:
             headers={"Accept-Encoding": "identity", "User-Agent": "personae"},
         )
 
-    def fetch(self, url: str, *, max_bytes: int, seconds: float = 30.0) -> Fetched:
-        """Read a document of at most `max_bytes` in at most `seconds`.
+    def fetch(
+        self, url: str, *, max_bytes: int, seconds: float = 30.0, on_open: OnOpen = lambda close: None
+    ) -> Fetched:
+        """Read a document of at most `max_bytes` in at most `seconds`, names, redirects and headers included.
 
-        Raises Refused, TooLarge, Rejected (a 4xx), Transient, Unavailable.
+        `on_open` is given what ends it, for another thread to call. Raises Refused, TooLarge, Rejected (a 4xx),
+        Transient, Unavailable.
         """
+        connection = Interruptible()
+        on_open(connection.interrupt)
+        watchdog = threading.Timer(seconds, connection.interrupt)
+        watchdog.start()
+        try:
+            return self._fetch(url, max_bytes, self._clock() + seconds, connection)
+        except (Transient, Invalid, Rejected):
+            if connection.is_closed:
+                raise Transient(f"{_host(url)} took longer than {seconds:g} s") from None
+            raise
+        finally:
+            watchdog.cancel()
+
+    def _fetch(self, url: str, max_bytes: int, ends_at: float, connection: Interruptible) -> Fetched:
         self.check(url)
-        ends_at = self._clock() + seconds
         with (
             _translated(url),
-            self.client(timeout=min(seconds, 10.0)) as client,
-            client.stream("GET", url) as response,
+            self.client() as client,
+            client.stream("GET", url, extensions={"trace": connection.trace, ENDS_AT: ends_at}) as response,
         ):
             _require_readable(response, url, max_bytes)
             body = bytearray()
@@ -111,9 +165,17 @@ class Outbound:
                 body += chunk
                 if len(body) > max_bytes:
                     raise TooLarge(f"{_host(url)} sends more than {max_bytes} bytes")
-                if self._clock() > ends_at:
-                    raise Transient(f"{_host(url)} took longer than {seconds:g} s")
+                self.require_time(_host(url), ends_at)
+            if connection.is_closed:
+                raise Transient(f"{_host(url)} was cut off")
             return Fetched(str(response.url), response.headers.get("Content-Type", ""), bytes(body))
+
+    def require_time(self, host: str, ends_at: float) -> float:
+        """Return how many seconds are left; raises Transient when none are."""
+        left = ends_at - self._clock()
+        if left <= 0:
+            raise Transient(f"{host} took longer than it may")
+        return left
 
 
 class PinnedTransport(httpx.BaseTransport):
@@ -125,13 +187,21 @@ class PinnedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Try the checked addresses in turn; raises Refused, or httpx's own errors."""
-        failure: httpx.ConnectError | None = None
+        failure: httpx.TransportError | None = None
         for address in self._outbound.addresses(request.url):
             try:
-                return self._inner.handle_request(pinned(request, address))
-            except httpx.ConnectError as error:
+                return self._inner.handle_request(self._in_time(pinned(request, address)))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = error
         raise failure or httpx.ConnectError("no address")
+
+    def _in_time(self, request: httpx.Request) -> httpx.Request:
+        """Let a connection be tried for no longer than is left of the whole; raises Transient."""
+        if (ends_at := request.extensions.get(ENDS_AT)) is not None:
+            left = self._outbound.require_time(request.url.host, ends_at)
+            timeouts = request.extensions.get("timeout", {})
+            request.extensions["timeout"] = timeouts | {"connect": min(left, timeouts.get("connect") or left)}
+        return request
 
     def close(self) -> None:
         """Close the connections."""
@@ -166,6 +236,13 @@ def _require_readable(response: httpx.Response, url: str, max_bytes: int) -> Non
     length = response.headers.get("Content-Length", "0")
     if length.isdecimal() and int(length) > max_bytes:
         raise TooLarge(f"{host} offers {length} bytes; the limit is {max_bytes}")
+
+
+def _parsed(url: str) -> httpx.URL:
+    try:
+        return httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+        raise Refused("this is no URL") from error
 
 
 def _host(url: str) -> str:

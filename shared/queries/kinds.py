@@ -11,6 +11,7 @@ from shared.domain.lifecycle import RETRIABLE, RunStatus
 from shared.errors import Conflict, NotFound
 from shared.models import (
     Conversation,
+    Fetch,
     MemoryWindow,
     ModuleExecution,
     RunGroup,
@@ -46,6 +47,7 @@ def _with_group(statement: Select[Any]) -> Select[Any]:
 KINDS = {
     "turns": Kind(Turn, lambda s: s.join(Conversation, Conversation.id == Turn.conversation_id), Conversation.owner_id),
     "steps": Kind(RunStep, _with_group, RunGroup.owner_id),
+    "fetches": Kind(Fetch, lambda s: s, Fetch.owner_id),
     "module_executions": Kind(ModuleExecution, lambda s: s, ModuleExecution.owner_id),
     "memory_windows": Kind(
         MemoryWindow,

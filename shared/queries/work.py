@@ -45,6 +45,8 @@ NEWS = f"""
 END = f"""
     UPDATE {{t}} SET status = CASE WHEN :again AND cancel_requested_at IS NOT NULL THEN 'CANCELLED' ELSE :status END,
         status_date = clock_timestamp(), status_message = :message, lease_until = NULL, retry = retry + :failures,
+        status_meta = (status_meta - 'error_type')
+            || jsonb_strip_nulls(jsonb_build_object('error_type', CAST(:error_type AS text))),
         completed_date = CASE WHEN :again AND cancel_requested_at IS NULL THEN NULL ELSE clock_timestamp() END,
         ready_at = CASE WHEN :again THEN clock_timestamp() + make_interval(secs => :delay) ELSE ready_at END
     FROM {HELD} WHERE {{t}}.id = held.id AND {{t}}.fence = held.fence AND {{t}}.status = 'RUNNING' RETURNING {{t}}.*"""
@@ -205,10 +207,12 @@ def settle(
     status: RunStatus,
     *,
     message: str | None = None,
+    error_type: str | None = None,
     attempt: int = 1,
 ) -> list[WorkRow]:
     """Write the status of rows held under these (id, fence) keys, and return those that were still held.
 
+    `error_type` names the error that ended them, and stands in their `status_meta` while it is the last word.
     `attempt`, from 1, is the one that failed, where `status` is ERROR: the next is due after its backoff.
     """
     given = {
@@ -216,6 +220,7 @@ def settle(
         "fences": [fence for _, fence in keys],
         "status": status.value,
         "message": message,
+        "error_type": error_type,
         "failures": int(status in (RunStatus.ERROR, RunStatus.FAILED)),
         "again": status is RunStatus.ERROR,
         "delay": backoff(attempt, random.random()),

@@ -166,3 +166,15 @@ def test_a_new_stack_begins_with_a_persona_and_the_modules_of_its_memory(client:
     assert "Ava" in {persona["name"] for persona in client.get("personas?limit=100")["items"]}
     modules = {module["name"] for module in client.get("modules?limit=100")["items"]}
     assert {"short_term_memory", "long_term_memory"} <= modules
+
+
+@pytest.mark.capability("C18")
+@pytest.mark.capability("C113")
+def test_a_url_is_fetched_by_a_worker_and_never_inside(client: Client, stack: RunningStack) -> None:
+    port = stack.status["gateway"]["url"].rpartition(":")[2]
+    data = {"source_uri": "/page", "source": "web", "input_uri": f"http://localhost:{port}/health"}
+    refused = client.ask("POST", "document/ingest-document", data=data)
+    assert (refused.status_code, refused.json()["error_type"]) == (400, "Refused")
+    fetch = refused.json()["details"]["fetch_id"]
+    assert client.get(f"document/fetches/{fetch}")["status"] == "FAILED"
+    assert client.get(f"work/fetches/{fetch}")["status_message"] == "localhost does not lead to a public address"

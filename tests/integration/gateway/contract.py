@@ -160,6 +160,14 @@ def run(tenant: Tenant) -> str:
     return str(sent.json["id"])
 
 
+def fetched(tenant: Tenant) -> str:
+    """Ask for a page, which nobody fetches."""
+    form = {"input_uri": "http://page.example/", "source_uri": "/page", "source": f"web {tenant.mark}"}
+    sent = tenant.client.post("/api/v1/document/ingest-document?wait=false", data=form)
+    assert sent.status_code == 202, sent.text
+    return str(sent.json["id"])
+
+
 def remembered(tenant: Tenant) -> str:
     """Say enough for a window, and compress it as a worker does."""
     messages = [{"role": "user", "content": f"Message {number}"} for number in range(40)]
@@ -180,6 +188,7 @@ MAKERS: dict[str, Callable[[Tenant], str]] = {
     "memory_id": remembered,
     "module_id": made_by("create_module"),
     "execution_id": run,
+    "fetch_id": fetched,
     "file_id": found_in("upload_files", "uploaded", 0, "id"),
     "batch_id": batch_with_a_document,
     "run_group_id": found_in("ingest_persona", "jobs", 1, "run_group_id"),

@@ -1,10 +1,12 @@
 """A worker's part, played by the statements that workers use."""
 
 from services import leases
+from services.ingestion import fetching
 from services.modules import tasks as jobs
 from shared.db import Session
 from shared.domain.lifecycle import RunStatus
-from shared.models import MemoryWindow, ModuleExecution, RunStep, Turn, Work
+from shared.errors import PersonaeError
+from shared.models import Fetch, MemoryWindow, ModuleExecution, RunStep, Turn, Work
 from shared.queries import memory, turns, work, workflows
 
 NAME = "w:1:"
@@ -71,3 +73,23 @@ def run_modules(session: Session) -> int:
         work.follow(session, [row])
         done += 1
     return done
+
+
+def run_fetch(session: Session) -> Fetch:
+    """Fetch the one document that waits, as worker-modules does, and return its row."""
+    claim = take(session, Fetch, "modules")
+    assert claim is not None
+    leases.working_on(leases.Held(claim, "modules", max_runtime=60.0))
+    key = [(claim.id, claim.fence)]
+    try:
+        stored = fetching.work(fetching.load(session, session.get_one(Fetch, claim.id)))
+        session.expire_all()
+        (row,) = work.settle(session, Fetch, key, RunStatus.COMPLETED)
+        fetching.save(session, row, stored)
+        session.flush()
+    except PersonaeError as error:
+        (row,) = work.settle(session, Fetch, key, RunStatus.FAILED, message=str(error), error_type=type(error).__name__)
+    finally:
+        leases.working_on(None)
+    work.follow(session, [row])
+    return row

@@ -89,4 +89,6 @@ def test_json_that_is_too_deep_is_refused(name: str) -> None:
 @pytest.mark.parametrize("uri", ["http://[", "http://[::1", "http://a]b/", "https://[v1.x]/"])
 def test_what_is_no_uri_is_refused(uri: str, tmp_path: Path) -> None:
     with pytest.raises(PersonaeError):
-        open_uri(uri, roots=[tmp_path], outbound=Outbound(), limit=1)
+        open_uri(uri, roots=[tmp_path])
+    with pytest.raises(PersonaeError):
+        Outbound().check_form(uri)

@@ -1,11 +1,15 @@
 """No way to the inside for what users supply."""
 
-from collections.abc import Callable, Sequence
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 import httpx
 import pytest
 
 from shared.errors import Invalid, Refused, Rejected, TooLarge, Transient
+from shared.providers import outbound as outbound_module
 from shared.providers.outbound import Outbound, guard
 from shared.settings import Settings
 
@@ -225,3 +229,82 @@ def test_a_refusal_does_not_tell_which_inside_address_a_name_has() -> None:
     with pytest.raises(Refused) as refusal:
         outbound(addresses=["10.1.2.3"]).check("http://intranet.example/")
     assert "10.1.2.3" not in str(refusal.value)
+
+
+@pytest.fixture
+def dripping() -> Iterator[Callable[[bytes], str]]:
+    """A real server that says what it is told, then a byte now and then, for as long as somebody listens."""
+    servers: list[socket.socket] = []
+
+    def serve(listener: socket.socket, beginning: bytes) -> None:
+        with suppress(OSError):
+            peer, _ = listener.accept()
+            with peer:
+                peer.sendall(beginning)
+                while True:
+                    peer.sendall(b"x")
+                    peer.settimeout(0.05)
+                    with suppress(TimeoutError):
+                        peer.recv(1 << 16)
+
+    def start(beginning: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        servers.append(listener)
+        threading.Thread(target=serve, args=(listener, beginning), daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+    yield start
+    for listener in servers:
+        listener.close()
+
+
+@pytest.mark.capability("C199")
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        pytest.param(b"", id="no status line"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Drip: ", id="a header without end"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="a body without end"),
+    ],
+)
+def test_one_deadline_covers_whatever_a_server_says_slowly(dripping: Callable[[bytes], str], beginning: bytes) -> None:
+    with pytest.raises(Transient, match=r"longer than 0\.3 s"):
+        Outbound("127.0.0.1").fetch(dripping(beginning), max_bytes=1 << 30, seconds=0.3)
+
+
+@pytest.mark.capability("C199")
+def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound_module, "DNS_SECONDS", 0.05)
+    never = threading.Event()
+
+    def resolve(host: str, port: int) -> list[str]:
+        never.wait(30)
+        return []
+
+    with pytest.raises(Transient, match="name server"):
+        Outbound(resolve=resolve).fetch("http://example.com/", max_bytes=1)
+    never.set()
+
+
+def test_another_thread_ends_a_fetch(dripping: Callable[[bytes], str]) -> None:
+    with pytest.raises(Transient):
+        Outbound("127.0.0.1").fetch(
+            dripping(b"HTTP/1.1 200 OK\r\n\r\n"),
+            max_bytes=1 << 30,
+            on_open=lambda close: threading.Timer(0.1, close).start(),
+        )
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[", "ftp://example.com/", "http://a:b@example.com/", "http://127.0.0.1/", "http:///x"]
+)
+def test_what_is_wrong_by_its_form_is_refused_without_a_name_server(url: str) -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        raise AssertionError("asked")
+
+    with pytest.raises(Refused):
+        Outbound(resolve=resolve).check_form(url)
+
+
+def test_a_name_passes_by_its_form() -> None:
+    Outbound(resolve=lambda host, port: ["10.0.0.1"]).check_form("http://intranet.example/")

@@ -1,0 +1,90 @@
+"""A document on the web is fetched by a worker: bounded by one deadline, ended by a cancel, brought in once."""
+
+from functools import cache
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from services import leases
+from services.work import performs
+from shared.domain.lifecycle import RunStatus
+from shared.errors import Unavailable
+from shared.models import Fetch
+from shared.providers import intake
+from shared.providers.blobs import Blobs, open_blobs
+from shared.providers.outbound import OnOpen, Outbound, guard
+from shared.queries import arrivals
+from shared.queries.arrivals import Arrival
+from shared.queries.documents import Bytes
+from shared.queries.scope import Scope
+from shared.settings import get_settings
+from shared.tasks import FETCH_DOCUMENT
+
+
+class Tools(NamedTuple):
+    """The outside world of a fetch."""
+
+    blobs: Blobs
+    outbound: Outbound
+    limit: int  # bytes
+    seconds: float
+
+
+class Order(NamedTuple):
+    """What is fetched, and as what it arrives."""
+
+    url: str
+    arrival: Arrival
+
+
+@cache
+def tools() -> Tools:
+    """Return the providers of this process."""
+    settings = get_settings()
+    return Tools(open_blobs(settings), guard(settings), settings.max_upload_bytes, settings.fetch_seconds)
+
+
+def load(session: Session, row: Fetch) -> Order:
+    """Read what is to be fetched."""
+    return Order(row.url, Arrival.from_json(row.arrival))
+
+
+def work(order: Order) -> Bytes:
+    """Fetch and store the bytes; raises what the guard, the server or the kind of the file stands against."""
+    blobs, outbound, limit, seconds = tools()
+    arrival = order.arrival
+    found = intake.fetch(outbound, order.url, limit=limit, seconds=seconds, on_open=_listener())
+    with found.file:
+        collection, given = arrival.collection, arrival.mime_type
+        taken = intake.receive(blobs, found.file, found.name, limit=limit, collection=collection, given=given)
+    return Bytes(*taken)
+
+
+def save(session: Session, row: Fetch, stored: Bytes) -> None:
+    """Bring the document in, and start its run where one was asked for; a cancelled fetch brings nothing."""
+    if row.status is not RunStatus.COMPLETED:
+        return
+    brought = arrivals.bring_in(
+        session,
+        Scope(row.owner_id),
+        Arrival.from_json(row.arrival),
+        stored,
+        require_stored=_require_stored,
+        embedding_model=get_settings().embedding_model,
+        meta=row.status_meta,
+    )
+    row.answer = brought.as_json()
+
+
+def _require_stored(stored: Bytes) -> None:
+    if not tools().blobs.exists(stored.doc_hash):
+        raise Unavailable("the same file was just being deleted")
+
+
+def _listener() -> OnOpen:
+    held = leases.current()
+    assert held is not None
+    return held.closes
+
+
+fetch = performs(FETCH_DOCUMENT, Fetch, load=load, work=work, save=save, max_runtime=120.0)
