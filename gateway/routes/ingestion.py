@@ -8,14 +8,22 @@ from flask import current_app
 
 from gateway.auth import requires, scope
 from gateway.idempotency import idempotent, once
-from gateway.schemas.files import ClearedOut, CollectionsOut, EffectiveConfigOut, IngestionOut, JobOut, JobsOut
+from gateway.schemas.files import (
+    ClearedOut,
+    CollectionsOut,
+    EffectiveConfigOut,
+    IngestionOut,
+    JobOut,
+    JobsOut,
+    RetriedOut,
+)
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.persona import CollectionType, JobStatus
 from shared.domain.retrieval import effective
 from shared.logs import correlation
 from shared.models import IngestionJob
-from shared.queries import files, jobs, personas
+from shared.queries import files, jobs, personas, progress
 from shared.tasks import BELL, PREPARE_DOCUMENT
 
 bp = APIBlueprint("ingestion", __name__, url_prefix="/api/v1/personas/<uuid:persona_id>")
@@ -43,23 +51,25 @@ def get_ingestion_status(persona_id: UUID) -> dict[str, Any]:
         persona = personas.get(session, scope(), persona_id)
         latest = jobs.latest(session, persona)
         percentages = jobs.percentages(session, latest)
+        by_group = progress.of_groups(session, [job.run_group_id for job in latest if job.run_group_id])
+    told = [told_of(job, percentages[job.id], by_group.get(job.run_group_id or 0)) for job in latest]
     return {
         "overall_status": persona.status,
         "overall_progress": round(sum(percentages.values()) / max(len(latest), 1), 1),
         "all_completed": bool(latest) and all(job.status is JobStatus.COMPLETED for job in latest),
         "any_failed": any(job.status is JobStatus.FAILED for job in latest),
-        "jobs": [with_progress(job, percentages[job.id]) for job in latest],
+        "jobs": told,
     }
 
 
 @bp.post("/ingestion/retry")
 @requires(Permission.WRITE)
-@bp.output(JobsOut, 202)
+@bp.output(RetriedOut, 202)
 def retry_ingestion(persona_id: UUID) -> dict[str, Any]:
     with get_session() as session:
-        ready = files.retry(session, personas.get(session, scope(), persona_id))
-    BELL.ring_all(ready, f"of persona {persona_id}")
-    return get_jobs(persona_id)
+        again = files.retry(session, personas.get(session, scope(), persona_id))
+    BELL.ring_all(again.ready, f"of persona {persona_id}")
+    return get_jobs(persona_id) | {"retried_count": again.number, "retried": again.files}
 
 
 @bp.delete("/ingestion/jobs")
@@ -115,3 +125,8 @@ def get_jobs(persona_id: UUID) -> dict[str, Any]:
 def with_progress(job: IngestionJob, percentage: int) -> JobOut:
     """Return a job with its progress as of now."""
     return JobOut.model_validate(job).model_copy(update={"progress": percentage})
+
+
+def told_of(job: IngestionJob, percentage: int, files: progress.GroupProgress | None) -> dict[str, Any]:
+    """Return a job and how far its files are."""
+    return with_progress(job, percentage).model_dump() | (files._asdict() if files else {})

@@ -12,7 +12,7 @@ from gateway.schemas.workflow import GroupOut, GroupPage, GroupQuery, GroupWithR
 from shared.db import Session, get_session
 from shared.domain.access import Permission
 from shared.models import RunGroup, WorkflowRun
-from shared.queries import control, runs
+from shared.queries import control, progress, runs
 from shared.tasks import BELL
 
 bp = APIBlueprint("workflow", __name__, url_prefix="/api/v1/workflow")
@@ -35,9 +35,9 @@ def list_run_groups(query_data: GroupQuery) -> dict[str, Any]:
 def get_run_group(run_group_id: int) -> dict[str, Any]:
     with get_session() as session:
         group = runs.get_group(session, scope(), run_group_id)
-        counts = runs.count_by_status(session, group.id)
+        told = progress.of_groups(session, [group.id])[group.id]
         first = runs.list_(session, group.id, limit=MOST_RUNS)
-    return GroupOut.model_validate(group).model_dump() | {"counts": counts, "runs": first}
+    return GroupOut.model_validate(group).model_dump() | told._asdict() | {"runs": first}
 
 
 @bp.post("/run-groups/<int:run_group_id>/cancel")

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from gateway.schemas.base import Input, Output
 from gateway.schemas.paging import Page, PageQuery
+from gateway.schemas.workflow import FileProgressOut, ProgressOut
 from shared.domain.persona import CollectionType, JobStatus, PersonaStatus
 
 
@@ -83,9 +84,21 @@ class JobsOut(Output):
     jobs: list[JobOut]
 
 
-class IngestionOut(JobsOut):
-    """How far a persona's latest ingestion is."""
+class JobProgressOut(ProgressOut, JobOut):
+    """The ingestion of one collection, file by file."""
 
+
+class RetriedOut(JobsOut):
+    """What is tried again, as it was before, and the jobs as they are now."""
+
+    retried_count: int
+    retried: list[FileProgressOut]
+
+
+class IngestionOut(Output):
+    """How far a persona's latest ingestion is, collection by collection and file by file."""
+
+    jobs: list[JobProgressOut]
     overall_status: PersonaStatus
     overall_progress: float
     all_completed: bool

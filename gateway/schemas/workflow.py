@@ -52,10 +52,41 @@ class RunOut(Output):
     paused_at: datetime | None
 
 
-class GroupWithRuns(GroupOut):
-    """A group with its runs by status, and the first of them one by one."""
+class FileProgressOut(Output):
+    """How far one file is; what is not known is null.
 
-    counts: dict[RunStatus, int]
+    `step` is the one it is at; `reason` says why it failed, or why it is tried again; `warning` tells what of it could
+    not be read. `seconds_left` is an estimate from the last minutes.
+    """
+
+    run_id: int
+    file_name: str
+    document_hash: str
+    status: RunStatus
+    step: str | None
+    step_status: RunStatus | None
+    step_seconds: float | None
+    passages: int | None
+    passages_done: int
+    seconds_left: float | None
+    reason: str | None
+    warning: str | None
+    pages_without_text: list[int]
+
+
+class ProgressOut(Output):
+    """How far some files are together; a failed one's passages are not counted. `files`: the first few hundred."""
+
+    counts: dict[RunStatus, int] = Field(default_factory=dict)
+    passages: int = 0
+    passages_done: int = 0
+    seconds_left: float | None = None
+    files: list[FileProgressOut] = Field(default_factory=list)
+
+
+class GroupWithRuns(ProgressOut, GroupOut):
+    """A group with its runs by status, the first of them one by one, and how far the file of each is."""
+
     runs: list[RunOut]
 
 

@@ -1,7 +1,9 @@
 """From passages to vectors, each text once for all who hold it, and to rows that can be searched."""
 
 import json
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -18,7 +20,8 @@ from shared.errors import NotFound, Transient
 from shared.models import DocumentURI, Persona
 from shared.providers.blobs import Blobs
 from shared.providers.embedding import Embedding, Vector
-from shared.queries import embeddings, passages
+from shared.queries import embeddings, passages, progress
+from shared.queries.progress import Advance
 from shared.queries.scope import Scope
 from shared.queries.workflows import StepContext
 
@@ -34,7 +37,7 @@ class Tools(NamedTuple):
 
     blobs: Blobs
     embedding: Embedding
-    keep: Callable[[str, dict[str, Vector]], None]  # stores what a request gave, at once
+    keep: Callable[[str, dict[str, Vector], Sequence[Advance]], None]  # stores what a request gave, at once
     place: Callable[[int], AbstractContextManager[None]] = lambda texts_left: nullcontext()
     batch: int = TEXTS_PER_REQUEST
 
@@ -78,25 +81,31 @@ def _read_rows(step: StepContext, blobs: Blobs) -> list[dict[str, Any]]:
 
 def embed(loaded: Loaded, with_: Tools) -> Result:
     """Ask for the missing vectors; raises Transient while the server is away, Stopped when told to stop."""
-    _embed_missing(loaded.missing, with_)
+    _embed_missing(loaded, with_)
     step, model = loaded.step, with_.embedding.model
     made = {"model": model, "hashes": [content_hash(row["text"]) for row in loaded.rows]}
     root = step.roots[ArtifactType.EMBEDDINGS]
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.EMBEDDINGS, root, json.dumps(made).encode())
     embedded = len(loaded.missing)
-    return Result(loaded, {"model": model, "embedded": embedded, "reused": len(loaded.rows) - embedded})
+    counted = {"passages": len(loaded.rows), "passages_done": len(loaded.rows)}
+    return Result(loaded, {"model": model, "embedded": embedded, "reused": len(loaded.rows) - embedded} | counted)
 
 
-def _embed_missing(missing: dict[str, str], with_: Tools) -> None:
+def _embed_missing(loaded: Loaded, with_: Tools) -> None:
     """Ask request by request, and keep each answer at once, so that no retry begins at zero."""
+    missing, since = loaded.missing, time.monotonic()
     hashes, done, size = list(missing), 0, with_.batch
+    counts = Counter(content_hash(row["text"]) for row in loaded.rows)
+    before = ready = len(loaded.rows) - sum(counts[key] for key in hashes)
     while done < len(hashes):
         asked = hashes[done : done + size]
         vectors = _ask([missing[key] for key in asked], len(hashes) - done, with_)
         if vectors is None:  # too much for its time
             size = max(1, len(asked) // 2)
             continue
-        with_.keep(with_.embedding.model, dict(zip(asked, vectors, strict=True)))
+        ready += sum(counts[key] for key in asked)
+        advance = Advance(loaded.step.step_id, len(loaded.rows), ready, before, time.monotonic() - since)
+        with_.keep(with_.embedding.model, dict(zip(asked, vectors, strict=True)), [advance])
         done += len(asked)
 
 
@@ -120,16 +129,17 @@ def _ask(texts: list[str], left: int, with_: Tools) -> list[Vector] | None:
         leases.wait(rest)
 
 
-def keep(model: str, vectors: dict[str, Vector]) -> None:
+def keep(model: str, vectors: dict[str, Vector], advances: Sequence[Advance]) -> None:
     """Store vectors in a transaction of their own; raises Invalid when the model's dimension has changed."""
     with get_session() as session:
-        store(session, model, vectors)
+        store(session, model, vectors, advances)
 
 
-def store(session: Session, model: str, vectors: dict[str, Vector]) -> None:
-    """Store vectors; raises Invalid when the model's dimension has changed."""
+def store(session: Session, model: str, vectors: dict[str, Vector], advances: Sequence[Advance]) -> None:
+    """Store vectors, and how far their documents are; raises Invalid when the model's dimension has changed."""
     embeddings.ensure_model(session, model, {len(vector) for vector in vectors.values()})
     embeddings.add(session, model, vectors)
+    progress.note(session, advances)
 
 
 def note_facts(session: Session, result: Result) -> Facts:

@@ -22,7 +22,7 @@ from shared.models import (
     RunGroup,
     WorkflowRun,
 )
-from shared.queries import control, documents, jobs, runs, starts, workflows
+from shared.queries import control, documents, jobs, progress, runs, starts, workflows
 from shared.queries.documents import Bytes
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope
@@ -97,22 +97,35 @@ def release(session: Session, scope: Scope, persona: Persona, *, keep_files: boo
         documents.delete_by_uri(session, scope, location.uri, location.source)
 
 
-def retry(session: Session, persona: Persona) -> set[str]:
-    """Run what failed in a persona's latest ingestion again, and only that; return the queues to ring.
+class Retried(NamedTuple):
+    """What is tried again: how many files, the first of them as they were, and the queues to ring."""
+
+    number: int
+    files: list[progress.FileProgress]
+    ready: set[str]
+
+
+def retry(session: Session, persona: Persona) -> Retried:
+    """Run the files that failed in a persona's latest ingestion again, while the others go on.
 
     Raises Refused when nothing failed, or nothing that failed is left.
     """
-    failed = [job for job in jobs.latest(session, persona) if job.status is JobStatus.FAILED]
-    if not failed:
-        raise Refused("there is nothing to retry: no job of the latest ingestion failed")
+    latest = jobs.latest(session, persona)
     ended = select(WorkflowRun.id).where(
-        WorkflowRun.run_group_id.in_([job.run_group_id for job in failed]),
+        WorkflowRun.run_group_id.in_([job.run_group_id for job in latest]),
         WorkflowRun.status.in_((RunStatus.FAILED, RunStatus.CANCELLED)),
     )
     again = session.scalars(ended).all()
     if not again:
-        raise Refused("there is nothing to retry: the files that failed are gone; start a new ingestion")
-    return control.retry(session, again)
+        raise Refused(f"there is nothing to retry: {_why_nothing(latest)}")
+    as_they_were = progress.of_files(session, again)
+    return Retried(len(again), as_they_were, control.retry(session, again))
+
+
+def _why_nothing(latest: Sequence[IngestionJob]) -> str:
+    if any(job.status is JobStatus.FAILED for job in latest):
+        return "the files that failed are gone; start a new ingestion"
+    return "no file of the latest ingestion has failed"
 
 
 class Stored(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Float, case, cast, delete, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,8 @@ from shared.models import IngestionJob, KnowledgeChunk, Persona, RunGroup, RunSt
 from shared.queries.rows import removed
 
 ACTIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
+_PART = cast(RunStep.status_meta["passages_done"].astext, Float) / cast(RunStep.status_meta["passages"].astext, Float)
+_SHARE = case((RunStep.status == RunStatus.COMPLETED, 1.0), else_=func.coalesce(_PART, 0.0))
 
 
 def note_start(session: Session, group_id: int) -> None:
@@ -30,15 +32,15 @@ def progress(session: Session, job: IngestionJob) -> int:
 
 
 def percentages(session: Session, jobs: Sequence[IngestionJob]) -> dict[UUID, int]:
-    """Return jobs' percentages; those at work have theirs from completed steps, which never become fewer."""
+    """Return jobs' percentages; those at work have theirs from steps and passages done, which never become fewer."""
     groups = [job.run_group_id for job in jobs if job.status in ACTIVE]
     counted = session.execute(
-        select(WorkflowRun.run_group_id, func.count().filter(RunStep.status == RunStatus.COMPLETED), func.count())
+        select(WorkflowRun.run_group_id, func.sum(_SHARE), func.count())
         .join(RunStep, RunStep.workflow_run_id == WorkflowRun.id)
         .where(WorkflowRun.run_group_id.in_(groups))
         .group_by(WorkflowRun.run_group_id)
     )
-    done = {group_id: 100 * completed // total for group_id, completed, total in counted}
+    done = {group_id: int(100 * completed / total) for group_id, completed, total in counted}
     return {job.id: max(done.get(job.run_group_id or 0, 0), job.progress) for job in jobs}
 
 

@@ -20,7 +20,7 @@ from shared.models import (
     StepConfig,
     WorkflowRun,
 )
-from shared.queries import jobs, runs, work
+from shared.queries import jobs, progress, runs, work
 
 NOTHING_TO_DO = "there was nothing to do"
 
@@ -234,9 +234,9 @@ def _end_group(session: Session, group: RunGroup) -> None:
 
 
 def _first_failure(session: Session, group_id: int) -> str:
-    failed = select(WorkflowRun.status_message).where(WorkflowRun.run_group_id == group_id)
-    reason = session.scalar(failed.where(WorkflowRun.status == RunStatus.FAILED).order_by(WorkflowRun.id).limit(1))
-    return f"; {reason}" if reason else ""
+    failed = select(WorkflowRun.id).where(WorkflowRun.run_group_id == group_id, WorkflowRun.status == RunStatus.FAILED)
+    told = progress.of_files(session, failed.order_by(WorkflowRun.id).limit(1))
+    return "".join(f"; {file.file_name}: {file.reason}" for file in told)
 
 
 def _complete_batch(session: Session, batch_id: int) -> None:

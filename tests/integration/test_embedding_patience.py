@@ -36,7 +36,9 @@ class Desk:
         self.document = self.blobs.put(b"a document").key
 
     def tools(self, **more: object) -> steps.Tools:
-        return steps.Tools(self.blobs, self.provider, lambda model, vectors: self.kept.update(vectors), batch=2, **more)
+        return steps.Tools(
+            self.blobs, self.provider, lambda model, vectors, advances: self.kept.update(vectors), batch=2, **more
+        )
 
     def embed(self, texts: list[str], **more: object) -> steps.Result:
         rows = [{"text": text} for text in texts]

@@ -1,10 +1,11 @@
 """A persona's ingestion: started once, watched to its end, and what it goes by."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from shared.domain.lifecycle import RunStatus
 from shared.models import Persona, RunGroup, RunStep, StepConfig, WorkflowRun
+from shared.queries import progress
 from tests.integration.gateway.test_files import QUOTES, TEXT, persona, upload, writer
 from tests.integration.gateway.worker import run_steps, settle, take
 
@@ -141,3 +142,83 @@ def test_an_override_is_visible_and_reaches_the_work(writer, persona, session):
 def test_a_persona_is_ingesting_from_the_first_moment(writer, persona, two_files, session):
     writer.post(f"{persona}/ingest")
     assert session.scalars(select(Persona.status)).one() == "ingesting"
+
+
+def file_of(told, name):
+    (file,) = [file for job in told["jobs"] for file in job["files"] if file["file_name"] == name]
+    return file
+
+
+def works_of(told):
+    (job,) = [job for job in told["jobs"] if job["collection_type"] == "works"]
+    return job
+
+
+def test_each_file_is_named_with_its_step(writer, persona, two_files, session):
+    writer.post(f"{persona}/ingest")
+    take(session, RunStep, "ingestion")
+    told = status(writer, persona)
+    assert (file_of(told, "x.txt")["step"], file_of(told, "x.txt")["step_status"]) == ("validate", "RUNNING")
+    assert file_of(told, "x.txt")["step_seconds"] >= 0
+    waiting = file_of(told, "said.jsonl")
+    assert (waiting["step_status"], waiting["passages"], waiting["seconds_left"]) == ("PENDING", None, None)
+    group = writer.get(f"/api/v1/workflow/run-groups/{works_of(told)['run_group_id']}").json
+    assert [file["file_name"] for file in group["files"]] == ["x.txt"]
+    assert group["counts"] == {"RUNNING": 1}
+
+
+@pytest.fixture
+def embedding(writer, persona, session):
+    """A file of 40 passages that is being embedded."""
+    upload(writer, persona, "works", ("x.txt", TEXT))
+    writer.post(f"{persona}/ingest")
+    run_steps(session, 3)
+    session.execute(update(RunStep).where(RunStep.step_type == "chunk").values(status_meta={"passages": 40}))
+    return take(session, RunStep, "embedding")
+
+
+def test_each_request_moves_the_passages_done_and_tells_the_time_left(writer, persona, embedding, session):
+    seen = []
+    for done in (10, 20):
+        progress.note(session, [progress.Advance(embedding.id, 40, done, 0, 100.0)])
+        told = status(writer, persona)
+        file, job = file_of(told, "x.txt"), works_of(told)
+        assert (file["passages"], file["passages_done"]) == (40, done) == (job["passages"], job["passages_done"])
+        seen.append((told["overall_progress"], file["seconds_left"], job["seconds_left"]))
+    assert seen[0][0] < seen[1][0]
+    assert [round(left, -2) for _, *both in seen for left in both] == [300, 300, 100, 100]
+
+
+def test_what_was_embedded_long_ago_says_nothing_of_the_time_left(writer, persona, embedding, session):
+    progress.note(session, [progress.Advance(embedding.id, 40, 10, 0, 100.0)])
+    long_ago = {"passages": 40, "passages_done": 10, "marks": [[0, 0], [100, 10]]}
+    session.execute(update(RunStep).where(RunStep.id == embedding.id).values(status_meta=long_ago))
+    told = status(writer, persona)
+    assert (file_of(told, "x.txt")["seconds_left"], works_of(told)["seconds_left"]) == (None, None)
+
+
+def test_a_failure_names_its_file_and_reason_and_a_warning_its_pages(writer, persona, two_files, session):
+    writer.post(f"{persona}/ingest")
+    claim = take(session, RunStep, "ingestion")
+    told_pages = {"pages_without_text": [2, 3], "warning": "no text on page 2, 3"}
+    session.execute(update(RunStep).where(RunStep.id == claim.id).values(status_meta=told_pages))
+    settle(session, claim, RunStatus.FAILED, "the file is damaged")
+    told = status(writer, persona)
+    file = file_of(told, "x.txt")
+    assert (file["status"], file["step"], file["reason"]) == ("FAILED", "validate", "the file is damaged")
+    assert (file["warning"], file["pages_without_text"]) == ("no text on page 2, 3", [2, 3])
+    assert "x.txt: the file is damaged" in works_of(told)["error_message"]
+
+
+def test_failed_files_are_retried_while_others_run_and_named(writer, persona, session):
+    upload(writer, persona, "works", ("a.txt", TEXT), ("b.txt", TEXT + b" b"))
+    writer.post(f"{persona}/ingest")
+    settle(session, take(session, RunStep, "ingestion"), RunStatus.FAILED, "no space left")
+    assert works_of(status(writer, persona))["counts"] == {"FAILED": 1, "PENDING": 1}
+    answer = writer.post(f"{persona}/ingestion/retry")
+    assert answer.status_code == 202
+    assert [(file["file_name"], file["reason"]) for file in answer.json["retried"]] == [("a.txt", "no space left")]
+    assert answer.json["retried_count"] == 1
+    assert writer.post(f"{persona}/ingestion/retry").status_code == 400
+    assert run_steps(session, 20) == 10
+    assert status(writer, persona)["overall_status"] == "active"

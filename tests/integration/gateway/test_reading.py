@@ -281,7 +281,7 @@ def test_a_line_that_holds_no_quote_fails_its_file_by_its_number(writer, persona
     upload(writer, persona, "quotes", ("said.jsonl", b'{"text": "One."}\n{"author": "x"}\n'))
     job = ingest()["quotes"]
     assert (job["status"], status(writer, persona)["overall_status"]) == ("failed", "failed")
-    assert job["error_message"] == '0 of 1 documents completed; line 2 has neither "text" nor "quote"'
+    assert job["error_message"] == '0 of 1 documents completed; said.jsonl: line 2 has neither "text" nor "quote"'
 
 
 def test_one_file_uploaded_by_many_at_once_is_one_file(database_url, tmp_path):
