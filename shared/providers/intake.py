@@ -9,24 +9,17 @@ from urllib.parse import unquote, urlsplit
 from shared.errors import Forbidden, Invalid, Refused
 from shared.providers.blobs import Blobs, Stored
 from shared.providers.outbound import Outbound
-from shared.providers.sniff import sniff
+from shared.providers.sniff import sniff_file
 
-HEAD = 1 << 20
-ZIP = b"PK\x03\x04"
-READ_WHOLE = (".json", ".jsonl", ".ndjson")
 FETCH_SECONDS = 30.0
 
 
 def kind_of(file: BinaryIO, name: str) -> str:
-    """Return a file's MIME type, and leave it at its start; raises Invalid or Refused with a reason for people.
-
-    Only formats whose end matters are read whole.
-    """
-    data = file.read(HEAD)
-    if data.startswith(ZIP) or name.lower().endswith(READ_WHOLE):
-        data += file.read()
-    file.seek(0)
-    return sniff(data, name)
+    """Return a file's MIME type, and leave it at its start; raises Invalid or Refused with a reason for people."""
+    try:
+        return sniff_file(file, name)
+    finally:
+        file.seek(0)
 
 
 def keep(blobs: Blobs, file: BinaryIO, *, limit: int) -> Stored:
