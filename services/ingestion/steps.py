@@ -21,6 +21,7 @@ MOST_PAGES_NAMED = 100
 LONGEST_QUOTE = 20_000  # characters
 UNPAIRED = re.compile("[\ud800-\udfff]")
 QUOTE_KEYS = ("text", "quote")  # both are found in seed 000's files
+SHAPE = 'a line is {"text": "the quote"}'
 
 
 class Tools(NamedTuple):
@@ -116,12 +117,13 @@ def _quotes(text: str) -> Iterator[Chunk]:
 def _quote(line: str, number: int) -> str:
     try:
         entry = json.loads(line)
-    except ValueError as error:
-        raise Invalid(f"line {number} is not JSON") from error
-    found: list[str] = [entry[key] for key in QUOTE_KEYS if isinstance(entry, dict) and isinstance(entry.get(key), str)]
-    quote = clean(found[0]).strip() if found else ""  # an escaped NUL is no NUL to the parser
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"line {number} is not JSON: {SHAPE}") from error
+    given = [entry.get(key) for key in QUOTE_KEYS] if isinstance(entry, dict) else []
+    said = (clean(value).strip() for value in given if isinstance(value, str))  # an escaped NUL is no NUL to the parser
+    quote = next(filter(None, said), "")
     if not quote:
-        raise Invalid(f'line {number} has neither "text" nor "quote"')
+        raise Invalid(f'line {number} has neither "text" nor "quote", so no quote of the file is taken: {SHAPE}')
     return _require_storable(quote, number)
 
 

@@ -37,7 +37,7 @@ def line(quote: str) -> str:
     [
         pytest.param("x" * (LONGEST_QUOTE + 1), "line 2 is too long a quote: 20001 characters", id="too long"),
         pytest.param("half \ud83d", "line 2 holds half a character", id="an unpaired surrogate"),
-        pytest.param("\0", 'line 2 has neither "text" nor "quote"', id="nothing but NUL"),
+        pytest.param("\0", 'line 2 has neither "text" nor "quote", so no .* a line is {"text"', id="nothing but NUL"),
     ],
 )
 def test_a_quote_that_cannot_be_stored_fails_its_file_by_its_number(quote: str, words: str):
@@ -47,6 +47,13 @@ def test_a_quote_that_cannot_be_stored_fails_its_file_by_its_number(quote: str, 
 
 def test_a_quote_is_kept_up_to_its_limit_and_without_nul():
     assert passages_of(f"{line('x' * LONGEST_QUOTE)}\n{line('a' + chr(0) + 'b')}", JSONL) == ["x" * LONGEST_QUOTE, "ab"]
+
+
+@pytest.mark.parametrize("other", ["", " ", "\0", None, 1, []])
+@pytest.mark.parametrize("key", ["text", "quote"])
+def test_a_quote_stands_under_either_key(key: str, other: object):
+    entry = {"text": other, "quote": other} | {key: "the real one"}
+    assert passages_of(json.dumps(entry), JSONL) == ["the real one"]
 
 
 @pytest.mark.parametrize(
