@@ -15,8 +15,10 @@ from shared.providers.archives import ODT as ODT
 from shared.providers.archives import PPTX as PPTX
 from shared.providers.archives import XLSX as XLSX
 from shared.providers.archives import package_type
+from shared.providers.mail import EML as EML
 
 PDF = "application/pdf"
+RTF = "application/rtf"
 HTML = "text/html"
 MARKDOWN = "text/markdown"
 PLAIN = "text/plain"
@@ -49,6 +51,9 @@ PDF_HEADER_WITHIN = 1024
 PDF_HEADER = re.compile(rb"%PDF-\d\.\d[ \t]*+(?:[\r\n]|\Z)")
 PDF_OBJECT = re.compile(rb"[\r\n][ \t]*+\d++[ \t]++\d++[ \t]++obj\b")
 PDF_END = b"%%EOF"
+RTF_BEGINNING = b"{\\rtf"
+MAIL_SUFFIX = ".eml"
+MAIL_BEGINNING = re.compile(rb"\s*+(?:From [^\n]*+\n)?[!-9;-~]++[ \t]*+:")
 SCRIPT = b"#!"
 ZIP = b"PK\x03\x04"
 HEAD = 1 << 20
@@ -73,18 +78,31 @@ def sniff_file(file: BinaryIO, file_name: str) -> str:
     head, suffix = file.read(HEAD), PurePath(file_name).suffix.lower()
     if not head:
         raise Invalid("the file is empty")
-    for beginning, kind in REFUSED_BEGINNINGS:
-        if head.startswith(beginning) and not _reads_as_text(head, beginning):
-            raise Refused(f"this is {kind}")
+    _require_document(head)
     if head.startswith(ZIP):
         return package_type(file)
-    if _is_pdf(head):
-        return PDF
+    if kind := _by_beginning(head, suffix):
+        return kind
     if suffix in JSON_LINES:
         file.seek(0)
         _require_json_lines(file)
         return JSONL
     return _sniff_text(decode_text(_to_a_line(head)), suffix, whole=len(head) < HEAD)
+
+
+def _by_beginning(head: bytes, suffix: str) -> str | None:
+    """Return the kind of a document that is not in the encoding of one text; None for others."""
+    if _is_pdf(head):
+        return PDF
+    if head.startswith(RTF_BEGINNING):
+        return RTF
+    return EML if suffix == MAIL_SUFFIX and MAIL_BEGINNING.match(head) else None
+
+
+def _require_document(head: bytes) -> None:
+    for beginning, kind in REFUSED_BEGINNINGS:
+        if head.startswith(beginning) and not _reads_as_text(head, beginning):
+            raise Refused(f"this is {kind}")
 
 
 def _to_a_line(head: bytes) -> bytes:
