@@ -6,6 +6,7 @@ from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, jsonify, request
+from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
@@ -29,6 +30,7 @@ STATUS: dict[type[Exception], int] = {
     InterfaceError: 503,
     NoConnectionFree: 503,
     DataError: 422,
+    ParseException: 400,
     Exception: 500,
 }
 # What may be said of an error whose own text must not leave the house.
@@ -37,6 +39,7 @@ WORDS: dict[type[Exception], str] = {
     InterfaceError: "the database is not available; try again shortly",
     NoConnectionFree: "the gateway is busy; try again shortly",
     DataError: "a value is out of the range that can be stored",
+    ParseException: "the body breaks off or is no HTTP: check its chunks",
     Exception: "something went wrong here; the correlation id finds it in the logs",
 }
 # By SQLSTATE; a broken CHECK is told by its name, which is made of words: ck_<table>_loop_only_when_autonomous.
@@ -150,5 +153,5 @@ def say_unexpected(error: Exception) -> Response:
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("unexpected error", exc_info=error)
     else:
-        log.warning("database refused", extra={"kind": type(error).__name__, "reason": str(error.__cause__ or error)})
+        log.warning("refused", extra={"kind": type(error).__name__, "reason": str(error.__cause__ or error)})
     return answer(status, closest(error, WORDS))

@@ -1,26 +1,23 @@
 """Validate, parse, chunk: each maps artifacts to artifacts, which are written before its row settles."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from shared.domain.text import content_hash
+from services.ingestion import quotes
+from shared.domain.persona import CollectionType
 from shared.domain.workflow import ArtifactType
 from shared.errors import Invalid
 from shared.providers import blobs as stored
 from shared.providers.blobs import Blobs
 from shared.providers.chunker import Chunk
 from shared.providers.chunker import chunk as cut
-from shared.providers.parser import Page, Parsed, Parser, clean
-from shared.providers.sniff import JSONL
+from shared.providers.parser import Page, Parsed, Parser
+from shared.providers.sniff import CSV, JSONL, PLAIN, decode_text
 from shared.queries.workflows import StepContext
 
 Facts = dict[str, Any]
 MOST_PAGES_NAMED = 100
-LONGEST_QUOTE = 20_000  # characters
-UNPAIRED = re.compile("[\ud800-\udfff]")
-QUOTE_KEYS = ("text", "quote")  # both are found in seed 000's files
 
 
 class Tools(NamedTuple):
@@ -68,18 +65,26 @@ def _about(parsed: Parsed) -> Facts:
 
 
 def chunk(step: StepContext, with_: Tools) -> Facts:
-    """Write the document's passages; a JSON line is one passage. Raises Invalid when there are none."""
+    """Write the document's passages; a quote is one passage. Raises Invalid when there are none."""
     parsed = _read_parsed(step, with_.blobs)
-    if step.mime_type == JSONL:
-        passages = list(_quotes(parsed.text))
-    else:
-        passages = list(_cut(parsed, step.config["chunk_size"], step.config["chunk_overlap"]))
+    passages = list(_passages(step, with_, parsed))
     if not passages:
         raise Invalid("the file holds no passage")
     rows = [_row(passage, parsed.page_at(passage.start)) for passage in passages]
     root = step.roots[ArtifactType.CHUNKS]
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.CHUNKS, root, json.dumps(rows).encode())
     return {"passages": len(rows)}
+
+
+def _passages(step: StepContext, with_: Tools, parsed: Parsed) -> Iterator[Chunk]:
+    is_quotes = step.config.get("collection") == CollectionType.QUOTES
+    if step.mime_type == JSONL:
+        return quotes.from_lines(parsed.text)
+    if is_quotes and step.mime_type == CSV:  # the parsed table has its own marks between the cells
+        return quotes.from_table(decode_text(stored.read(with_.blobs, step.doc_hash)), parsed.text)
+    if is_quotes and step.mime_type == PLAIN:
+        return quotes.from_text(parsed.text)
+    return _cut(parsed, step.config["chunk_size"], step.config["chunk_overlap"])
 
 
 def _cut(parsed: Parsed, size: int, overlap: int) -> Iterator[Chunk]:
@@ -99,36 +104,3 @@ def _read_parsed(step: StepContext, blobs: Blobs) -> Parsed:
 
 def _row(passage: Chunk, page: int | None) -> dict[str, Any]:
     return {"text": passage.text, "start": passage.start, "end": passage.end, "page": page}
-
-
-def _quotes(text: str) -> Iterator[Chunk]:
-    """Yield one passage per JSON line, each quote once; raises Invalid, with its number, for a line without one."""
-    start, known = 0, set()
-    for number, line in enumerate(text.split("\n"), 1):
-        quote = _quote(line, number) if line.strip() else ""
-        key = content_hash(quote.casefold())
-        if quote and key not in known:
-            yield Chunk(quote, start, start + len(line))
-        known.add(key)
-        start += len(line) + 1
-
-
-def _quote(line: str, number: int) -> str:
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise Invalid(f"line {number} is not JSON") from error
-    found: list[str] = [entry[key] for key in QUOTE_KEYS if isinstance(entry, dict) and isinstance(entry.get(key), str)]
-    quote = clean(found[0]).strip() if found else ""  # an escaped NUL is no NUL to the parser
-    if not quote:
-        raise Invalid(f'line {number} has neither "text" nor "quote"')
-    return _require_storable(quote, number)
-
-
-def _require_storable(quote: str, number: int) -> str:
-    """Return a quote that can be stored and searched: Postgres indexes no text of more than a megabyte."""
-    if len(quote) > LONGEST_QUOTE:
-        raise Invalid(f"line {number} is too long a quote: {len(quote)} characters, and {LONGEST_QUOTE} are taken")
-    if UNPAIRED.search(quote):
-        raise Invalid(f"line {number} holds half a character: an unpaired surrogate")
-    return quote

@@ -9,15 +9,24 @@ READABLE = {
     "text/markdown": "md",
     "application/pdf": "pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/rtf": "rtf",
+    "text/csv": "csv",
+    "message/rfc822": "eml",
     "text/html": "html",
     "application/epub+zip": "epub",
 }
 TAKES = {
     CollectionType.WORKS: READABLE,
     CollectionType.PROFILE: READABLE,
-    CollectionType.QUOTES: {"application/jsonl": "jsonl"},
+    CollectionType.QUOTES: {"application/jsonl": "jsonl", "text/csv": "csv", "text/plain": "txt"},
 }
-TEXT_KINDS = frozenset({"text/plain", "text/markdown", "text/html", "text/csv"})
+QUOTES_SHAPE = (
+    """: a line is {"text": "the quote"} in JSONL, a quote in a text, a row with a column text or quote in CSV"""
+)
+TEXT_KINDS = frozenset({"text/plain", "text/markdown", "text/html", "text/csv", "message/rfc822"})
 LONGEST_NAME = 255
 NAMELESS = "file"
 
@@ -27,7 +36,8 @@ def refusal(collection: CollectionType, mime_type: str) -> str | None:
     taken = TAKES[collection]
     if mime_type in taken:
         return None
-    return f"{collection} takes {', '.join(taken.values())} files, and this one is {mime_type} by its content"
+    shape = QUOTES_SHAPE if collection is CollectionType.QUOTES else ""
+    return f"{collection} takes {', '.join(taken.values())} files, and this one is {mime_type} by its content{shape}"
 
 
 def plain_name(name: str) -> str:

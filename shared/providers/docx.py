@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from xml.etree import ElementTree
 
 from shared.errors import Invalid
-from shared.providers.sniff import DAMAGED
+from shared.providers.archives import DAMAGED
 from shared.providers.symbols import drawn
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

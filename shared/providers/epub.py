@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from shared.errors import Invalid, Refused
 from shared.providers import encoding
-from shared.providers.sniff import DAMAGED
+from shared.providers.archives import DAMAGED
 
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"

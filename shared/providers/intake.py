@@ -11,23 +11,15 @@ from shared.domain.persona import CollectionType
 from shared.errors import Forbidden, Invalid, Refused
 from shared.providers.blobs import Blobs, Stored
 from shared.providers.outbound import OnOpen, Outbound
-from shared.providers.sniff import sniff
-
-HEAD = 1 << 20
-ZIP = b"PK\x03\x04"
-READ_WHOLE = (".json", ".jsonl", ".ndjson")
+from shared.providers.sniff import sniff_file
 
 
 def kind_of(file: BinaryIO, name: str) -> str:
-    """Return a file's MIME type, and leave it at its start; raises Invalid or Refused with a reason for people.
-
-    Only formats whose end matters are read whole.
-    """
-    data = file.read(HEAD)
-    if data.startswith(ZIP) or name.lower().endswith(READ_WHOLE):
-        data += file.read()
-    file.seek(0)
-    return sniff(data, name)
+    """Return a file's MIME type, and leave it at its start; raises Invalid or Refused with a reason for people."""
+    try:
+        return sniff_file(file, name)
+    finally:
+        file.seek(0)
 
 
 class Taken(NamedTuple):

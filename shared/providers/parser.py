@@ -8,14 +8,28 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import docx, epub, pdf
-from shared.providers.sniff import DOCX, EPUB, HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
+from shared.providers import docx, epub, mail, pdf
+from shared.providers.sniff import (
+    DOCX,
+    EML,
+    EPUB,
+    HTML,
+    JSONL,
+    MARKDOWN,
+    ODT,
+    PDF,
+    PLAIN,
+    PPTX,
+    decode_text,
+    sniff,
+)
 
 PAGE_BREAK = "\n\n"
 PAGED = {PDF, PPTX}
 AS_IT_IS = {PLAIN, MARKDOWN}
 TITLE, HEAD = (re.compile(rf"<{name}(?=[\s>])[^<>]*+>", re.IGNORECASE) for name in ("title", "head"))
 HEAD_WITHIN = 65536
+TAB = "&#9;"  # as the library writes that of an OpenDocument
 LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 UNLOADED = ("failed to bind to", "bundled pdfium", "pdfium initialization failed")
@@ -86,7 +100,13 @@ class KreuzbergParser:
             return Parsed(decode_text(data))
         if mime_type == EPUB:
             return _read_book(epub.Book(data))
+        if mime_type == EML:
+            return self._read_mail(data)
         return Parsed(clean(decode_text(data))) if mime_type in AS_IT_IS else self._extract(data, mime_type)
+
+    def _read_mail(self, data: bytes) -> Parsed:
+        letter = mail.read(data, lambda part, name: self.read(part, sniff(part, name)).text)
+        return Parsed(clean(letter.text), (), letter.subject, letter.sender, letter.warnings)
 
     def _extract(self, data: bytes, mime_type: str) -> Parsed:
         if mime_type == PDF and not is_whole_pdf(data):
@@ -95,7 +115,7 @@ class KreuzbergParser:
         title = _html_title(text) if text and mime_type == HTML else None
         source = _repaired(data, mime_type) if text is None else _without_head(text, mime_type).encode()
         result = _extracted(source, mime_type)
-        parsed = _paged(result.pages or (), data, mime_type) if mime_type in PAGED else Parsed(clean(result.content))
+        parsed = _structured(result, data, mime_type)
         authors = result.metadata.get("authors") or [None]
         title = clean(title or result.metadata.get("title") or "")
         return parsed._replace(title=title or None, author=clean(authors[0] or "") or None)
@@ -187,6 +207,14 @@ def _element(text: str, name: str, opening: re.Pattern[str]) -> tuple[int, int, 
     closing = re.compile(rf"</{name}\s*+>", re.IGNORECASE)
     closed = closing.search(text, opened.end()) if opened else None
     return (opened.start(), opened.end(), closed.end()) if opened and closed else (0, 0, 0)
+
+
+def _structured(result: Any, data: bytes, mime_type: str) -> Parsed:
+    """Return what the library read; of slides it may not tell which is where."""
+    if mime_type in PAGED and (result.pages or mime_type == PDF):
+        return _paged(result.pages or (), data, mime_type)
+    content = result.content.replace(TAB, " ") if mime_type == ODT else result.content
+    return Parsed(clean(content))
 
 
 def _paged(pages: Iterable[dict[str, Any]], data: bytes, mime_type: str) -> Parsed:

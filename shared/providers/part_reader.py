@@ -3,7 +3,7 @@
 import json
 import sys
 
-from shared.errors import Invalid
+from shared.errors import Invalid, Refused
 from shared.providers.parser import CannotStart, KreuzbergParser
 from shared.providers.sniff import PDF
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Write what the part holds, or why it cannot be read."""
     try:
         answer = KreuzbergParser().read(sys.stdin.buffer.read(), PDF)._asdict()
-    except Invalid as error:
+    except (Invalid, Refused) as error:
         answer = {"invalid": str(error)}
     except CannotStart as error:
         answer = {"cannot_start": str(error)}

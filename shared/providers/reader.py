@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import Any, BinaryIO
 
-from shared.errors import Invalid, Transient
+from shared.errors import Invalid, Refused, Transient
 from shared.providers.limits import Limits
 from shared.providers.parser import CannotStart, KreuzbergParser, Parser
 from shared.providers.parts import PartedParser
@@ -40,7 +40,7 @@ def _answer(parser: Parser, request: dict[str, Any], asked: BinaryIO, limits: Li
     data = asked.read(request["bytes"])
     try:
         parsed = parser.parse(data, request["mime_type"])
-    except Invalid as error:
+    except (Invalid, Refused) as error:
         return {"invalid": str(error)}
     except CannotStart as error:
         return {"cannot_start": str(error)}

@@ -1,22 +1,24 @@
 """What a file is, by its content; its name only tells one text format from another."""
 
+import codecs
 import io
 import json
-import lzma
 import re
-import zipfile
-import zlib
-from collections.abc import Sequence
 from pathlib import PurePath
+from typing import BinaryIO
 
 from shared.errors import Invalid, Refused
 from shared.providers import encoding
+from shared.providers.archives import DOCX as DOCX
+from shared.providers.archives import EPUB as EPUB
+from shared.providers.archives import ODT as ODT
+from shared.providers.archives import PPTX as PPTX
+from shared.providers.archives import XLSX as XLSX
+from shared.providers.archives import package_type
+from shared.providers.mail import EML as EML
 
 PDF = "application/pdf"
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-EPUB = "application/epub+zip"
+RTF = "application/rtf"
 HTML = "text/html"
 MARKDOWN = "text/markdown"
 PLAIN = "text/plain"
@@ -31,7 +33,8 @@ REFUSED_BEGINNINGS = (
     (b"\xce\xfa\xed\xfe", "a macOS program"),
     (b"\xca\xfe\xba\xbe", "a program"),
     (b"\0asm", "a program"),
-    (b"#!", "a script"),
+    (b"#!/", "a script"),
+    (b"#! /", "a script"),
     (b"\xd0\xcf\x11\xe0", "an old or encrypted Office file: save it as .docx, .pptx or .xlsx without a password"),
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
@@ -40,48 +43,78 @@ REFUSED_BEGINNINGS = (
     (b"7z\xbc\xaf", "an archive: unpack it first"),
     (b"Rar!", "an archive: unpack it first"),
 )
-DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    NotImplementedError,
-    RuntimeError,
-    OSError,
-    ValueError,
-    EOFError,
-)
-OFFICE_MEMBERS = (("word/document.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX))
-CONTENT_TYPES = "[Content_Types].xml"
-LARGEST_TYPES = 1 << 20
 TEXT_SUFFIXES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV}
 HTML_BEGINNING = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 BEFORE_HTML = (("<!--", "-->"), ("<?xml", ">"))
 PDF_HEADER_WITHIN = 1024
-PDF_OBJECT = re.compile(rb"\d obj\b|%%EOF")
+PDF_HEADER = re.compile(rb"%PDF-\d\.\d[ \t]*+(?:[\r\n]|\Z)")
+PDF_OBJECT = re.compile(rb"[\r\n][ \t]*+\d++[ \t]++\d++[ \t]++obj\b")
+PDF_END = b"%%EOF"
+RTF_BEGINNING = b"{\\rtf"
+MAIL_SUFFIX = ".eml"
+MAIL_BEGINNING = re.compile(rb"\s*+(?:From [^\n]*+\n)?[!-9;-~]++[ \t]*+:")
 SCRIPT = b"#!"
+ZIP = b"PK\x03\x04"
+HEAD = 1 << 20
+LARGEST_LINE = 8 << 20
+JSON_LINES = (".jsonl", ".ndjson")
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 BINARY_WITHIN = 4096
-HTML_WITHIN = 4096
+HTML_WITHIN = 65536
+BLANK = re.compile(r"\s*+")
 
 
 def sniff(data: bytes, file_name: str) -> str:
-    """Return the MIME type; raises Invalid for an empty or damaged file and Refused for a kind that is not taken."""
-    if not data:
+    """Return the MIME type of a whole file's bytes; raises Invalid and Refused."""
+    return sniff_file(io.BytesIO(data), file_name)
+
+
+def sniff_file(file: BinaryIO, file_name: str) -> str:
+    """Return the MIME type; raises Invalid for an empty or damaged file and Refused for a kind that is not taken.
+
+    A file is never held whole: its beginning tells its kind, an archive is read where it lies, JSON lines one by one.
+    """
+    head, suffix = file.read(HEAD), PurePath(file_name).suffix.lower()
+    if not head:
         raise Invalid("the file is empty")
-    for beginning, kind in REFUSED_BEGINNINGS:
-        if data.startswith(beginning) and not _reads_as_text(data, beginning):
-            raise Refused(f"this is {kind}")
-    if _is_pdf(data):
+    _require_document(head)
+    if head.startswith(ZIP):
+        return package_type(file)
+    if kind := _by_beginning(head, suffix):
+        return kind
+    if suffix in JSON_LINES:
+        file.seek(0)
+        _require_json_lines(file)
+        return JSONL
+    return _sniff_text(decode_text(_to_a_line(head)), suffix, whole=len(head) < HEAD)
+
+
+def _by_beginning(head: bytes, suffix: str) -> str | None:
+    """Return the kind of a document that is not in the encoding of one text; None for others."""
+    if _is_pdf(head):
         return PDF
-    if data.startswith(b"PK\x03\x04"):
-        return _sniff_zip(data)
-    return _sniff_text(decode_text(data), PurePath(file_name).suffix.lower())
+    if head.startswith(RTF_BEGINNING):
+        return RTF
+    return EML if suffix == MAIL_SUFFIX and MAIL_BEGINNING.match(head) else None
+
+
+def _require_document(head: bytes) -> None:
+    for beginning, kind in REFUSED_BEGINNINGS:
+        if head.startswith(beginning) and not _reads_as_text(head, beginning):
+            raise Refused(f"this is {kind}")
+
+
+def _to_a_line(head: bytes) -> bytes:
+    """Return the beginning of a long file up to the end of a line: its last character may be cut in two."""
+    return head[: head.rfind(b"\n") + 1] or head if len(head) == HEAD else head
 
 
 def _reads_as_text(data: bytes, beginning: bytes) -> bool:
     """Say whether a text only begins with the letters of another format; a script is refused although it is text."""
-    return beginning.isascii() and beginning != SCRIPT and not BINARY.search(data[:BINARY_WITHIN])
+    letters = beginning.decode("latin-1")
+    is_text = letters.isascii() and letters.isprintable() and not BINARY.search(data[:BINARY_WITHIN])
+    return is_text and not beginning.startswith(SCRIPT)
 
 
 def _is_pdf(data: bytes) -> bool:
@@ -89,7 +122,11 @@ def _is_pdf(data: bytes) -> bool:
     at = data[:PDF_HEADER_WITHIN].find(b"%PDF-")
     if at < 0:
         return False
-    return not data[:at].strip() or PDF_OBJECT.search(data) is not None
+    if BINARY.search(data):
+        return True
+    if data[:at].strip():
+        return data.rstrip().endswith(PDF_END) and PDF_OBJECT.search(data, at) is not None
+    return bool(PDF_HEADER.match(data, at) or PDF_OBJECT.search(data, at))
 
 
 def decode_text(data: bytes) -> str:
@@ -100,35 +137,11 @@ def decode_text(data: bytes) -> str:
     return text
 
 
-def _sniff_zip(data: bytes) -> str:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = archive.namelist()
-            declared = archive.open("mimetype").read(64) if "mimetype" in names else b""
-            types = archive.open(CONTENT_TYPES).read(LARGEST_TYPES) if CONTENT_TYPES in names else b""
-    except DAMAGED as error:
-        raise Invalid("the file is damaged or cut off") from error
-    if declared.strip() == EPUB.encode():
-        return EPUB
-    return _office_type(names, types)
-
-
-def _office_type(names: Sequence[str], types: bytes) -> str:
-    """Tell by the usual name of the main part, else by the type that the package gives to it, whatever its name."""
-    for member, mime_type in OFFICE_MEMBERS:
-        if member in names or f"{mime_type}.main+xml".encode() in types:
-            return mime_type
-    raise Refused("this is an archive: unpack it first")
-
-
-def _sniff_text(text: str, suffix: str) -> str:
+def _sniff_text(text: str, suffix: str, *, whole: bool) -> str:
     if not text.strip():
         raise Invalid("the file holds no text")
-    if suffix in {".jsonl", ".ndjson"}:
-        _require_json_lines(text)
-        return JSONL
     if suffix == ".json":
-        return _require_json(text)
+        return _require_json(text, whole=whole)
     if _begins_as_html(text[:HTML_WITHIN]):
         return HTML
     if suffix in {".html", ".htm"} and "<" in text:
@@ -140,7 +153,7 @@ def _begins_as_html(text: str) -> bool:
     """Say whether a page begins here, behind any declarations and comments; each is looked at once."""
     at = 0
     while True:
-        at += len(text) - at - len(text[at:].lstrip())
+        at = BLANK.match(text, at).end()  # type: ignore[union-attr]
         opens, closes = next((pair for pair in BEFORE_HTML if text.startswith(pair[0], at)), ("", ""))
         if not opens:
             return HTML_BEGINNING.match(text, at) is not None
@@ -150,18 +163,35 @@ def _begins_as_html(text: str) -> bool:
         at = ends + len(closes)
 
 
-def _require_json_lines(text: str) -> None:
-    for number, line in enumerate(text.split("\n"), 1):
-        try:
-            if line.strip():
-                json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise Invalid(f"line {number} is not JSON") from error
+def _require_json_lines(file: BinaryIO) -> None:
+    number, some = 0, False
+    while line := file.readline(LARGEST_LINE):
+        number += 1
+        if len(line) == LARGEST_LINE:
+            raise Invalid(f"line {number} is longer than {LARGEST_LINE >> 20} MiB")
+        some = _holds_json(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, number) or some
+    if not some:
+        raise Invalid("the file holds no text")
 
 
-def _require_json(text: str) -> str:
+def _holds_json(line: bytes, number: int) -> bool:
+    """Say whether a line is not blank; raises Invalid with its number where it is no JSON in UTF-8."""
     try:
-        json.loads(text)
+        text = line.decode().strip()
+        if text:
+            json.loads(text)
+    except UnicodeDecodeError as error:
+        raise Invalid(f"line {number} is not UTF-8: save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"line {number} is not JSON") from error
+    return bool(text)
+
+
+def _require_json(text: str, *, whole: bool) -> str:
+    """Pass for JSON; of a long file only the beginning is looked at, and its reading will tell the rest."""
+    try:
+        if whole or text.lstrip()[0] not in "[{":
+            json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Invalid("the file is not JSON") from error
     return JSON

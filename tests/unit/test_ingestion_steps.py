@@ -5,22 +5,23 @@ import json
 import pytest
 
 from services.ingestion import steps
-from services.ingestion.steps import LONGEST_QUOTE, Tools
+from services.ingestion.quotes import LONGEST_QUOTE
+from services.ingestion.steps import Tools
 from shared.domain.workflow import ArtifactType, WorkflowStepType
 from shared.errors import Invalid
 from shared.providers.blobs import FakeBlobs
 from shared.providers.parser import FakeParser
-from shared.providers.sniff import JSONL, PLAIN
+from shared.providers.sniff import CSV, JSONL, PLAIN
 from shared.queries.workflows import StepContext
 
 ROOTS = dict.fromkeys((ArtifactType.PARSED_MD, ArtifactType.PARSED_JSON, ArtifactType.CHUNKS), "1")
 LARGEST_VECTOR = 1024 * 1024  # bytes of one Postgres tsvector
 
 
-def passages_of(text: str, mime_type: str) -> list[str]:
+def passages_of(text: str, mime_type: str, collection: str = "works") -> list[str]:
     """Parse and cut a text; return the passages that are stored."""
     tools = Tools(FakeBlobs(), FakeParser())
-    config = {"chunk_size": 480, "chunk_overlap": 64}
+    config = {"chunk_size": 480, "chunk_overlap": 64, "collection": collection}
     key = tools.blobs.put(text.encode()).key
     step = StepContext(1, WorkflowStepType.CHUNK, key, mime_type, {}, config, ROOTS, {}, "default")
     steps.parse(step, tools)
@@ -37,7 +38,7 @@ def line(quote: str) -> str:
     [
         pytest.param("x" * (LONGEST_QUOTE + 1), "line 2 is too long a quote: 20001 characters", id="too long"),
         pytest.param("half \ud83d", "line 2 holds half a character", id="an unpaired surrogate"),
-        pytest.param("\0", 'line 2 has neither "text" nor "quote"', id="nothing but NUL"),
+        pytest.param("\0", 'line 2 has neither "text" nor "quote", so no .* a line is {"text"', id="nothing but NUL"),
     ],
 )
 def test_a_quote_that_cannot_be_stored_fails_its_file_by_its_number(quote: str, words: str):
@@ -49,8 +50,46 @@ def test_a_quote_is_kept_up_to_its_limit_and_without_nul():
     assert passages_of(f"{line('x' * LONGEST_QUOTE)}\n{line('a' + chr(0) + 'b')}", JSONL) == ["x" * LONGEST_QUOTE, "ab"]
 
 
+@pytest.mark.parametrize("other", ["", " ", "\0", None, 1, []])
+@pytest.mark.parametrize("key", ["text", "quote"])
+def test_a_quote_stands_under_either_key(key: str, other: object):
+    entry = {"text": other, "quote": other} | {key: "the real one"}
+    assert passages_of(json.dumps(entry), JSONL) == ["the real one"]
+
+
 @pytest.mark.parametrize(
     "text", ["x" * 300_000, "word " * 60_000, "ﷺ" * 100_000], ids=["no space", "words", "ligatures"]
 )
 def test_no_passage_comes_near_the_largest_search_vector(text: str):
     assert max(len(passage.encode()) for passage in passages_of(text, PLAIN)) < LARGEST_VECTOR / 100
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "found"),
+    [
+        pytest.param("One\nTwo \n One", PLAIN, ["One", "Two"], id="a line each"),
+        pytest.param("One,\nby the sea.\n\n\nTwo", PLAIN, ["One,\nby the sea.", "Two"], id="a paragraph each"),
+        pytest.param("One.\nTwo!\n\nThree? — Ana", PLAIN, ["One.", "Two!", "Three? — Ana"], id="lines in groups"),
+        pytest.param('id,Text\n1,"One, by\nthe sea"\n\n2,Two', CSV, ["One, by\nthe sea", "Two"], id="a row each"),
+        pytest.param("quote;text\nOne;\n;Two", CSV, ["One", "Two"], id="either column"),
+    ],
+)
+def test_quotes_are_found_in_texts_and_tables(text: str, kind: str, found: list[str]):
+    assert passages_of(text, kind, "quotes") == found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("a,b\n1,2", "names a column text or quote", id="no column"),
+        pytest.param("text,by\nOne,Ana\n,Ana", "line 3 holds no quote", id="a row without one"),
+        pytest.param("text\n" + "x" * 200_000, "line 2 is no CSV|too long", id="an endless cell"),
+    ],
+)
+def test_a_table_that_holds_no_quotes_fails_with_what_it_should_hold(text: str, words: str):
+    with pytest.raises(Invalid, match=words):
+        passages_of(text, CSV, "quotes")
+
+
+def test_a_text_among_works_is_cut_as_prose():
+    assert passages_of("One.\nTwo.", PLAIN) == ["One.\nTwo."]

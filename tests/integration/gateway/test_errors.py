@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from apiflask import APIBlueprint
+from gunicorn.http.errors import InvalidChunkSize
 from sqlalchemy import insert, text
 
 from gateway.auth import public
@@ -55,6 +56,7 @@ def throwing(error):
         (errors.WorkFailed("for good"), 502, "WorkFailed"),
         (errors.Unavailable("later"), 503, "Unavailable"),
         (errors.Transient("later"), 503, "Transient"),
+        (InvalidChunkSize(b"ZZ"), 400, "BadRequest"),
         (ZeroDivisionError("secret detail"), 500, "InternalError"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

@@ -54,9 +54,9 @@ def test_files_are_stored_by_their_hash_and_listed(app, writer, persona):
         pytest.param("works", "tool.exe", b"MZ\x90\x00", "Windows program", id="a program"),
         pytest.param("works", "empty.txt", b"", "empty", id="nothing"),
         pytest.param("works", "said.jsonl", QUOTES, "works takes txt, md, pdf", id="quotes among works"),
-        pytest.param("quotes", "coil.txt", TEXT, "quotes takes jsonl", id="prose among quotes"),
+        pytest.param("quotes", "coil.md", TEXT, 'a line is {"text"', id="prose among quotes"),
         pytest.param("quotes", "said.jsonl", b"{not json}", "line 1", id="broken quotes"),
-        pytest.param("profile", "sheet.csv", b"a,b\n1,2\n", "profile takes", id="a table"),
+        pytest.param("profile", "list.json", b'{"a": 1}', "profile takes", id="data"),
     ],
 )
 def test_an_upload_of_nothing_that_a_collection_takes_is_refused_with_the_reason(

@@ -136,3 +136,9 @@ def test_a_form_behind_a_cipher_that_is_not_installed_is_told(tmp_path: Path, mo
     parsed = ApartParser(Limits(), lambda: lambda close: None).parse(out.getvalue(), PDF)
     assert parsed.text == "One."
     assert "encrypted" in parsed.warnings[0]
+
+
+def test_a_text_whose_encoding_shows_late_fails_with_the_reason() -> None:
+    late = b"Plain. " * 40_000 + "\nprès de là".encode("cp850") * 3
+    with pytest.raises(Invalid, match="save it as UTF-8"):
+        apart().parse(late, MARKDOWN)

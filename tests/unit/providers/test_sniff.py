@@ -1,10 +1,26 @@
 """What a file is, whatever it is called."""
 
+import io
+import struct
+import tracemalloc
+import zipfile
+
 import pytest
 
 from shared.errors import Invalid, Refused
 from shared.providers import sniff
 from tests.fakes.documents import docx, pdf, zipped
+
+ABOUT_PDF = b"It looks so:\n%PDF-1.7\n1 0 obj\n<< >>\nendobj\nstartxref\n9\n%%EOF\nand so it ends."
+
+
+def stored(members: dict[str, str]) -> bytes:
+    """Return a zip file whose members can be read in its bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return out.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -30,6 +46,16 @@ from tests.fakes.documents import docx, pdf, zipped
         pytest.param(b"GIF89a is a format.", "a.txt", sniff.PLAIN, id="a text about GIF"),
         pytest.param(b"Rar! she cried.", "a.txt", sniff.PLAIN, id="a text that cries"),
         pytest.param(b"MZ is where I live.", "a.txt", sniff.PLAIN, id="a text that begins like a program"),
+        pytest.param(ABOUT_PDF, "a.txt", sniff.PLAIN, id="a text that shows a PDF"),
+        pytest.param(b"%PDF-1.7 is how a PDF begins.", "a.md", sniff.MARKDOWN, id="a text that begins with PDF's mark"),
+        pytest.param(b"#!important is CSS, #1 obj", "a.txt", sniff.PLAIN, id="a text that begins almost like a script"),
+        pytest.param(b"%PDF-1.4\r", "a", sniff.PDF, id="a PDF that is cut off early"),
+        pytest.param(b"junk of some server\n" + pdf(["x"]), "a", sniff.PDF, id="a PDF behind a line"),
+        pytest.param(
+            stored({"[Content_Types].xml": f"{sniff.DOCX}.main+xml", "a": "%PDF-"}), "a", sniff.DOCX, id="Word"
+        ),
+        pytest.param(zipped({"mimetype": sniff.ODT}), "a", sniff.ODT, id="OpenDocument"),
+        pytest.param(b"<!--" + b"x" * 9000 + b"--><html>", "a", sniff.HTML, id="HTML after a long licence"),
         pytest.param(b"\n\x01junk" + pdf(["x"]), "a", sniff.PDF, id="a PDF behind other bytes"),
     ],
 )
@@ -42,6 +68,7 @@ def test_the_content_decides(data: bytes, name: str, expected: str) -> None:
     [
         pytest.param(b"MZ\x90\0" + b"\0" * 60, "book.pdf", "Windows program", id="a program called a PDF"),
         pytest.param(b"\x7fELF\x02", "a.txt", "Linux program", id="an ELF"),
+        pytest.param(b"\x7fELF", "a.txt", "Linux program", id="four bytes of an ELF"),
         pytest.param(b"\xcf\xfa\xed\xfe", "a", "macOS program", id="Mach-O"),
         pytest.param(b"#!/bin/sh\nrm -rf", "a.txt", "script", id="a script"),
         pytest.param(b"\x89PNG\r\n\x1a\n", "a.pdf", "image", id="an image"),
@@ -63,6 +90,9 @@ def test_what_is_no_document_is_refused_with_a_reason(data: bytes, name: str, sa
         pytest.param(b" \n\t", "a.txt", "no text", id="blank"),
         pytest.param(docx(["x"])[:200], "a.docx", "damaged", id="half a zip"),
         pytest.param(b'{"a": 1}\nnonsense', "a.jsonl", "line 2", id="a line that is no JSON"),
+        pytest.param(b'{"a": "\xe9"}', "a.jsonl", "line 1 is not UTF-8", id="a line in another encoding"),
+        pytest.param(b"\n \n", "a.jsonl", "no text", id="blank lines"),
+        pytest.param(b"[" + b" " * (8 << 20), "a.jsonl", "line 1 is longer than 8 MiB", id="an endless line"),
         pytest.param(b"{", "a.json", "not JSON", id="broken JSON"),
     ],
 )
@@ -82,3 +112,26 @@ def test_a_broken_file_is_invalid_with_a_reason(data: bytes, name: str, said: st
 )
 def test_text_is_decoded(data: bytes, text: str) -> None:
     assert sniff.decode_text(data) == text
+
+
+def test_a_large_file_is_not_held_in_memory() -> None:
+    files = {"a.jsonl": b'{"text": "One."}\n' * 1_000_000, "a.json": b"[" + b"1," * 8_000_000, "a.docx": large_docx()}
+    for name, data in files.items():
+        file = io.BytesIO(data)
+        tracemalloc.start()
+        sniff.sniff_file(file, name)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 10 * sniff.HEAD, name
+
+
+def large_docx() -> bytes:
+    return stored({"word/document.xml": "x" * (16 << 20)})
+
+
+@pytest.mark.parametrize("place", [12, 40])
+def test_an_archive_whose_list_of_members_would_fill_the_memory_is_refused(place: int) -> None:
+    mark, size = (b"PK\x05\x06", "<L") if place == 12 else (b"PK\x06\x06", "<Q")
+    end = mark + bytes(place - 4) + struct.pack(size, 48 << 20) + bytes(40)
+    with pytest.raises(Refused, match="too many files"):
+        sniff.sniff(zipped({"word/document.xml": ""}) + end, "a.docx")

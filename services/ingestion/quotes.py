@@ -1,0 +1,140 @@
+"""The quotes of a file: one to a JSON line, to a row of CSV, to a line or a paragraph of a text."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from shared.domain.text import content_hash
+from shared.errors import Invalid
+from shared.providers.chunker import Chunk
+from shared.providers.parser import clean
+
+LONGEST_QUOTE = 20_000  # characters
+UNPAIRED = re.compile("[\ud800-\udfff]")
+KEYS = ("text", "quote")  # both are found in seed 000's files
+SHAPE = 'a line is {"text": "the quote"}'
+HEADING = f"a CSV file of quotes names a column {' or '.join(KEYS)} in its first line, and each row holds a quote"
+DELIMITERS = ",;\t|"
+ENDS_SENTENCE = re.compile(r"""[.!?…。！？][)\]"'”’»“]*(?:\s+[–—-].*)?$""")  # noqa: RUF001
+
+
+class Quote(NamedTuple):
+    """What was found, and on which line; `place` is where it is in the text."""
+
+    words: str
+    line: int
+    place: tuple[int, int]
+
+
+def from_lines(text: str) -> Iterator[Chunk]:
+    """Yield the quotes of JSON lines; raises Invalid, with its number, for a line without one."""
+    return _once(Quote(_of_json(line, number), number, place) for line, number, place in _lines(text))
+
+
+def from_text(text: str) -> Iterator[Chunk]:
+    """Yield a text's paragraphs; its lines where no blank line parts them or each ends a sentence."""
+    lines = [*_lines(text)]
+    each_ends = all(ENDS_SENTENCE.search(line) for line, _, _ in lines)
+    if each_ends or not re.search(r"\S[^\S\n]*\n[^\S\n]*\n\s*\S", text):
+        return _once(Quote(line.strip(), number, place) for line, number, place in lines)
+    return _once(_paragraphs(lines))
+
+
+def from_table(table: str, text: str) -> Iterator[Chunk]:
+    """Yield the quotes of CSV rows, each placed where the document's text has it; raises Invalid, with its number."""
+    return _once(_rows(table, text))
+
+
+def _once(quotes: Iterable[Quote]) -> Iterator[Chunk]:
+    known = set()
+    for words, line, (start, end) in quotes:
+        key = content_hash(_storable(words, line).casefold())
+        if key not in known:
+            yield Chunk(words, start, end)
+        known.add(key)
+
+
+def _lines(text: str) -> Iterator[tuple[str, int, tuple[int, int]]]:
+    """Yield the lines that are not blank, their numbers and places."""
+    start = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield line, number, (start, start + len(line))
+        start += len(line) + 1
+
+
+def _paragraphs(lines: Iterable[tuple[str, int, tuple[int, int]]]) -> Iterator[Quote]:
+    found: list[tuple[str, int, tuple[int, int]]] = []
+    for line in lines:
+        if found and line[1] > found[-1][1] + 1:
+            yield _paragraph(found)
+            found = []
+        found.append(line)
+    if found:
+        yield _paragraph(found)
+
+
+def _paragraph(lines: list[tuple[str, int, tuple[int, int]]]) -> Quote:
+    words = "\n".join(line.strip() for line, _, _ in lines)
+    return Quote(words, lines[0][1], (lines[0][2][0], lines[-1][2][1]))
+
+
+def _of_json(line: str, number: int) -> str:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"line {number} is not JSON: {SHAPE}") from error
+    quote = _under_a_key(entry) if isinstance(entry, dict) else ""
+    if not quote:
+        raise Invalid(f'line {number} has neither "text" nor "quote", so no quote of the file is taken: {SHAPE}')
+    return quote
+
+
+def _under_a_key(entry: dict[str, Any]) -> str:
+    given = (entry.get(key) for key in KEYS)
+    said = (clean(value).strip() for value in given if isinstance(value, str))  # an escaped NUL is no NUL to the parser
+    return next(filter(None, said), "")
+
+
+def _rows(table: str, text: str) -> Iterator[Quote]:
+    first = table.lstrip().partition("\n")[0]
+    reader = csv.reader(io.StringIO(table.lstrip()), delimiter=max(DELIMITERS, key=first.count))
+    place = 0
+    names: list[str] = []
+    try:
+        for row in reader:
+            if not names:
+                names = _columns(row)
+            elif any(cell.strip() for cell in row):
+                words = _cell(dict(zip(names, row, strict=False)), reader.line_num)
+                start = max(text.find(words, place), place)
+                place = min(start + len(words), len(text))
+                yield Quote(words, reader.line_num, (min(start, place), place))
+    except csv.Error as error:
+        raise Invalid(f"line {reader.line_num} is no CSV: {error}") from error
+
+
+def _columns(row: list[str]) -> list[str]:
+    names = [name.strip().lower() for name in row]
+    if not set(KEYS) & set(names):
+        raise Invalid(HEADING)
+    return names
+
+
+def _cell(row: dict[str, Any], number: int) -> str:
+    quote = _under_a_key(row)
+    if not quote:
+        raise Invalid(f"line {number} holds no quote, so no quote of the file is taken: {HEADING}")
+    return quote
+
+
+def _storable(quote: str, number: int) -> str:
+    """Return a quote that can be stored and searched: Postgres indexes no text of more than a megabyte."""
+    if len(quote) > LONGEST_QUOTE:
+        raise Invalid(f"line {number} is too long a quote: {len(quote)} characters, and {LONGEST_QUOTE} are taken")
+    if UNPAIRED.search(quote):
+        raise Invalid(f"line {number} holds half a character: an unpaired surrogate")
+    return quote

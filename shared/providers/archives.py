@@ -1,0 +1,78 @@
+"""What a ZIP file holds: a document of several parts, told where it lies and without unpacking it."""
+
+import lzma
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from shared.errors import Invalid, Refused
+
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ODT = "application/vnd.oasis.opendocument.text"
+EPUB = "application/epub+zip"
+
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    EOFError,
+    struct.error,
+)
+OFFICE_MEMBERS = (("word/document.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX))
+DECLARED = {EPUB, ODT}
+CONTENT_TYPES = "[Content_Types].xml"
+LARGEST_TYPES = 1 << 20
+LARGEST_INDEX = 8 << 20  # bytes, some 100,000 members: the library keeps an object for each
+INDEX_WITHIN = (1 << 16) + 22 + 20 + 56
+# The records at an archive's end, and where each says how long the index of members is.
+ENDS = ((b"PK\x05\x06", "<12xL"), (b"PK\x06\x06", "<40xQ"))
+
+
+def package_type(file: BinaryIO) -> str:
+    """Return the MIME type of a document that is an archive; raises Invalid for a damaged one, Refused for others."""
+    try:
+        _require_short_index(file)
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+            declared = archive.open("mimetype").read(64) if "mimetype" in names else b""
+            types = archive.open(CONTENT_TYPES).read(LARGEST_TYPES) if CONTENT_TYPES in names else b""
+    except DAMAGED as error:
+        raise Invalid("the file is damaged or cut off") from error
+    kind = declared.decode("ascii", "replace").strip()
+    return kind if kind in DECLARED else _office_type(names, types)
+
+
+def _require_short_index(file: BinaryIO) -> None:
+    """Refuse an archive of so many members that their list alone would fill the memory."""
+    file.seek(0, os.SEEK_END)
+    file.seek(max(0, file.tell() - INDEX_WITHIN))
+    end = file.read()
+    for mark, place in ENDS:
+        at = end.find(mark)
+        while at >= 0:
+            if len(end) - at >= struct.calcsize(place) and _index_bytes(end, at, place) > LARGEST_INDEX:
+                raise Refused("this archive holds too many files")
+            at = end.find(mark, at + 1)
+    file.seek(0)
+
+
+def _index_bytes(end: bytes, at: int, place: str) -> int:
+    size: int = struct.unpack_from(place, end, at)[0]
+    return 0 if size == 0xFFFF_FFFF else size  # then the record of 64 bits says it
+
+
+def _office_type(names: Sequence[str], types: bytes) -> str:
+    """Tell by the usual name of the main part, else by the type that the package gives to it, whatever its name."""
+    for member, mime_type in OFFICE_MEMBERS:
+        if member in names or f"{mime_type}.main+xml".encode() in types:
+            return mime_type
+    raise Refused("this is an archive: unpack it first")
