@@ -4,7 +4,6 @@ A kind of work is declared with `performs`; `answer` is what a bell on its queue
 """
 
 import logging
-import mmap
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +17,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services import leases
+from services.flag import STOPPING
 from services.leases import Held, Stopped
+from services.shares import SHARES, Visit
 from shared.db import get_session, will_pass
 from shared.domain.lifecycle import RunStatus, after_failure
 from shared.errors import PersonaeError, Transient
@@ -34,24 +35,6 @@ Row = TypeVar("Row", bound=Work)
 Loaded = TypeVar("Loaded")
 Result = TypeVar("Result")
 SETTLE_EVERY = 0.25  # seconds: cheap rows of a batch settle together, costly ones as they end
-
-
-class Flag:
-    """Something said once in the main process and seen by the children it forked; no lock that a kill could keep."""
-
-    def __init__(self) -> None:
-        self._shared = mmap.mmap(-1, 1)
-
-    def set(self) -> None:
-        """Say it."""
-        self._shared[0] = 1
-
-    def is_set(self) -> bool:
-        """Say whether it was said."""
-        return self._shared[0] == 1
-
-
-STOPPING = Flag()
 
 
 class Failed(Exception):
@@ -111,7 +94,21 @@ def performs(
 
 
 def answer(queue: Queue) -> None:
-    """Answer a bell: keep claiming for a second; raise Failed when a row failed."""
+    """Answer a bell: keep claiming for a second; raise Failed when a row failed.
+
+    Where the queue has its share of the worker's slots at work already, the bell is left to whoever leaves one.
+    """
+    visit: Visit | None = None
+    try:
+        with SHARES.taken(queue.name) as visit:
+            if visit.has_slot:
+                _drain(queue)
+    finally:
+        if visit is not None and visit.somebody_left:
+            BELL.ring(queue.name, "a slot is free")
+
+
+def _drain(queue: Queue) -> None:
     until = time.monotonic() + get_settings().drain_seconds
     first = True
     try:

@@ -13,12 +13,14 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from services import leases
 from services.dialogue import tasks as dialogue
 from services.embedding import tasks as embedding
+from services.flag import STOPPING
 from services.ingestion import fetching
 from services.ingestion import tasks as ingestion
 from services.memory import tasks as memory
 from services.modules import tasks as modules
+from services.shares import SHARES
 from services.upkeep.sweep import sweep
-from services.work import STOPPING, Failed, answer
+from services.work import Failed, answer
 from shared.db import get_session
 from shared.logs import configure_logging
 from shared.queries import work
@@ -68,6 +70,7 @@ def _lead_own_group(sender: str, **_: Any) -> None:
 def _check_in(sender: Any, **_: Any) -> None:
     leases.IDENTITY.queues = sorted(sender.app.amqp.queues.consume_from)
     if "prefork" not in type(sender.pool).__module__:
+        SHARES.divide(sender.pool.limit, leases.IDENTITY.queues)
         leases.keeper()
 
 

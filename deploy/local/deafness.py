@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.local.child import Child
 from deploy.local.plan import Process
+from services.shares import room
 from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.models.base import Work
@@ -32,8 +33,9 @@ def deaf_workers(workers: Iterable[Process]) -> set[str]:
 
 
 def _is_deaf(session: Session, worker: Process) -> bool:
-    unheard = consumers.deaf_queues(session, dict.fromkeys(worker.queues, worker.slots))
-    return not unheard.isdisjoint(worker.queues) and _count_running(session, work.models(), worker) < worker.slots
+    slots = room(worker.slots, worker.queues)
+    unheard = consumers.deaf_queues(session, dict.fromkeys(worker.queues, slots))
+    return not unheard.isdisjoint(worker.queues) and _count_running(session, work.models(), worker) < slots
 
 
 def _count_running(session: Session, models: Iterable[type[Work]], worker: Process) -> int:

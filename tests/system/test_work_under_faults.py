@@ -130,6 +130,20 @@ def test_the_most_urgent_row_is_next_whatever_the_order_of_bells(site: Site) -> 
     assert first.probe_id == urgent[0]
 
 
+@pytest.mark.capability("C124")
+def test_a_burst_of_other_work_leaves_slots_for_replies_and_loses_no_bell(site: Site) -> None:
+    site.workers.start("one", "dialogue,memory", concurrency=4)
+    slow = site.add(6, queue="memory", act="sleep 600")
+    eventually(lambda: site.statuses(slow)[RunStatus.RUNNING], lambda running: running == 3)
+    replies = site.add(2)
+    site.until_ended(replies)
+    assert site.statuses(slow) == {RunStatus.RUNNING: 3, RunStatus.PENDING: 3}
+    with get_session() as session:
+        work.cancel(session, Probe, slow[:3])
+    eventually(lambda: site.statuses(slow)[RunStatus.PENDING], lambda waiting: waiting == 0)
+    assert site.done_once(replies)
+
+
 @pytest.mark.capability("C126")
 def test_three_attempts_with_growing_delay_then_failed(site: Site) -> None:
     (id,) = site.add(queue="memory", act="fail", retries=3)
