@@ -3,21 +3,9 @@
 import codecs
 import re
 import unicodedata
-from collections import Counter
-from itertools import pairwise
 
-from shared.domain.alphabets import (
-    COMMON_HAN,
-    COMMON_HANGUL,
-    HAN,
-    HANGUL,
-    KANA,
-    LANGUAGES,
-    SIGNS,
-    TYPOGRAPHY,
-    Language,
-)
 from shared.errors import Refused
+from shared.providers.looks import codecs_by_looks
 
 UNKNOWN = "its encoding is not known: save it as UTF-8"
 BINARY = "this is a binary file of an unknown kind"
@@ -37,6 +25,8 @@ DECLARED = re.compile(
     rb"(?:<meta\s[^<>]{0,500}?charset|<\?xml\s[^<>]{0,100}?encoding)\s{0,9}=\s{0,9}[\"']?([\w:.-]{2,40})", re.I
 )
 DECLARED_WITHIN = 4096
+NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+BETWEEN_WORDS = " \n\u3001\u3002"
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 # What browsers read under names that promise less (WHATWG).
 READ_AS = {
@@ -50,11 +40,6 @@ READ_AS = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
-# By encoding: the script besides Chinese characters.
-SYLLABLES = {"gb18030": None, "big5hkscs": None, "cp932": KANA, "euc_jp": KANA, "cp949": HANGUL}
-EAST_ASIAN = tuple(SYLLABLES)
-SIGN = 0.97  # of a letter: where a byte may be either, it is the letter
-SURE = 0.9  # share of the letters beyond ASCII that the language has
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -69,9 +54,9 @@ def decode(data: bytes, declared: str | None = None) -> str:
         return text
     if declared and (text := _as_declared(data, declared)) is not None:
         return text
-    if text := _read(data, _codec_of(data)):
+    if text := _by_looks(data):
         return text
-    raise Refused(UNKNOWN)
+    raise Refused(BINARY if NO_TEXT.search(data[:LOOKED_AT]) else UNKNOWN)
 
 
 def declared_in(page: bytes) -> str | None:
@@ -105,7 +90,7 @@ def _wide(data: bytes) -> str:
     """Decode UTF-16 or UTF-32 without a mark: read wrongly, either holds what nobody writes."""
     for codec in WIDE:
         text = _read(data, codec)
-        if text and " " in text and all(_is_written(letter) for letter in set(text)):
+        if text and any(sign in text for sign in BETWEEN_WORDS) and all(_is_written(letter) for letter in set(text)):
             return text
     raise Refused(BINARY)
 
@@ -114,15 +99,10 @@ def _is_written(letter: str) -> bool:
     return letter in "\t\n\r\f" or unicodedata.category(letter) not in ("Cc", "Cn", "Co", "Cs")
 
 
-def _codec_of(data: bytes) -> str:
-    sample = data[:LOOKED_AT]
-    if ESCAPES.search(sample):
-        return "iso2022_jp"
-    likely = [(_likeness_of(sample, language), language.codec) for language in LANGUAGES]
-    share, codec = max(likely + [(_eastern(sample, each), each) for each in EAST_ASIAN], key=lambda pair: pair[0])
-    if share < SURE:
-        raise Refused(BINARY if CONTROL.search(sample.decode("latin-1")) else UNKNOWN)
-    return codec
+def _by_looks(data: bytes) -> str | None:
+    """Decode as the letters tell; None where they are not sure."""
+    candidates = ["iso2022_jp"] if ESCAPES.search(data[:LOOKED_AT]) else codecs_by_looks(data)
+    return next(filter(None, (_read(data, codec) for codec in candidates)), None)
 
 
 def _read(sample: bytes, codec: str) -> str:
@@ -133,43 +113,3 @@ def _read(sample: bytes, codec: str) -> str:
         except UnicodeDecodeError:
             continue
     return ""
-
-
-def _likeness_of(sample: bytes, language: Language) -> float:
-    """Say how well a text fits a language: the share of its letters beyond ASCII, and a little for its common words."""
-    text = _read(sample, language.codec)
-    if not text or CONTROL.search(text):
-        return 0.0
-    beyond = Counter(letter for letter in text if letter > "\x7f")
-    known = frozenset(language.letters + language.letters.upper()) | TYPOGRAPHY
-    fits = sum(count * (SIGN if letter in TYPOGRAPHY else 1) for letter, count in beyond.items() if letter in known)
-    words = re.findall(r"\w+", text)[:5000]
-    common = frozenset(language.words.split())
-    spoken = sum(word.casefold() in common for word in words) / max(len(words), 1)
-    return fits / max(beyond.total(), 1) - _mixed(words) + 0.1 * spoken
-
-
-def _mixed(words: list[str]) -> float:
-    """Return the share of words that no one writes: capitals behind small letters, letters of two alphabets."""
-    odd = sum(1 for word in words if not word.isascii() and _is_odd(word))
-    return odd / max(sum(not word.isascii() for word in words), 1)
-
-
-def _is_odd(word: str) -> bool:
-    behind = any(first.islower() and second.isupper() for first, second in pairwise(word))
-    latin = any(letter < "\u0250" and letter.isalpha() for letter in word)
-    return behind or (latin and any("\u0370" <= letter <= "\u06ff" for letter in word))
-
-
-def _eastern(sample: bytes, codec: str) -> float:
-    """Say how well a text fits an encoding of Chinese, Japanese or Korean, by its commonest characters."""
-    text = _read(sample, codec)
-    beyond = sum(letter > "\x7f" for letter in text)
-    if not text or CONTROL.search(text) or beyond == 0:
-        return 0.0
-    han, written = HAN.findall(text), SYLLABLES[codec]
-    syllables = written.findall(text) if written else []
-    common = sum(letter in COMMON_HAN for letter in han) + sum(letter in COMMON_HANGUL for letter in syllables)
-    kana = len(syllables) if written is KANA else 0
-    told = len(syllables) + len(han) + len(SIGNS.findall(text))
-    return 0.9 * min(told / beyond, 1.0) + 0.15 * min((kana + 2 * common) / beyond, 1.0)

@@ -286,7 +286,7 @@ def test_for_a_persona_it_becomes_a_file_of_hers_with_a_run_of_its_own(writer, s
 
 def test_a_collection_refuses_what_it_does_not_take(app, writer):
     persona = writer.post("/api/v1/personas", json={"name": "Tesla"}).json["id"]
-    answer = bring_in(writer, persona_id=persona, collection="quotes")
+    answer = bring_in(writer, persona_id=persona, collection="quotes", mime_type="text/markdown")
     assert answer.status_code == 422
     assert blobs_of(app) == []
 

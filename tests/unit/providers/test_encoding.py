@@ -19,6 +19,10 @@ WRITTEN = [
     ("cp1252", "Perché il guardiano è lì, più giù c'è la città."),
     ("cp1252", "Fyrvaktaren gick över ön och såg små båtar på sjön."),
     ("cp1252", "The keeper’s “log” – it says – rain."),
+    ("cp1252", "It costs £5 or €6, and 20° outside."),
+    ("cp1252", "L'ÉTÉ À LA FORÊT DES ÉLÈVES"),
+    ("iso8859-15", "Le cœur coûte 5 € à Noël, où êtes-vous ?"),
+    ("iso8859-2", "Zażółć gęślą jaźń. Światło świeci."),
     ("cp1250", "Ştefan a găsit în ţară o rândunică şi a aşteptat până în toamnă."),
     ("cp1250", "Zażółć gęślą jaźń, w Łodzi jest świetnie."),
     ("cp1250", "Strážce majáku zapsal do deníku, že v noci byla bouře."),
@@ -36,6 +40,16 @@ WRITTEN = [
     ("euc_jp", "灯台の日誌によると、昨夜は嵐だった。灯台守がすべてを書いた。"),
     ("iso2022_jp", "灯台の日誌によると、昨夜は嵐だった。灯台守がすべてを書いた。"),
     ("euc_kr", "등대 일지에 따르면 어젯밤에는 폭풍이 불었다. 등대지기가 모두 적었다."),
+    ("cp1251", "Привет, мир!"),
+    ("koi8-r", "Привет, мир!"),
+    ("cp874", "ผู้ดูแลประภาคารจุดตะเกียง"),
+    ("cp1254", "İstanbul'da güneş doğdu ve ağaçlar yeşerdi."),
+    ("gbk", "你好，世界"),
+    ("big5", "你好，世界"),
+    ("shift_jis", "こんにちは"),
+    ("euc_kr", "안녕하세요"),
+    ("utf-16-le", "hello\n"),
+    ("utf-16-le", "灯塔看守人点亮了灯。\n"),
     ("utf-16", "Près de là"),
     ("utf-16-le", "Hello there, keeper of the log."),
     ("utf-16-be", "Près de là"),
@@ -60,6 +74,25 @@ def test_noise_is_refused(seed: int) -> None:
 def test_letters_of_no_language_are_refused_with_what_to_do() -> None:
     with pytest.raises(Refused, match="save it as UTF-8"):
         decode(bytes(range(0xA1, 0xFF)) * 3)
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        pytest.param("cp437", "Der Wärter grüßte die Möwen über dem Fluß.", id="an encoding that few files are in"),
+        pytest.param("mac-roman", "Il était près de là, à côté des élèves", id="an old one"),
+        pytest.param("cp1250", "Casă", id="a word that could be of two languages"),
+    ],
+)
+def test_what_could_be_something_else_is_refused(codec: str, text: str) -> None:
+    with pytest.raises(Refused, match="save it as UTF-8"):
+        decode(text.encode(codec))
+
+
+def test_a_fault_in_utf_8_is_no_other_encoding() -> None:
+    text = ("țară " * 20).encode()
+    with pytest.raises(Refused, match="save it as UTF-8"):
+        decode(text[:42] + b"\xff" + text[42:])
 
 
 @pytest.mark.parametrize(

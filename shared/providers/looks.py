@@ -1,0 +1,147 @@
+"""Which encoding a text is in, told by how it would look in each: the letters and words of one language."""
+
+import io
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from shared.domain.alphabets import KANA, LATIN, MANY, OTHERS, Alphabet, Characters
+
+SAMPLE = 16_384  # bytes of lines that hold more than ASCII
+ENOUGH, APART = 0.45, 0.08  # how well a text must look, and how much better than with any other letters
+RARE = {"iso8859-5": 0.15, "cp866": 0.1}  # what speaks against encodings that few files are in
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+WORD = re.compile(r"[^\W\d_]+")
+SIGNS = frozenset("«»„“”‚‘’‹›–—…•·€£¥§©®™°±½¼¾×÷\xa0\xad№´¨¦¬¶†‡‰²³¹µªº¿¡")
+MONEY = frozenset("€£¥")
+WITHIN_WORDS = frozenset("’‘·\xad–—")
+WIDE_SIGNS = re.compile(r"[\u3000-\u303f\uff00-\uff5e]")
+
+
+class Guess(NamedTuple):
+    """How well a text looks as one encoding has it."""
+
+    looks: float
+    encoding: str
+    text: str
+
+
+def codecs_by_looks(data: bytes) -> list[str]:
+    """Return the encodings in which the text looks like one of a language, best first; none when that is not sure.
+
+    It is not sure where another encoding, with other letters, looks nearly as well.
+    """
+    guesses = sorted(_guesses(_sample(data)), reverse=True)
+    if not guesses or guesses[0].looks < ENOUGH:
+        return []
+    best = guesses[0]
+    rival = next((guess for guess in guesses if guess.text != best.text), None)
+    if rival is not None and best.looks - rival.looks < APART:
+        return []
+    return list(dict.fromkeys(guess.encoding for guess in guesses if guess.text == best.text))
+
+
+def _sample(data: bytes) -> bytes:
+    sample = bytearray()
+    for line in io.BytesIO(data):
+        if not line.isascii():
+            sample += line[:SAMPLE]
+        if len(sample) >= SAMPLE:
+            break
+    return bytes(sample)
+
+
+def _guesses(sample: bytes) -> Iterator[Guess]:
+    languages: list[Alphabet | Characters] = [*LATIN, *OTHERS, *MANY]
+    texts = {encoding: _read(sample, encoding) for language in languages for encoding in language.encodings}
+    for language in languages:
+        for encoding in language.encodings:
+            text = texts[encoding]
+            if text and not CONTROL.search(text):
+                yield Guess(_looks(text, language) - RARE.get(encoding, 0), encoding, text)
+
+
+def _read(sample: bytes, encoding: str) -> str:
+    """Decode a sample, whose last character may be cut off; nothing where the bytes are not of this encoding."""
+    for cut in range(4):
+        try:
+            return sample[: len(sample) - cut].decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return ""
+
+
+def _looks(text: str, language: Alphabet | Characters) -> float:
+    if isinstance(language, Characters):
+        return _looks_as_characters(text, language)
+    return _looks_as_letters(text, language)
+
+
+def _looks_as_letters(text: str, alphabet: Alphabet) -> float:
+    """Rate a text from about -2 to 2: the mean of its letters beyond ASCII, and the share of common words."""
+    own = alphabet in OTHERS  # has no letters of ASCII
+    lowest = 0.0 if own else 0.4
+    step = (1 - lowest) / len(alphabet.letters)
+    weights = {letter: 1 - place * step for place, letter in enumerate(alphabet.letters)}
+    rated = [*_rated(text, weights)]
+    words = WORD.findall(text)
+    common = sum(word.lower() in alphabet.words for word in words) / max(len(words), 1)
+    mixed = sum(_is_mixed(word, own=own) for word in words) / max(len(rated), 1)
+    return (sum(rated) / len(rated) if rated else 0.5) + 2 * min(common, 0.5) - 2 * mixed
+
+
+def _rated(text: str, weights: dict[str, float]) -> Iterator[float]:
+    """Yield what each character beyond ASCII is worth: a letter by its frequency, a sign nothing where it may stand."""
+    for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        if character.isascii():
+            continue
+        if character in SIGNS and character not in weights:
+            yield from _rated_sign(before, character, after)
+        elif before.isdigit() or after.isdigit():
+            yield -1.0
+        else:
+            yield weights.get(character, weights.get(character.lower(), -2.0))
+
+
+def _rated_sign(before: str, sign: str, after: str) -> Iterator[float]:
+    if sign in "¿¡":
+        yield -1.0
+    elif sign in MONEY and (before.isdigit() or after.isdigit()):
+        yield 1.0
+    elif sign not in WITHIN_WORDS and after.isalpha() and (before.isalpha() or sign in "ªº"):
+        yield -4.0
+
+
+def _is_mixed(word: str, *, own: bool) -> bool:
+    """Say whether a word is of two alphabets or of cases that nobody writes."""
+    cased = word[1:] != word[1:].lower() and word != word.upper()
+    return not word.isascii() and (cased or (own and any(letter.isascii() for letter in word)))
+
+
+def _looks_as_characters(text: str, language: Characters) -> float:
+    """Rate a text from about -1 to 1 by how usual its characters are."""
+    rated = [
+        _usual(character, language) - (0.5 if _joins_letter(before, after) else 0)
+        for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False)
+        if not character.isascii() and character not in SIGNS and not WIDE_SIGNS.match(character)
+    ]
+    return sum(rated) / len(rated) if rated else -1.0
+
+
+def _joins_letter(before: str, after: str) -> bool:
+    return any(letter.isascii() and letter.islower() for letter in (before, after))
+
+
+@lru_cache(maxsize=1 << 16)
+def _usual(character: str, language: Characters) -> float:
+    if character in language.frequent:
+        return 1.0
+    try:
+        row = character.encode(language.plain)[0]
+    except UnicodeEncodeError:
+        return -0.5
+    if character in KANA:
+        return -1.0
+    first, last = language.usual
+    return 0.4 if first <= row <= last else 0.0
