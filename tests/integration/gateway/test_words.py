@@ -99,6 +99,16 @@ def test_a_changed_user_whose_address_is_taken_is_told_which_field(admin):
     assert (said.status_code, "same email" in said.json["error"]) == (409, True)
 
 
+def test_a_template_that_refers_to_nothing_is_saved_with_a_warning(admin):
+    admin.post("/api/v1/modules", json={"name": "clock", "content": "Now."})
+    said = admin.post("/api/v1/personas", json={"name": "Ana", "template": "You are Ana. @clock @nowhere"})
+    assert said.status_code == 201
+    assert said.json["warnings"] == ["the template refers to @nowhere: there is no active module nowhere"]
+    changed = admin.patch(f"/api/v1/personas/{said.json['id']}", json={"template": "You are Ana. @clock"})
+    assert changed.json["warnings"] == []
+    assert "warnings" not in admin.get(f"/api/v1/personas/{said.json['id']}").json
+
+
 @pytest.fixture
 def page_of(tmp_path):
     """Call the gateway as a browser does for a page of an origin, where the operator has named some."""
