@@ -38,6 +38,11 @@ bp = APIBlueprint("documents", __name__, url_prefix="/api/v1/document")
 @bp.input(DocumentIn, location="form_and_files")
 @bp.output(DocumentOut, 201)
 def ingest_document(form_and_files_data: DocumentIn) -> DocumentOut:
+    """Bring in a document.
+
+    A `file`, or an `input_uri` that leads to it, under a `source_uri` and a `source`; the same place again is its
+    next version. `start=true` begins its run at once, else `start_batch` does.
+    """
     asked = form_and_files_data
     stored = receive(asked)
     with once() as once_:
@@ -53,6 +58,10 @@ def ingest_document(form_and_files_data: DocumentIn) -> DocumentOut:
 @bp.input(DocumentQuery, location="query")
 @bp.output(DocumentPage)
 def list_documents(query_data: DocumentQuery) -> dict[str, Any]:
+    """List what is found where, oldest first.
+
+    Of a source, of a batch, or both.
+    """
     with get_session() as session:
         return page_of(documents.list_(session, scope(), **query_data.arguments()), query_data)
 
@@ -62,6 +71,10 @@ def list_documents(query_data: DocumentQuery) -> dict[str, Any]:
 @bp.input(LocationQuery, location="query")
 @bp.output(HistoryOut)
 def get_document_history(query_data: LocationQuery) -> dict[str, Any]:
+    """List the versions of what was found at a place.
+
+    Oldest first.
+    """
     with get_session() as session:
         location = documents.get_uri(session, scope(), query_data.uri, query_data.source)
         return {"items": documents.history(session, location)}
@@ -72,6 +85,10 @@ def get_document_history(query_data: LocationQuery) -> dict[str, Any]:
 @bp.input(LocationQuery, location="query")
 @bp.output(DeletedOut)
 def delete_document(query_data: LocationQuery) -> dict[str, int]:
+    """Delete a place with its documents.
+
+    The answer counts the rows of each kind that went.
+    """
     with get_session() as session:
         location = documents.get_uri(session, scope(), query_data.uri, query_data.source)
         doc_hashes = documents.hashes(session, [location])
