@@ -7,6 +7,7 @@ from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, current_app, jsonify, request
+from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
@@ -51,7 +52,7 @@ INTEGRITY: dict[str, tuple[int, str]] = {
 WHOLE = "_schema: "  # APIFlask's name for a rule over several fields
 PYDANTICS_OWN = "Value error, "  # put before the words of our own rules
 PROGRAM_LIMIT = "54"  # a class of SQLSTATEs that are OperationalErrors too: a value too long for an index, say
-TYPES = {413: "TooLarge", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
+TYPES = {413: "TooLarge", 414: "AddressTooLong", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
 RETRY_AFTER_SECONDS = "5"
 LONGEST_PATH = 200  # characters of an address that an error repeats
 
@@ -65,6 +66,7 @@ def install(app: APIFlask) -> None:
     app.register_error_handler(HTTPException, say_http)
     app.register_error_handler(IntegrityError, say_integrity)
     app.register_error_handler(OperationalError, say_operational)
+    app.register_error_handler(ParseException, say_unreadable)
     app.register_error_handler(Exception, say_unexpected)
 
 
@@ -142,6 +144,13 @@ def say_operational(error: OperationalError) -> Response:
     if (getattr(error.orig, "pgcode", None) or "").startswith(PROGRAM_LIMIT):
         return answer(HTTPStatus.UNPROCESSABLE_ENTITY, "a value is longer than can be stored")
     return say_unexpected(error)
+
+
+def say_unreadable(error: ParseException) -> Response:
+    """The body is not cut into chunks as its headers promise, which shows only while it is read."""
+    response = answer(HTTPStatus.BAD_REQUEST, f"the body cannot be read: {error}")
+    response.headers["Connection"] = "close"
+    return response
 
 
 def say_unexpected(error: Exception) -> Response:
