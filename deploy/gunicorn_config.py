@@ -5,6 +5,8 @@ import signal
 from types import FrameType
 from typing import Any
 
+from gunicorn import util
+
 from shared.settings import get_settings
 
 _settings = get_settings()
@@ -20,12 +22,14 @@ control_socket_disable = True  # its default path is one per user, and stacks ru
 
 
 def post_worker_init(worker: Any) -> None:
-    """Have open streams end when this worker is told to stop; gunicorn alone would cut them after the grace."""
-    from gateway.relay import LEAVING  # in the worker: what the master imports, a reload does not renew
+    """Have open streams end when this worker is told to stop, which gunicorn would cut, and refusals told as JSON."""
+    from gateway import refusals  # in the worker: what the master imports, a reload does not renew
+    from gateway.relay import LEAVING
 
     def leave(number: int, frame: FrameType | None) -> None:
         LEAVING.set()
         worker.handle_exit(number, frame)
 
+    util.write_error = refusals.write_error
     signal.signal(signal.SIGTERM, leave)
     signal.siginterrupt(signal.SIGTERM, False)  # as gunicorn has it: a request's system calls go on

@@ -4,7 +4,7 @@ from typing import Any
 
 from apiflask import APIFlask
 
-from gateway import auth, correlation, documentation, errors, headers, idempotency, limits, readiness
+from gateway import auth, correlation, cors, documentation, errors, headers, idempotency, limits, readiness
 from gateway.routes import BLUEPRINTS
 from shared.queries import audit
 from shared.settings import Settings
@@ -21,6 +21,7 @@ def create_app(settings: Settings) -> APIFlask:
     headers.install(app)
     errors.install(app)
     limits.install(app, settings)
+    cors.install(app, settings)
     auth.install(app)
     idempotency.install(app)
     readiness.install(app, settings)

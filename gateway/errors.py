@@ -1,16 +1,18 @@
 """One table says which status an error has, and one shape is what every failed request answers."""
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
 
+from gateway.addresses import about_address
 from gateway.auth import CHALLENGE
 from shared import errors, failures
 
@@ -42,9 +44,9 @@ WORDS: dict[type[Exception], str] = {
     ParseException: "the body breaks off or is no HTTP: check its chunks",
     Exception: "something went wrong here; the correlation id finds it in the logs",
 }
-# By SQLSTATE; a broken CHECK is told by its name, which is made of words: ck_<table>_loop_only_when_autonomous.
+# By SQLSTATE; a broken rule is told by its name, which is made of words: ck_<table>_loop_only_when_autonomous.
 INTEGRITY: dict[str, tuple[int, str]] = {
-    "23505": (409, "there is one like this already"),
+    "23505": (409, "there is one with the same {rule} already"),
     "23503": (409, "this refers to something that does not exist, or is still in use"),
     "23514": (422, "this breaks a rule: {rule}"),
     "23502": (422, "something that is needed is missing"),
@@ -52,7 +54,7 @@ INTEGRITY: dict[str, tuple[int, str]] = {
 WHOLE = "_schema: "  # APIFlask's name for a rule over several fields
 PYDANTICS_OWN = "Value error, "  # put before the words of our own rules
 PROGRAM_LIMIT = "54"  # a class of SQLSTATEs that are OperationalErrors too: a value too long for an index, say
-TYPES = {413: "TooLarge", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
+TYPES = {413: "TooLarge", 414: "AddressTooLong", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
 RETRY_AFTER_SECONDS = "5"
 LONGEST_PATH = 200  # characters of an address that an error repeats
 
@@ -66,6 +68,7 @@ def install(app: APIFlask) -> None:
     app.register_error_handler(HTTPException, say_http)
     app.register_error_handler(IntegrityError, say_integrity)
     app.register_error_handler(OperationalError, say_operational)
+    app.register_error_handler(ParseException, say_unreadable)
     app.register_error_handler(Exception, say_unexpected)
 
 
@@ -121,9 +124,7 @@ def say_http(error: HTTPException) -> Response:
 def words_for(error: HTTPException) -> str:
     """Put the framework's own refusals into words that say what to do; what our code raised keeps its own."""
     if type(error) is NotFound and error.description == NotFound.description:
-        return (
-            f"there is nothing at {request.path[:LONGEST_PATH]}: see /docs for the addresses and the form of their ids"
-        )
+        return about_address(current_app.url_map, request.path[:LONGEST_PATH])
     if isinstance(error, MethodNotAllowed):
         return f"{request.method} is not allowed here; allowed are {', '.join(sorted(error.valid_methods or ()))}"
     if isinstance(error, UnsupportedMediaType):
@@ -136,8 +137,8 @@ def say_integrity(error: IntegrityError) -> Response:
     found = getattr(error.orig, "diag", None)
     status, words = INTEGRITY.get(getattr(error.orig, "pgcode", ""), (409, "this contradicts what is stored"))
     rule = getattr(found, "constraint_name", None) or ""
-    rule = rule.removeprefix(f"ck_{getattr(found, 'table_name', '')}_").replace("_", " ")
-    return answer(status, words.format(rule=rule))
+    rule = re.sub(rf"^(ck|uq)_{getattr(found, 'table_name', '')}_(owner_id_)?", "", rule).replace("_", " ")
+    return answer(status, words.format(rule=rule or "values"))
 
 
 def say_operational(error: OperationalError) -> Response:
@@ -145,6 +146,13 @@ def say_operational(error: OperationalError) -> Response:
     if (getattr(error.orig, "pgcode", None) or "").startswith(PROGRAM_LIMIT):
         return answer(HTTPStatus.UNPROCESSABLE_ENTITY, "a value is longer than can be stored")
     return say_unexpected(error)
+
+
+def say_unreadable(error: ParseException) -> Response:
+    """The body is not cut into chunks as its headers promise, which shows only while it is read."""
+    response = answer(HTTPStatus.BAD_REQUEST, f"the body cannot be read: {error}")
+    response.headers["Connection"] = "close"
+    return response
 
 
 def say_unexpected(error: Exception) -> Response:

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     trust_proxy_headers: bool = Field(
         default=False, validation_alias=_named("TRUST_PROXY_HEADERS", "AUTH_TRUST_PROXY_HEADERS")
     )
+    cors_origins: str = (
+        ""  # comma-separated, as https://app.example.com: pages that a browser lets call the API; * is all
+    )
     proxy_owner: str = "default"  # whose rows the users of a trusted proxy see
     proxy_scopes: str = "read,chat,write"  # what they may do; comma-separated
     outbound_allow: str = ""  # comma-separated hosts, host:port or networks that user-supplied URLs may reach

@@ -35,6 +35,12 @@ LONGEST_TITLE = 200
 @bp.input(QuestionIn)
 @bp.output(AnswerOut)
 def ask_persona(persona_id: UUID, json_data: QuestionIn) -> AnswerOut:
+    """Ask a persona one question.
+
+    The short way through the job: the answer with its sources, in the order profile, quotes, works. `degraded` says
+    that it is less than it could be, `reason` why. Each question begins a conversation, to be gone on with at
+    `conversation_id`.
+    """
     query = json_data.query
     asked = begun(AnswerOut, lambda session: _ask(session, persona_id, query), status=200)
     if asked.turn_id is None:

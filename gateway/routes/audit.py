@@ -19,5 +19,9 @@ bp = APIBlueprint("audit", __name__, url_prefix="/api/v1/audit")
 @bp.input(PageQuery, location="query")
 @bp.output(AuditPage)
 def list_audit(query_data: PageQuery) -> dict[str, Any]:
+    """List who changed what, newest first.
+
+    Each change with its key, its request and its correlation id.
+    """
     with get_session() as session:
         return page_of(audit.list_(session, scope(), **query_data.arguments()), query_data)

@@ -24,6 +24,10 @@ bp = APIBlueprint("batches", __name__, url_prefix="/api/v1/batch")
 @bp.input(BatchIn)
 @bp.output(BatchOut, 201)
 def open_batch(json_data: BatchIn) -> BatchOut:
+    """Open a batch.
+
+    Documents are brought into it with `ingest_document` and its `batch_id`; `start_batch` begins their runs.
+    """
     with once() as once_:
         batch = batches.add(once_.session, scope(), name=json_data.name, source=json_data.source)
         return once_.keep(BatchOut.model_validate(batch), 201)
@@ -34,6 +38,10 @@ def open_batch(json_data: BatchIn) -> BatchOut:
 @bp.input(PageQuery, location="query")
 @bp.output(BatchPage)
 def list_batches(query_data: PageQuery) -> dict[str, Any]:
+    """List batches, newest first.
+
+    A batch is completed when each of its documents has had a run and none is unfinished.
+    """
     with get_session() as session:
         return page_of(batches.list_(session, scope(), **query_data.arguments()), query_data)
 
@@ -42,6 +50,10 @@ def list_batches(query_data: PageQuery) -> dict[str, Any]:
 @requires(Permission.READ)
 @bp.output(BatchStatus)
 def get_batch(batch_id: int) -> dict[str, Any]:
+    """Say how far a batch is.
+
+    Its documents, those that are parsed, and its runs by status.
+    """
     return status_of(batch_id)
 
 
@@ -50,6 +62,10 @@ def get_batch(batch_id: int) -> dict[str, Any]:
 @bp.input(BatchQuery, location="query")
 @bp.output(BatchStatus)
 def get_batch_status(query_data: BatchQuery) -> dict[str, Any]:
+    """Say how far a batch is, asked by parameter.
+
+    As `get_batch`.
+    """
     return status_of(query_data.batch_id)
 
 
@@ -59,6 +75,10 @@ def get_batch_status(query_data: BatchQuery) -> dict[str, Any]:
 @bp.input(BatchStart)
 @bp.output(BatchStarted, 201)
 def start_batch(json_data: BatchStart) -> BatchStarted:
+    """Begin the runs of a batch.
+
+    Of its documents that have had none; watch them at `get_run_group`.
+    """
     with once() as once_:
         model: str = current_app.config["SETTINGS"].embedding_model
         group, runs = batches.start(

@@ -55,6 +55,12 @@ NOT_YET: dict[int, Any] = {
 @bp.output(DocumentOut, 201)
 @bp.doc(responses=NOT_YET)
 def ingest_document(query_data: WaitQuery, form_and_files_data: DocumentIn) -> Any:
+    """Bring in a document.
+
+    A `file`, or an `input_uri` that leads to it, under a `source_uri` and a `source`; the same place again is its
+    next version. `start=true` begins its run at once, else `start_batch` does. A page of the web is fetched by a
+    worker: after 30 seconds, or at once with `wait=false`, the answer is 202 and `Location` tells what became of it.
+    """
     asked = form_and_files_data
     if asked.input_uri is not None and is_on_the_web(asked.input_uri):
         return fetch_document(asked.input_uri, asked.arrival(), wait=query_data.wait)
@@ -71,6 +77,10 @@ def ingest_document(query_data: WaitQuery, form_and_files_data: DocumentIn) -> A
 @requires(Permission.READ)
 @bp.output(FetchOut)
 def get_fetch(fetch_id: int) -> Fetch:
+    """Say what became of a page that was to be fetched.
+
+    `answer` is what `POST /document/ingest-document` would have answered, once `status` is COMPLETED.
+    """
     with get_session() as session:
         return fetches.get(session, scope(), fetch_id)
 
@@ -80,6 +90,10 @@ def get_fetch(fetch_id: int) -> Fetch:
 @bp.input(DocumentQuery, location="query")
 @bp.output(DocumentPage)
 def list_documents(query_data: DocumentQuery) -> dict[str, Any]:
+    """List what is found where, oldest first.
+
+    Of a source, of a batch, or both.
+    """
     with get_session() as session:
         return page_of(documents.list_(session, scope(), **query_data.arguments()), query_data)
 
@@ -89,6 +103,10 @@ def list_documents(query_data: DocumentQuery) -> dict[str, Any]:
 @bp.input(LocationQuery, location="query")
 @bp.output(HistoryOut)
 def get_document_history(query_data: LocationQuery) -> dict[str, Any]:
+    """List the versions of what was found at a place.
+
+    Oldest first.
+    """
     with get_session() as session:
         location = documents.get_uri(session, scope(), query_data.uri, query_data.source)
         return {"items": documents.history(session, location)}
@@ -99,6 +117,10 @@ def get_document_history(query_data: LocationQuery) -> dict[str, Any]:
 @bp.input(LocationQuery, location="query")
 @bp.output(DeletedOut)
 def delete_document(query_data: LocationQuery) -> dict[str, int]:
+    """Delete a place with its documents.
+
+    The answer counts the rows of each kind that went.
+    """
     with get_session() as session:
         location = documents.get_uri(session, scope(), query_data.uri, query_data.source)
         doc_hashes = documents.hashes(session, [location])

@@ -32,6 +32,10 @@ NOT_YET: dict[int, Any] = {
 @requires(Permission.READ)
 @bp.output(ResultOut)
 def get_module_execution(execution_id: int) -> ResultOut:
+    """Read a run and its result.
+
+    The `result` is null until the run has ended.
+    """
     with get_session() as session:
         return ResultOut.of(on_demand.get(session, scope(), execution_id))
 
@@ -40,6 +44,10 @@ def get_module_execution(execution_id: int) -> ResultOut:
 @requires(Permission.CHAT)
 @bp.output(ExecutionOut, 202)
 def cancel_module_execution(execution_id: int) -> ModuleExecution:
+    """Stop the run of a module.
+
+    A script is ended at once.
+    """
     cancelling.cancel(ModuleExecution, [_read(execution_id).id])
     return _read(execution_id)
 

@@ -27,6 +27,13 @@ bp = APIBlueprint("files", __name__, url_prefix="/api/v1/personas/<uuid:persona_
 @bp.input(FilesIn, location="form_and_files")
 @bp.output(UploadOut, 201)
 def upload_files(persona_id: UUID, collection: str, form_and_files_data: FilesIn) -> dict[str, Any]:
+    """Give a persona files.
+
+    The second step: send one or more parts named `files` as multipart/form-data to the collection `works`, `quotes`
+    or `profile`. A file that is not taken is in `skipped` with its reason and keeps no other out; where none is
+    taken the answer is 422. Quotes are JSON lines, one object each, with the words under `text` or `quote`. Nothing
+    is read until `ingest_persona`.
+    """
     where = collection_named(collection)
     with get_session() as session:
         personas.get(session, scope(), persona_id)
@@ -47,6 +54,10 @@ def upload_files(persona_id: UUID, collection: str, form_and_files_data: FilesIn
 @bp.input(FileQuery, location="query")
 @bp.output(FilePage)
 def list_files(persona_id: UUID, query_data: FileQuery) -> dict[str, Any]:
+    """List a persona's files, oldest first.
+
+    The bytes are stored once under their hash, however many files lead to them.
+    """
     with get_session() as session:
         persona = personas.get(session, scope(), persona_id)
         return page_of(files.list_(session, persona, **query_data.arguments()), query_data)
@@ -56,6 +67,10 @@ def list_files(persona_id: UUID, query_data: FileQuery) -> dict[str, Any]:
 @requires(Permission.WRITE)
 @bp.output({}, 204)
 def delete_file(persona_id: UUID, file_id: UUID) -> str:
+    """Take a file from a persona.
+
+    With it go its passages that no other file has.
+    """
     with get_session() as session:
         doc_hashes = files.delete_(session, scope(), personas.get(session, scope(), persona_id), file_id)
     intake.forget(doc_hashes)

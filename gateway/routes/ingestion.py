@@ -34,6 +34,12 @@ bp = APIBlueprint("ingestion", __name__, url_prefix="/api/v1/personas/<uuid:pers
 @idempotent
 @bp.output(JobsOut, 202)
 def ingest_persona(persona_id: UUID) -> JobsOut:
+    """Have a persona read its files.
+
+    The third step: each collection becomes a job whose documents are validated, parsed, cut into passages, embedded
+    and stored. The answer comes at once with 202: ask `get_ingestion_status` until `all_completed` or `any_failed`.
+    Files that were read before are not read again.
+    """
     with once() as once_:
         persona = personas.get(once_.session, scope(), persona_id)
         model: str = current_app.config["SETTINGS"].embedding_model
@@ -47,6 +53,11 @@ def ingest_persona(persona_id: UUID) -> JobsOut:
 @requires(Permission.READ)
 @bp.output(IngestionOut)
 def get_ingestion_status(persona_id: UUID) -> dict[str, Any]:
+    """Say how far a persona's reading is.
+
+    The fourth step: ask every second or so until `all_completed` or `any_failed` is true. A failed job says why in
+    `error_message`; its documents one by one are at `get_run_group`, by its `run_group_id`.
+    """
     with get_session() as session:
         persona = personas.get(session, scope(), persona_id)
         latest = jobs.latest(session, persona)
@@ -66,6 +77,10 @@ def get_ingestion_status(persona_id: UUID) -> dict[str, Any]:
 @requires(Permission.WRITE)
 @bp.output(RetriedOut, 202)
 def retry_ingestion(persona_id: UUID) -> dict[str, Any]:
+    """Read again what failed.
+
+    Documents that were read stay read; 400 says that nothing failed.
+    """
     with get_session() as session:
         again = files.retry(session, personas.get(session, scope(), persona_id))
     BELL.ring_all(again.ready, f"of persona {persona_id}")
@@ -76,6 +91,10 @@ def retry_ingestion(persona_id: UUID) -> dict[str, Any]:
 @requires(Permission.WRITE)
 @bp.output(ClearedOut)
 def clear_ingestion_jobs(persona_id: UUID) -> dict[str, int]:
+    """Forget the jobs that have ended.
+
+    What was read stays.
+    """
     with get_session() as session:
         return {"deleted": jobs.clear(session, personas.get(session, scope(), persona_id))}
 
@@ -84,6 +103,10 @@ def clear_ingestion_jobs(persona_id: UUID) -> dict[str, int]:
 @requires(Permission.READ)
 @bp.output(CollectionsOut)
 def get_collections(persona_id: UUID) -> dict[str, Any]:
+    """Count what a persona has read.
+
+    Files, passages and vectors by collection.
+    """
     with get_session() as session:
         persona = personas.get(session, scope(), persona_id)
         model: str = current_app.config["SETTINGS"].embedding_model
@@ -95,6 +118,10 @@ def get_collections(persona_id: UUID) -> dict[str, Any]:
 @requires(Permission.READ)
 @bp.output(EffectiveConfigOut)
 def get_effective_config(persona_id: UUID) -> dict[str, Any]:
+    """Say how a persona's files are cut and recalled.
+
+    What is asked for, by override or default, and what applies within the embedding model's window.
+    """
     with get_session() as session:
         persona = personas.get(session, scope(), persona_id)
     asked = {collection: files.asked_for(persona, collection) for collection in CollectionType}

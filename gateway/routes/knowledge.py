@@ -22,6 +22,11 @@ bp = APIBlueprint("knowledge", __name__, url_prefix="/api/v1/knowledge/chunks")
 @bp.input(ChunksIn)
 @bp.output(ChunksOut)
 def upsert_chunks(json_data: ChunksIn) -> dict[str, Any]:
+    """Write passages.
+
+    Knowledge that comes from no file: found and cited as what was read. One whose source and external id are known
+    replaces the text.
+    """
     with get_session() as session:
         if json_data.persona_id is not None:
             personas.get(session, scope(), json_data.persona_id)
@@ -34,6 +39,10 @@ def upsert_chunks(json_data: ChunksIn) -> dict[str, Any]:
 @bp.input(ChunkQuery, location="query")
 @bp.output(ChunkPage)
 def list_chunks(query_data: ChunkQuery) -> dict[str, Any]:
+    """List passages, oldest first.
+
+    Of one source where it is asked for.
+    """
     with get_session() as session:
         return page_of(knowledge.list_(session, scope(), **query_data.arguments()), query_data)
 
@@ -42,6 +51,10 @@ def list_chunks(query_data: ChunkQuery) -> dict[str, Any]:
 @requires(Permission.READ)
 @bp.output(ChunkOut)
 def get_chunk(chunk_id: UUID) -> KnowledgeChunk:
+    """Read a passage.
+
+    Replies name it in their citations.
+    """
     with get_session() as session:
         return knowledge.get(session, scope(), chunk_id)
 
@@ -50,6 +63,10 @@ def get_chunk(chunk_id: UUID) -> KnowledgeChunk:
 @requires(Permission.WRITE)
 @bp.output({}, 204)
 def delete_chunk(chunk_id: UUID) -> str:
+    """Delete a passage.
+
+    It is found no more; earlier replies keep their words.
+    """
     with get_session() as session:
         existed(knowledge.delete_(session, scope(), chunk_id), "knowledge chunk", chunk_id)
     return ""

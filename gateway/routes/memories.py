@@ -21,6 +21,10 @@ bp = APIBlueprint("memories", __name__, url_prefix="/api/v1/conversations/<uuid:
 @bp.input(PageQuery, location="query")
 @bp.output(MemoryPage)
 def list_memories(conversation_id: UUID, query_data: PageQuery) -> dict[str, Any]:
+    """List what a conversation remembers of its older messages.
+
+    Each memory stands for a span of messages, compressed when there were enough.
+    """
     with get_session() as session:
         return page_of(memory.list_(session, scope(), conversation_id, **query_data.arguments()), query_data)
 
@@ -30,6 +34,10 @@ def list_memories(conversation_id: UUID, query_data: PageQuery) -> dict[str, Any
 @bp.input(MemoryIn)
 @bp.output(MemoryOut)
 def rewrite_memory(conversation_id: UUID, memory_id: UUID, json_data: MemoryIn) -> ConversationMemory:
+    """Say what a memory shall say.
+
+    Prompts hold it from the next reply on.
+    """
     with get_session() as session:
         return memory.rewrite(session, scope(), conversation_id, memory_id, json_data.compressed_content)
 
@@ -38,6 +46,10 @@ def rewrite_memory(conversation_id: UUID, memory_id: UUID, json_data: MemoryIn) 
 @requires(Permission.CHAT)
 @bp.output({}, 204)
 def clear_memories(conversation_id: UUID) -> str:
+    """Forget a conversation's memories.
+
+    They are made anew from the messages when it goes on.
+    """
     with get_session() as session:
         memory.clear(session, scope(), conversation_id)
     return ""

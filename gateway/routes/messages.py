@@ -31,6 +31,10 @@ bp = APIBlueprint("messages", __name__, url_prefix="/api/v1")
 @bp.input(MessageQuery, location="query")
 @bp.output(MessagePage)
 def list_messages(conversation_id: UUID, query_data: MessageQuery) -> dict[str, Any]:
+    """List the messages of a conversation, oldest first.
+
+    `after` is the position of the last message that the caller has: what was said since.
+    """
     with get_session() as session:
         conversation = conversations.get(session, scope(), conversation_id)
         found = messages.list_(session, scope(), conversation.id, **query_data.arguments())
@@ -43,6 +47,10 @@ def list_messages(conversation_id: UUID, query_data: MessageQuery) -> dict[str, 
 @bp.input(MessagesIn)
 @bp.output(ImportOut, 201)
 def import_messages(conversation_id: UUID, json_data: MessagesIn) -> ImportOut:
+    """Add what was said elsewhere.
+
+    Oldest first; nobody answers them, and older ones become memories.
+    """
     with once() as once_:
         given = [dict(message) for message in json_data.messages]
         ready = messages.add_many(once_.session, scope(), conversation_id, given)
@@ -55,6 +63,10 @@ def import_messages(conversation_id: UUID, json_data: MessagesIn) -> ImportOut:
 @requires(Permission.READ)
 @bp.output(MessageOut)
 def get_message(message_id: UUID) -> Message:
+    """Read a message.
+
+    A reply's `extra_data` holds its citations and the ids of the passages that it was given.
+    """
     with get_session() as session:
         return messages.get(session, scope(), message_id)
 
@@ -64,6 +76,10 @@ def get_message(message_id: UUID) -> Message:
 @bp.input(MessageChange)
 @bp.output(MessageOut)
 def change_message(message_id: UUID, json_data: MessageChange) -> Message:
+    """Change a message.
+
+    What is not sent stays as it is.
+    """
     with get_session() as session:
         return messages.update(session, scope(), message_id, json_data.given())
 
@@ -72,6 +88,10 @@ def change_message(message_id: UUID, json_data: MessageChange) -> Message:
 @requires(Permission.CHAT)
 @bp.output({}, 204)
 def delete_message(message_id: UUID) -> str:
+    """Delete a message.
+
+    There is no way back.
+    """
     with get_session() as session:
         existed(messages.delete_(session, scope(), message_id), "message", message_id)
     return ""

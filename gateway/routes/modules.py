@@ -27,6 +27,11 @@ bp = APIBlueprint("modules", __name__, url_prefix="/api/v1/modules")
 @bp.input(ModuleIn)
 @bp.output(ModuleOut, 201)
 def create_module(json_data: ModuleIn) -> Module:
+    """Add a module.
+
+    A piece of a prompt, to which templates refer as `@name`: a text, or a text that a script fills in. `warnings`
+    says why the script will fail as it is.
+    """
     with get_session() as session:
         return modules.add(session, scope(), json_data.given())
 
@@ -36,6 +41,10 @@ def create_module(json_data: ModuleIn) -> Module:
 @bp.input(ModuleQuery, location="query")
 @bp.output(ModulePage)
 def list_modules(query_data: ModuleQuery) -> dict[str, Any]:
+    """List modules, newest first.
+
+    Active ones unless `active_only=false`.
+    """
     with get_session() as session:
         return page_of(modules.list_(session, scope(), **query_data.arguments()), query_data)
 
@@ -44,6 +53,10 @@ def list_modules(query_data: ModuleQuery) -> dict[str, Any]:
 @requires(Permission.READ)
 @bp.output(ModuleOut)
 def get_module(module_id: UUID) -> Module:
+    """Read a module.
+
+    `script_analysis_metadata` holds what the analysis of its script found.
+    """
     with get_session() as session:
         return modules.get(session, scope(), module_id)
 
@@ -53,6 +66,10 @@ def get_module(module_id: UUID) -> Module:
 @bp.input(ModuleChange)
 @bp.output(ModuleOut)
 def change_module(module_id: UUID, json_data: ModuleChange) -> Module:
+    """Change what is sent of a module.
+
+    A changed script is analysed again; `warnings` says why it will fail as it is.
+    """
     with get_session() as session:
         return modules.update(session, scope(), module_id, json_data.given())
 
@@ -61,6 +78,10 @@ def change_module(module_id: UUID, json_data: ModuleChange) -> Module:
 @requires(Permission.WRITE)
 @bp.output({}, 204)
 def delete_module(module_id: UUID) -> str:
+    """Delete a module with what its scripts kept.
+
+    Its unfinished runs are cancelled.
+    """
     with get_session() as session:
         cancelled = modules.delete_(session, scope(), module_id)
     cancelling.tell(ModuleExecution, cancelled)
@@ -75,6 +96,11 @@ def delete_module(module_id: UUID) -> str:
 @bp.output(RanOut)
 @bp.doc(responses=NOT_YET)
 def run_module(module_id: UUID, query_data: WaitQuery, json_data: RunIn) -> Any:
+    """Run a module without a turn.
+
+    In a conversation, for a persona, or alone. The answer is the result, or after 30 seconds (`?wait=false`: at
+    once) 202 with the run, whose result will be where `Location` says.
+    """
     told = begun(
         ExecutionOut,
         lambda session: on_demand.add_run(session, scope(), module_id, json_data.asked(), meta=correlation()),
@@ -90,6 +116,10 @@ def run_module(module_id: UUID, query_data: WaitQuery, json_data: RunIn) -> Any:
 @bp.output(RanOut)
 @bp.doc(responses=NOT_YET)
 def test_script(query_data: WaitQuery, json_data: ScriptIn) -> Any:
+    """Try a script that is not saved.
+
+    As `run_module`: the answer says what it printed, what it set, and where it failed.
+    """
     given, asked = (json_data.script, json_data.content), json_data.asked()
     told = begun(ExecutionOut, lambda session: on_demand.add_test(session, scope(), *given, asked, meta=correlation()))
     return started(told, wait=query_data.wait)
@@ -99,4 +129,8 @@ def test_script(query_data: WaitQuery, json_data: ScriptIn) -> Any:
 @requires(Permission.READ)
 @bp.output(FunctionsOut)
 def list_functions() -> dict[str, Any]:
+    """List what scripts may call.
+
+    Every function of `ctx` with its parameters.
+    """
     return {"functions": [*FUNCTIONS.values()], "total_count": len(FUNCTIONS)}

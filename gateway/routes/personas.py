@@ -9,11 +9,20 @@ from gateway import intake
 from gateway.auth import requires, scope
 from gateway.idempotency import idempotent, once
 from gateway.schemas.paging import page_of
-from gateway.schemas.personas import PersonaChange, PersonaDeletion, PersonaIn, PersonaOut, PersonaPage, PersonaQuery
-from shared.db import get_session
+from gateway.schemas.personas import (
+    PersonaChange,
+    PersonaDeletion,
+    PersonaIn,
+    PersonaOut,
+    PersonaPage,
+    PersonaQuery,
+    PersonaSaved,
+)
+from shared.db import Session, get_session
+from shared.domain import template
 from shared.domain.access import Permission
 from shared.models import Persona
-from shared.queries import documents, files, personas
+from shared.queries import documents, files, modules, personas
 
 bp = APIBlueprint("personas", __name__, url_prefix="/api/v1/personas")
 
@@ -22,11 +31,17 @@ bp = APIBlueprint("personas", __name__, url_prefix="/api/v1/personas")
 @requires(Permission.WRITE)
 @idempotent
 @bp.input(PersonaIn)
-@bp.output(PersonaOut, 201)
-def create_persona(json_data: PersonaIn) -> PersonaOut:
+@bp.output(PersonaSaved, 201)
+def create_persona(json_data: PersonaIn) -> PersonaSaved:
+    """Add a persona.
+
+    The first step of the job: the persona gets files by `upload_files`, reads them after `ingest_persona`, and is
+    talked to in a conversation. The slug is made of the name where none is given; `warnings` names modules that the
+    template refers to and that there are not.
+    """
     with once() as work:
         persona = personas.add(work.session, scope(), json_data.given())
-        return work.keep(PersonaOut.model_validate(persona), 201)
+        return work.keep(saved(work.session, persona), 201)
 
 
 @bp.get("")
@@ -34,6 +49,10 @@ def create_persona(json_data: PersonaIn) -> PersonaOut:
 @bp.input(PersonaQuery, location="query")
 @bp.output(PersonaPage)
 def list_personas(query_data: PersonaQuery) -> dict[str, Any]:
+    """List personas, newest first.
+
+    `listed_only=true` leaves those that can be talked to: what they have is read.
+    """
     with get_session() as session:
         return page_of(personas.list_(session, scope(), **query_data.arguments()), query_data)
 
@@ -42,6 +61,10 @@ def list_personas(query_data: PersonaQuery) -> dict[str, Any]:
 @requires(Permission.READ)
 @bp.output(PersonaOut)
 def get_persona(persona_id: UUID) -> Persona:
+    """Read a persona.
+
+    Its `status` says how far it is: `draft`, `processing` while it reads, then `active` or `failed`.
+    """
     with get_session() as session:
         return personas.get(session, scope(), persona_id)
 
@@ -49,10 +72,14 @@ def get_persona(persona_id: UUID) -> Persona:
 @bp.patch("/<uuid:persona_id>")
 @requires(Permission.WRITE)
 @bp.input(PersonaChange)
-@bp.output(PersonaOut)
-def change_persona(persona_id: UUID, json_data: PersonaChange) -> Persona:
+@bp.output(PersonaSaved)
+def change_persona(persona_id: UUID, json_data: PersonaChange) -> PersonaSaved:
+    """Change what is sent of a persona.
+
+    What is not sent stays as it is; null empties a field that may be empty.
+    """
     with get_session() as session:
-        return personas.update(session, scope(), persona_id, json_data.given())
+        return saved(session, personas.update(session, scope(), persona_id, json_data.given()))
 
 
 @bp.delete("/<uuid:persona_id>")
@@ -60,9 +87,27 @@ def change_persona(persona_id: UUID, json_data: PersonaChange) -> Persona:
 @bp.input(PersonaDeletion, location="query")
 @bp.output({}, 204)
 def delete_persona(persona_id: UUID, query_data: PersonaDeletion) -> str:
+    """Delete a persona with its conversations, knowledge and files.
+
+    `keep_files=true` keeps the documents that its files lead to. There is no way back.
+    """
     with get_session() as session:
         found = files.locations(session, personas.get(session, scope(), persona_id))
         doc_hashes = documents.hashes(session, found)
         personas.delete_(session, scope(), persona_id, keep_files=query_data.keep_files)
     intake.forget(doc_hashes)
     return ""
+
+
+def saved(session: Session, persona: Persona) -> PersonaSaved:
+    """Answer with a persona, and warn where its template refers to a module that there is not."""
+    session.flush()
+    names = template.references(persona.template)
+    there = modules.existing(session, scope(), names)
+    warnings = [
+        f"the template refers to @{name}: there is no active module {name}" for name in names if name not in there
+    ]
+    warnings += [
+        f"@{name} in the template cannot be a module's name" for name in template.invalid_names(persona.template)
+    ]
+    return PersonaSaved.model_validate(persona).model_copy(update={"warnings": warnings})

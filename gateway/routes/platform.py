@@ -29,6 +29,10 @@ def installed_version() -> str:
 @public
 @bp.output(HealthOut)
 def get_health() -> dict[str, Any]:
+    """Say that the process answers.
+
+    Needs no key and asks nothing else: for a load balancer. Whether work can be done is at /ready.
+    """
     return {"status": "healthy", "service": "personae", "version": installed_version()}
 
 
@@ -36,6 +40,11 @@ def get_health() -> dict[str, Any]:
 @public
 @bp.output(ReadyOut)
 def get_readiness() -> dict[str, Any]:
+    """Say whether everything is there that work needs.
+
+    Needs no key. `degraded` names what only some things need, such as the model server, with a reason; 503 says
+    what is down.
+    """
     readiness: Readiness = current_app.extensions["readiness"]
     health = readiness.ask()
     if health.down:
@@ -47,5 +56,9 @@ def get_readiness() -> dict[str, Any]:
 @requires(Permission.ADMIN)
 @bp.output(DatabaseOut)
 def get_database_info() -> dict[str, Any]:
+    """Describe the database.
+
+    Its name, version, schema revision and tables, for an operator.
+    """
     with get_session() as session:
         return database.describe(session)

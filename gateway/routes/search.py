@@ -30,6 +30,11 @@ def embedding() -> HttpEmbedding:
 @bp.input(SearchIn)
 @bp.output(SearchOut)
 def search_passages(json_data: SearchIn) -> dict[str, Any]:
+    """Search what personas have read.
+
+    By words and by meaning, in all languages that were read; without `persona_id` in all of one's own passages. The
+    best come first. `degraded` says that only words were compared because no vector was to be had.
+    """
     where = place(json_data)
     question, reason = ask(json_data.query)
     with get_session() as session:

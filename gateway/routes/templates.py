@@ -23,6 +23,10 @@ bp = APIBlueprint("templates", __name__, url_prefix="/api/v1/templates")
 @bp.input(TemplateIn)
 @bp.output(TemplateOut)
 def validate_template(json_data: TemplateIn) -> TemplateOut:
+    """Say what a template refers to.
+
+    Which modules are there, and which are missing; nothing is executed.
+    """
     names, invalid = template.references(json_data.template), template.invalid_names(json_data.template)
     with get_session() as session:
         there = modules.existing(session, scope(), names)
@@ -45,6 +49,11 @@ def validate_template(json_data: TemplateIn) -> TemplateOut:
 @bp.output(ResolvedOut)
 @bp.doc(responses=NOT_YET)
 def resolve_template(query_data: WaitQuery, json_data: ResolveIn) -> Any:
+    """Put a template's modules in place.
+
+    The template of a persona, or another, as a turn would have it before the model is asked; waits as `run_module`
+    does.
+    """
     template_, asked = json_data.template, json_data.asked()
     told = begun(
         ExecutionOut,

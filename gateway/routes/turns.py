@@ -26,13 +26,43 @@ from shared.tasks import REPLY
 bp = APIBlueprint("turns", __name__, url_prefix="/api/v1")
 EVENT_STREAM = "text/event-stream"
 
-STREAM: dict[int, Any] = {
+EVENTS = """Server-sent events, each with its kind and JSON:
+
+- `turn`: the reply's `turn_id` and `conversation_id`
+- `stage`: which of the five stages begins, `preparing` or `generating`
+- `thinking`, `token`: more `text`
+- `restart`: discard the text so far; another attempt begins
+- `message`: the saved reply, whole; who wants no more may leave here
+- `post_response`: a module that ran after the reply: its name, stage and status
+- `done`: nothing more will come; `unfinished` names modules that are no longer waited for
+- `cancelled`: somebody stopped it
+- `error`: there is no reply, in the shape of every error
+- `reconnect`: this gateway is being stopped; come back with `Last-Event-ID`
+
+Lines that begin with a colon keep the connection open. A stream that was cut goes on at /api/v1/turns/{turn_id}/events
+with `Last-Event-ID`."""
+HEARD = """id: 1-2
+event: stage
+data: {"stage": 3, "state": "generating"}
+
+id: 1-3
+event: token
+data: {"text": "A horn"}
+
+event: message
+data: {"id": "0b6f6f0e-5f3e-4c64-9f43-2f6f0c1d7a11", "role": "assistant", "content": "A horn [1].", "extra_data": {}}
+
+event: done
+data: {}
+
+"""
+AS_EVENTS: dict[str, Any] = {EVENT_STREAM: {"schema": {"type": "string"}, "example": HEARD}}
+STREAM: dict[int, Any] = {200: {"description": EVENTS, "content": AS_EVENTS}}
+AS_REPLY: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/MessageOut"}}}
+WAITED: dict[int, Any] = {
     200: {
-        "description": (
-            "Server-sent events, each a kind and JSON: `stage`, `thinking`, `token`, `restart` (discard the text "
-            "so far), `message`, `post_response`, `done`, `error`, `cancelled`; `Last-Event-ID` resumes after an event"
-        ),
-        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+        "description": f"With `?wait=true` the saved reply; with `Accept: text/event-stream` the stream. {EVENTS}",
+        "content": AS_REPLY | AS_EVENTS,
     }
 }
 
@@ -43,7 +73,14 @@ STREAM: dict[int, Any] = {
 @bp.input(SendQuery, location="query")
 @bp.input(MessageIn)
 @bp.output(TurnOut, 202)
+@bp.doc(responses=WAITED)
 def send_message(conversation_id: UUID, query_data: SendQuery, json_data: MessageIn) -> Any:
+    """Say something, and have it answered.
+
+    The last step of the job. Three ways: at once 202 with the turn, to be watched at `get_turn` or
+    `get_turn_events`; with `?wait=true` 200 with the saved reply (202 with the turn after two minutes); with
+    `Accept: text/event-stream` 200 with the stream of its events. A reply's citations are in `extra_data`.
+    """
     content, options = json_data.content, json_data.options()
     turn = begun(
         TurnOut,
@@ -59,6 +96,11 @@ def send_message(conversation_id: UUID, query_data: SendQuery, json_data: Messag
 @requires(Permission.READ)
 @bp.output(TurnOut)
 def get_turn(turn_id: int) -> Turn:
+    """Say how far a reply is.
+
+    `status` is PENDING, RUNNING, ERROR (another attempt follows), COMPLETED, FAILED or CANCELLED;
+    `assistant_message_id` leads to the reply.
+    """
     with get_session() as session:
         return turns.get(session, scope(), turn_id)
 
@@ -67,6 +109,10 @@ def get_turn(turn_id: int) -> Turn:
 @requires(Permission.READ)
 @bp.output(TraceOut)
 def get_turn_trace(turn_id: int) -> TurnTrace:
+    """Say what a reply was made of.
+
+    The prompt that was sent, stage by stage, and what it had to go without.
+    """
     with get_session() as session:
         trace = turns.find_trace(session, scope(), turn_id)
     if trace is None:
@@ -78,6 +124,11 @@ def get_turn_trace(turn_id: int) -> TurnTrace:
 @requires(Permission.READ)
 @bp.doc(responses=STREAM)
 def get_turn_events(turn_id: int) -> Response:
+    """Listen to a reply.
+
+    Server-sent events from the beginning, or behind the one named in `Last-Event-ID`: for a stream that was cut.
+    They can be heard again after the turn has ended.
+    """
     with get_session() as session:
         turns.get(session, scope(), turn_id)
     return stream_turn(turn_id, after=request.headers.get("Last-Event-ID"))
@@ -87,6 +138,10 @@ def get_turn_events(turn_id: int) -> Response:
 @requires(Permission.CHAT)
 @bp.output(TurnOut, 202)
 def cancel_turn(turn_id: int) -> Turn:
+    """Stop a reply.
+
+    What was written until then is saved as a message; modules that run after the reply are stopped too.
+    """
     with get_session() as session:
         turns.get(session, scope(), turn_id)
     cancelling.cancel(Turn, [turn_id])

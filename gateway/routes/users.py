@@ -29,6 +29,10 @@ ADDED: dict[int, Any] = {
 @bp.input(UserIn)
 @bp.output(UserOut, 201)
 def create_user(json_data: UserIn) -> User:
+    """Add a user.
+
+    Somebody who talks to personas, by name, e-mail or the caller's own identifier; conversations may be theirs.
+    """
     with get_session() as session:
         return users.add(session, scope(), **dict(json_data))
 
@@ -39,6 +43,10 @@ def create_user(json_data: UserIn) -> User:
 @bp.output(KnownUserOut)
 @bp.doc(responses=ADDED)
 def get_or_create_user(json_data: KnownUserIn) -> tuple[dict[str, Any], int]:
+    """Find a user by the caller's own identifier, or add one.
+
+    200 where the user was known, 201 where it was added.
+    """
     with get_session() as session:
         user, created = users.get_or_add(session, scope(), **dict(json_data))
     return {"user": user, "created": created}, 201 if created else 200
@@ -49,6 +57,10 @@ def get_or_create_user(json_data: KnownUserIn) -> tuple[dict[str, Any], int]:
 @bp.input(PageQuery, location="query")
 @bp.output(UserPage)
 def list_users(query_data: PageQuery) -> dict[str, Any]:
+    """List users, oldest first.
+
+    Each owner sees their own.
+    """
     with get_session() as session:
         return page_of(users.list_(session, scope(), **query_data.arguments()), query_data)
 
@@ -57,6 +69,10 @@ def list_users(query_data: PageQuery) -> dict[str, Any]:
 @requires(Permission.READ)
 @bp.output(UserOut)
 def get_user(user_id: UUID) -> User:
+    """Read a user.
+
+    By our id; by the caller's own it is `get_or_create_user`.
+    """
     with get_session() as session:
         return users.get(session, scope(), user_id)
 
@@ -66,6 +82,10 @@ def get_user(user_id: UUID) -> User:
 @bp.input(UserChange)
 @bp.output(UserOut)
 def change_user(user_id: UUID, json_data: UserChange) -> User:
+    """Change what is sent of a user.
+
+    What is not sent stays as it is.
+    """
     with get_session() as session:
         return json_data.apply_to(users.get(session, scope(), user_id))
 
@@ -74,6 +94,10 @@ def change_user(user_id: UUID, json_data: UserChange) -> User:
 @requires(Permission.WRITE)
 @bp.output({}, 204)
 def delete_user(user_id: UUID) -> str:
+    """Delete a user with every conversation and message.
+
+    There is no way back.
+    """
     with get_session() as session:
         existed(users.delete_(session, scope(), user_id), "user", user_id)
     return ""

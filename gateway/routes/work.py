@@ -23,6 +23,10 @@ bp = APIBlueprint("work", __name__, url_prefix="/api/v1")
 @bp.input(PageQuery, location="query")
 @bp.output(WorkerPage)
 def list_workers(query_data: PageQuery) -> dict[str, Any]:
+    """List the worker processes.
+
+    Whether each is alive, its queues, and what it holds of one's own.
+    """
     with get_session() as session:
         workers = kinds.list_workers(session, **query_data.arguments())
         held = kinds.list_held(session, scope(), [worker.id for worker in workers])
@@ -35,6 +39,11 @@ def list_workers(query_data: PageQuery) -> dict[str, Any]:
 @requires(Permission.READ)
 @bp.output(WorkOut)
 def get_work(kind: str, work_id: int) -> Work:
+    """Read a row of work.
+
+    The kinds are `turns`, `steps` (of runs), `module_executions`, `memory_windows` and `webhook_deliveries`; the id
+    is the row's number.
+    """
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)
 
@@ -43,6 +52,11 @@ def get_work(kind: str, work_id: int) -> Work:
 @requires(Permission.READ)
 @bp.output(WhyOut)
 def get_why(kind: str, work_id: int) -> dict[str, Any]:
+    """Say why a row of work is where it is.
+
+    Its place in the queue, its worker, its next attempt, or that no worker listens. The kinds are `turns`, `steps`
+    (of runs), `module_executions`, `memory_windows` and `webhook_deliveries`; the id is the row's number.
+    """
     with get_session() as session:
         return asdict(why.explain(session, kinds.get(session, scope(), kind, work_id)))
 
@@ -51,6 +65,11 @@ def get_why(kind: str, work_id: int) -> dict[str, Any]:
 @requires(Permission.WRITE)
 @bp.output(WorkOut, 202)
 def cancel_work(kind: str, work_id: int) -> Work:
+    """Stop a row of work.
+
+    A step takes the rest of its run with it. The kinds are `turns`, `steps` (of runs), `module_executions`,
+    `memory_windows` and `webhook_deliveries`; the id is the row's number.
+    """
     with get_session() as session:
         row = kinds.get(session, scope(), kind, work_id)
         ids = kinds.to_cancel(session, row)
@@ -63,6 +82,11 @@ def cancel_work(kind: str, work_id: int) -> Work:
 @requires(Permission.WRITE)
 @bp.output(WorkOut, 202)
 def retry_work(kind: str, work_id: int) -> Work:
+    """Begin a row of work again that failed or was cancelled.
+
+    The kinds are `turns`, `steps` (of runs), `module_executions`, `memory_windows` and `webhook_deliveries`; the id
+    is the row's number.
+    """
     with get_session() as session:
         ready = kinds.retry(session, kinds.get(session, scope(), kind, work_id))
     BELL.ring_all(ready, f"{kind} {work_id} again")

@@ -25,6 +25,10 @@ Steer = Callable[[Session, Sequence[int]], set[str]]
 @bp.input(GroupQuery, location="query")
 @bp.output(GroupPage)
 def list_run_groups(query_data: GroupQuery) -> dict[str, Any]:
+    """List groups of runs, newest first.
+
+    An ingestion of a collection is one, the start of a batch another.
+    """
     with get_session() as session:
         return page_of(runs.list_groups(session, scope(), **query_data.arguments()), query_data)
 
@@ -33,6 +37,10 @@ def list_run_groups(query_data: GroupQuery) -> dict[str, Any]:
 @requires(Permission.READ)
 @bp.output(GroupWithRuns)
 def get_run_group(run_group_id: int) -> dict[str, Any]:
+    """Read a group with its runs.
+
+    How many are in which status, and the first 500 one by one.
+    """
     with get_session() as session:
         group = runs.get_group(session, scope(), run_group_id)
         told = progress.of_groups(session, [group.id])[group.id]
@@ -44,6 +52,10 @@ def get_run_group(run_group_id: int) -> dict[str, Any]:
 @requires(Permission.WRITE)
 @bp.output(GroupOut, 202)
 def cancel_run_group(run_group_id: int) -> RunGroup:
+    """Stop the runs of a group.
+
+    What is finished stays.
+    """
     with get_session() as session:
         run_ids = runs_of(session, run_group_id)
     cancelling.cancel_runs(run_ids)
@@ -54,6 +66,10 @@ def cancel_run_group(run_group_id: int) -> RunGroup:
 @requires(Permission.WRITE)
 @bp.output(GroupOut, 202)
 def pause_run_group(run_group_id: int) -> RunGroup:
+    """Pause the runs of a group.
+
+    A step that is being worked on ends first.
+    """
     return steer_group(control.pause, run_group_id)
 
 
@@ -61,6 +77,10 @@ def pause_run_group(run_group_id: int) -> RunGroup:
 @requires(Permission.WRITE)
 @bp.output(GroupOut, 202)
 def resume_run_group(run_group_id: int) -> RunGroup:
+    """Go on with the runs of a group.
+
+    Those that were paused.
+    """
     return steer_group(control.resume, run_group_id)
 
 
@@ -68,6 +88,10 @@ def resume_run_group(run_group_id: int) -> RunGroup:
 @requires(Permission.WRITE)
 @bp.output(GroupOut, 202)
 def retry_run_group(run_group_id: int) -> RunGroup:
+    """Begin again what failed in a group.
+
+    From the step that failed.
+    """
     return steer_group(control.retry, run_group_id)
 
 
@@ -75,6 +99,10 @@ def retry_run_group(run_group_id: int) -> RunGroup:
 @requires(Permission.READ)
 @bp.output(RunWithSteps)
 def get_run(run_id: int) -> dict[str, Any]:
+    """Read a run with its steps and what happened to them.
+
+    A step is work of the kind `steps`: ask `get_why` about it.
+    """
     with get_session() as session:
         run = runs.get(session, scope(), run_id)
         steps, lifecycle = runs.list_steps(session, [run.id]), runs.list_history(session, run.id)
@@ -85,6 +113,10 @@ def get_run(run_id: int) -> dict[str, Any]:
 @requires(Permission.WRITE)
 @bp.output(RunOut, 202)
 def cancel_run(run_id: int) -> WorkflowRun:
+    """Stop the run of a document.
+
+    What is finished stays.
+    """
     cancelling.cancel_runs([run_now(run_id).id])
     return run_now(run_id)
 
@@ -93,6 +125,10 @@ def cancel_run(run_id: int) -> WorkflowRun:
 @requires(Permission.WRITE)
 @bp.output(RunOut, 202)
 def pause_run(run_id: int) -> WorkflowRun:
+    """Pause a run.
+
+    A step that is being worked on ends first.
+    """
     return steer_run(control.pause, run_id)
 
 
@@ -100,6 +136,10 @@ def pause_run(run_id: int) -> WorkflowRun:
 @requires(Permission.WRITE)
 @bp.output(RunOut, 202)
 def resume_run(run_id: int) -> WorkflowRun:
+    """Go on with a paused run.
+
+    From where it was.
+    """
     return steer_run(control.resume, run_id)
 
 
@@ -107,6 +147,10 @@ def resume_run(run_id: int) -> WorkflowRun:
 @requires(Permission.WRITE)
 @bp.output(RunOut, 202)
 def retry_run(run_id: int) -> WorkflowRun:
+    """Begin again what failed in a run.
+
+    From the step that failed.
+    """
     return steer_run(control.retry, run_id)
 
 

@@ -114,6 +114,12 @@ class PersonaOut(Output):
     updated_at: datetime
 
 
+class PersonaSaved(PersonaOut):
+    """A persona as it was saved; `warnings` say what of its template will lead to nothing."""
+
+    warnings: list[str] = Field(default_factory=list)
+
+
 class PersonaPage(Page[PersonaOut]):
     """Personas, newest first."""
 

@@ -14,7 +14,7 @@ from shared.queries import work
 from shared.queries.rows import Slice, found, page, refusing_duplicates
 from shared.queries.scope import Scope, owned, owner_of
 
-NAME_TAKEN = "another module has this name"
+NAME_TAKEN = "there is a module named {name!r} already: choose another name"
 
 
 def get(session: Session, scope: Scope, module_id: UUID) -> Module:
@@ -48,7 +48,7 @@ def list_(
 def add(session: Session, scope: Scope, values: Mapping[str, Any]) -> Module:
     """Add a module, its script analysed; raises Conflict where the name is taken."""
     module = Module(**owner_of(scope), **values)
-    with refusing_duplicates(session, NAME_TAKEN):
+    with refusing_duplicates(session, NAME_TAKEN.format(name=values.get("name"))):
         session.add(module)
     return module
 
@@ -56,7 +56,7 @@ def add(session: Session, scope: Scope, values: Mapping[str, Any]) -> Module:
 def update(session: Session, scope: Scope, module_id: UUID, values: Mapping[str, Any]) -> Module:
     """Change the given columns, a changed script analysed again; raises NotFound, Conflict."""
     module = get(session, scope, module_id)
-    with refusing_duplicates(session, NAME_TAKEN):
+    with refusing_duplicates(session, NAME_TAKEN.format(name=values.get("name"))):
         for column, value in values.items():
             setattr(module, column, value)
     return module

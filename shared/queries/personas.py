@@ -7,13 +7,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from shared.domain.persona import PersonaStatus
+from shared.domain.persona import PersonaStatus, slug_from
 from shared.models import DataSource, Persona
 from shared.queries import files
 from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
 
-SLUG_TAKEN = "another persona has this slug, given or derived from the name: choose another slug"
+TAKEN = "there is a persona with the slug {slug!r} already: choose another {what}"
 
 
 def find(session: Session, scope: Scope, persona_id: UUID) -> Persona | None:
@@ -70,15 +70,23 @@ def count(session: Session, scope: Scope) -> int:
 def add(session: Session, scope: Scope, values: Mapping[str, Any]) -> Persona:
     """Add a persona with the given columns; raises Conflict where a given slug is taken."""
     persona = Persona(**owner_of(scope), **values)
-    with refusing_duplicates(session, SLUG_TAKEN):
+    with refusing_duplicates(session, about_taken(values)):
         session.add(persona)
     return persona
+
+
+def about_taken(values: Mapping[str, Any]) -> str:
+    """Say which slug is taken, and that it was made of the name where nobody gave it."""
+    name, slug = values.get("name"), values.get("slug") or ""
+    if name is None or slug != slug_from(name):
+        return TAKEN.format(slug=slug, what="slug")
+    return f"the name {name!r} makes the slug {slug!r}; " + TAKEN.format(slug=slug, what="name, or give a slug")
 
 
 def update(session: Session, scope: Scope, persona_id: UUID, values: Mapping[str, Any]) -> Persona:
     """Change the given columns; raises NotFound, or Conflict where a given slug is taken."""
     persona = get(session, scope, persona_id)
-    with refusing_duplicates(session, SLUG_TAKEN):
+    with refusing_duplicates(session, about_taken(values)):
         for column, value in values.items():
             setattr(persona, column, value)
     return persona

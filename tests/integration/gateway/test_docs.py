@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.integration.gateway.contract import DOCUMENT, OPERATIONS
 
@@ -46,3 +47,82 @@ def test_a_run_that_is_not_finished_is_described_as_it_is_answered(name):
 def test_waiting_is_described(name):
     (wait,) = [parameter for parameter in OPERATIONS[name].spec["parameters"] if parameter["name"] == "wait"]
     assert wait["schema"]["description"]
+
+
+def told(response):
+    """The JSON of a described answer, with its example."""
+    return response.get("content", {}).get("application/json", {})
+
+
+def is_of(example, schema):
+    """Say whether an example is what its schema describes."""
+    whole = {"components": DOCUMENT["components"], **schema}
+    return [error.message for error in Draft202012Validator(whole).iter_errors(example)]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_says_what_it_is_for(name):
+    operation = OPERATIONS[name].spec
+    assert len(operation["description"]) > 10
+    assert operation["summary"].lower().replace(" ", "_") != name
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_answer_and_every_error_has_a_true_example(name):
+    for status, response in OPERATIONS[name].spec["responses"].items():
+        if content := told(response):
+            assert is_of(content["example"], content["schema"]) == [], status
+    ok = [status for status in OPERATIONS[name].spec["responses"] if status < "3"]
+    assert ok
+
+
+@pytest.mark.parametrize("name", [name for name, each in OPERATIONS.items() if "requestBody" in each.spec])
+def test_the_example_of_a_body_is_one(name):
+    for content in OPERATIONS[name].spec["requestBody"]["content"].values():
+        schema = DOCUMENT["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+        for example in schema.get("examples", []):
+            assert is_of(example, content["schema"]) == []
+
+
+def test_the_job_is_told_in_its_order(nobody):
+    said = nobody.get("/openapi.json").json["info"]["description"]
+    steps = re.findall(r"^\d\. `(\w+)`", said, re.MULTILINE)
+    assert steps == [
+        "create_persona",
+        "upload_files",
+        "ingest_persona",
+        "get_ingestion_status",
+        "search_passages",
+        "create_conversation",
+    ]
+    assert set(re.findall(r"`([a-z]+_[a-z_]+)`", said)) - {"all_completed", "any_failed"} <= OPERATIONS.keys()
+
+
+def test_a_message_may_be_answered_with_the_turn_the_reply_or_the_stream():
+    responses = OPERATIONS["send_message"].spec["responses"]
+    assert told(responses["202"])["schema"] == {"$ref": "#/components/schemas/TurnOut"}
+    assert told(responses["200"])["schema"] == {"$ref": "#/components/schemas/MessageOut"}
+    assert "event: message" in responses["200"]["content"]["text/event-stream"]["example"]
+
+
+@pytest.mark.parametrize("name", ["send_message", "get_turn_events"])
+@pytest.mark.parametrize(
+    "kind",
+    "turn stage thinking token restart message post_response done cancelled error reconnect".split(),
+)
+def test_every_event_is_described(name, kind):
+    assert f"`{kind}`" in OPERATIONS[name].spec["responses"]["200"]["description"]
+
+
+def test_the_words_of_a_path_are_listed():
+    (_, collection) = OPERATIONS["upload_files"].spec["parameters"]
+    assert collection["schema"]["enum"] == ["works", "quotes", "profile"]
+    (kind, _) = OPERATIONS["get_why"].spec["parameters"]
+    assert "turns" in kind["schema"]["enum"]
+    assert all(word in OPERATIONS["get_why"].spec["description"] for word in kind["schema"]["enum"])
+
+
+def test_the_page_lets_files_be_chosen(nobody):
+    page = nobody.get("/docs").text
+    assert "multipart/form-data" in page
+    assert "FormData" in page
