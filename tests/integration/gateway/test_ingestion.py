@@ -5,6 +5,7 @@ from sqlalchemy import func, select
 
 from shared.domain.lifecycle import RunStatus
 from shared.models import Persona, RunGroup, RunStep, StepConfig, WorkflowRun
+from shared.settings import get_settings
 from tests.integration.gateway.test_files import QUOTES, TEXT, persona, upload, writer
 from tests.integration.gateway.worker import run_steps, settle, take
 
@@ -141,3 +142,19 @@ def test_an_override_is_visible_and_reaches_the_work(writer, persona, session):
 def test_a_persona_is_ingesting_from_the_first_moment(writer, persona, two_files, session):
     writer.post(f"{persona}/ingest")
     assert session.scalars(select(Persona.status)).one() == "ingesting"
+
+
+@pytest.fixture
+def large_window(monkeypatch):
+    monkeypatch.setenv("PERSONAE_EMBEDDING_WINDOW", "8192")
+    get_settings.cache_clear()
+
+
+@pytest.mark.capability("C86")
+def test_with_a_larger_window_of_the_embedding_model_seed_000s_sizes_apply(large_window, writer, persona, session):
+    upload(writer, persona, "profile", ("x.txt", TEXT))
+    config = writer.get(f"{persona}/effective-config").json["collections"]
+    assert all(values["effective"] == values["configured"] for values in config.values())
+    writer.post(f"{persona}/ingest")
+    step = session.scalars(select(RunStep).where(RunStep.step_type == "chunk")).one()
+    assert session.get_one(StepConfig, step.step_config_id).config_json["chunk_size"] == 2048
