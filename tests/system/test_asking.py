@@ -50,11 +50,12 @@ def test_without_the_model_the_answer_is_what_was_read_and_says_so(
     answer = client.post(f"{reader}/ask", QUESTION, 200)
     assert answer["degraded"] is True
     assert "no credit" in answer["reason"]
-    assert [part.partition(") ")[2] for part in answer["answer"].split("\n\n")] == [
-        "Nikola kept a workshop where the coil hummed.",
-        "In my workshop the coil hummed like a choir.",
-        "The coil of the workshop hummed until the fire.",
+    told = [
+        source["content"]
+        for source in answer["sources"]
+        if f"{source['content']} [{source['number']}]" in answer["answer"]
     ]
+    assert told == [source["content"] for source in answer["sources"] if source["cited"]] != []
     assert client.get(f"turns/{answer['turn_id']}")["status"] == "FAILED"
 
 
