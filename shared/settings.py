@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     embedding_url: str | None = None  # defaults to model_url
     embedding_api_key: SecretStr | None = None
     embedding_model: str = "multilingual-e5-small"
+    embedding_window: int = Field(default=512, ge=64)  # tokens that the model reads at once; a passage is no longer
     embedding_batch: int = 16
     embedding_input_type: bool = True  # say "query" or "passage"; off for servers that refuse unknown fields
     embedding_timeout: float = 120.0

@@ -21,7 +21,7 @@ from shared.domain.template import BY_WORDS_ONLY
 from shared.errors import Conflict
 from shared.logs import correlation
 from shared.models import Message, Turn
-from shared.providers.extractive import nothing_found
+from shared.providers.extractive import answer_from, nothing_found
 from shared.queries import conversations, personas, search, turns
 from shared.tasks import REPLY
 
@@ -78,15 +78,17 @@ def _why_missed(turn: Turn) -> str | None:
 
 
 def _without_reply(turn: Turn, persona_id: UUID, query: str) -> dict[str, Any]:
-    """Return what was read about the question, or that it is nothing, and why that is all."""
+    """Answer in sentences of what was read about the question, or that it is nothing, and say why that is all."""
     if turn.status is RunStatus.CANCELLED:
         raise Conflict("the turn was cancelled", turn_id=turn.id)
     known = _recall(persona_id, query)
+    answer = answer_from(query, known)
+    cited = prompt.marked(answer, len(known))
     return {
-        "answer": "\n\n".join(prompt.as_told(known)) or nothing_found(query),
+        "answer": answer,
         "degraded": True,
         "reason": turn.status_message if turn.status in TERMINAL else "the reply is still on its way",
-        "sources": [_source(number, passage, cited=True) for number, passage in enumerate(known, 1)],
+        "sources": [_source(number, passage, cited=number in cited) for number, passage in enumerate(known, 1)],
     }
 
 
@@ -103,10 +105,10 @@ def _sources_of(reply: Message) -> list[dict[str, Any]]:
     """Return the passages that a reply was given, but for those that were deleted since."""
     given = reply.extra_data or {}
     numbers = {chunk_id: number for number, chunk_id in enumerate(given.get("chunk_ids", ()), 1)}
-    cited = {citation["chunk_id"] for citation in given.get("citations", ())}
+    cited = prompt.marked(reply.content, len(numbers))
     with get_session() as session:
         passages = search.list_passages(session, scope(), [*numbers])
-    return [_source(numbers[found.chunk_id], found, cited=found.chunk_id in cited) for found in passages]
+    return [_source(numbers[found.chunk_id], found, cited=numbers[found.chunk_id] in cited) for found in passages]
 
 
 def _source(number: int, passage: Passage, *, cited: bool) -> dict[str, Any]:

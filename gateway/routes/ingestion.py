@@ -130,7 +130,7 @@ def get_effective_config(persona_id: UUID) -> dict[str, Any]:
         "collections": {
             name: {
                 "configured": config,
-                "effective": effective(config),
+                "effective": effective(config, window=current_app.config["SETTINGS"].embedding_window),
                 "overridden": [field for field in OVERRIDES if getattr(persona, f"{name}_{field}", None) is not None],
             }
             for name, config in asked.items()

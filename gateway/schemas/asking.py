@@ -23,7 +23,7 @@ class QuestionIn(Input):
 
 
 class SourceOut(Output):
-    """A passage that the answer could rest on, by the number it was told with, and whether it does."""
+    """A passage that the answer could rest on, by the number it was told with, and whether its mark stands there."""
 
     number: int
     chunk_id: str
@@ -36,9 +36,9 @@ class SourceOut(Output):
 class AnswerOut(Output):
     """An answer; `degraded` says that it is less than it could be, `reason` why.
 
-    What no model worded is what was read, as it was read; where nothing was found, the answer says so. The question
-    began an ordinary conversation, titled with it: send the next message there. A persona that has read nothing
-    begins none.
+    What no model worded is sentences of what was read, with their marks; where nothing was found, the answer says so.
+    The question began an ordinary conversation, titled with it: send the next message there. A persona that has read
+    nothing begins none.
     """
 
     answer: str

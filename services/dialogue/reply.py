@@ -63,12 +63,14 @@ class Reply:
         }
 
     def as_message(self, conversation_id: UUID) -> Message:
-        """Return the assistant's message, not saved yet."""
+        """Return the assistant's message, not saved yet, without marks of passages that it was not given."""
+        asked = self.prompt.messages[-1].content
+        content = prompt.without_empty_marks(self.text, len(self.prompt.passages), asked)
         return Message(
             id=self.message_id,
             conversation_id=conversation_id,
             role=MessageRole.ASSISTANT,
-            content=self.text,
+            content=content,
             thinking=self.thinking or None,
             extra_data=self.extra_data(),
             input_tokens=self.input_tokens,
@@ -146,7 +148,7 @@ def _shortened(built: Prompt) -> list[Warned]:
 def _speaker(context: TurnContext, passages: Sequence[Passage]) -> Chat:
     """Return who speaks: no model, where the turn needs passages and there are none."""
     is_lost = context.options.get(turns.NEEDS_PASSAGES) and not passages
-    return Extractive() if is_lost else chat_for(context)
+    return Extractive() if is_lost else chat_for(context, passages)
 
 
 def _controls(context: TurnContext, with_: Tools, passages: Sequence[Passage]) -> ChatControls:

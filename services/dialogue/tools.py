@@ -1,8 +1,10 @@
 """The providers that a reply needs, one set per process."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
+from shared.domain.prompt import Passage
 from shared.providers.chat import Chat
 from shared.providers.embedding import Embedding, connect_query_embedding
 from shared.providers.extractive import EXTRACTIVE, Extractive
@@ -28,6 +30,6 @@ def tools() -> Tools:
     return Tools(settings, connect_chat(settings), connect_query_embedding(settings), connect_turn_stream(settings))
 
 
-def chat_for(context: TurnContext) -> Chat:
+def chat_for(context: TurnContext, passages: Sequence[Passage] = ()) -> Chat:
     """Return who speaks in a turn: the configured model, or sentences out of what was read where it must not."""
-    return Extractive() if context.provider_type == EXTRACTIVE else tools().chat
+    return Extractive(passages) if context.provider_type == EXTRACTIVE else tools().chat

@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from shared.domain.markdown import paragraphs
 from shared.domain.prompt import CountTokens, Said, count_roughly
-from shared.domain.text import keywords
+from shared.domain.text import fold, keywords
 
 SHORTEST = 3  # words; a shorter sentence greets or agrees
 STEM = 5  # letters by which inflected words are known as one: `bobina`, `bobinei`
 FIRST_IN_MESSAGE = 1.15  # what opens a message tends to be what it is about
 SPEAKERS = {"user": "User", "assistant": "I", "system": "Note"}
-_END = re.compile(r"(?<=[.!?…])[\"'»”)\]]*\s+|\n+")
+LONGEST = 400  # characters; what has no end of a sentence for so long is a list or a table
+UNFINISHED = 0.5  # what ends without a sign tends to be a heading or a label
+_END = re.compile(r"(?<=[.!?…])[\"'»”)\]]*\s+|(?<=[。\uff01\uff1f])(?![」』”\uff09])|\n+")
+_FINISHED = re.compile(r"[.!?…。\uff01\uff1f][\"'»”)\]」』\uff09]*$")
 
 
 class Sentence(NamedTuple):
@@ -80,20 +84,33 @@ def _spoken(line: Said, sentence: Sentence) -> str:
 def answer(question: str, passages: Sequence[tuple[int, str]], *, most: int = 3) -> str:
     """Return up to `most` sentences of the numbered passages that share the question's rarest words, each with its [n].
 
-    Where none shares a word, what the best passage begins with: it was found by meaning. Empty without passages.
+    `passages` come best first. Where none shares a word, what the best begins with: it was found by meaning. Empty
+    where nothing was read.
     """
-    found = sentences([text for _, text in passages])
+    found = sentences([paragraphs(text) for _, text in passages])
     scores = _scores(stems(question), found)
     ranked = sorted(range(len(found)), key=lambda index: (-scores[index], index))
-    best = [index for index in ranked if scores[index] > 0 and scores[index] >= scores[ranked[0]] / 2][:most]
-    told = [found[index] for index in best or ranked[:1]]
-    return " ".join(f"{sentence.text} [{passages[sentence.source][0]}]" for sentence in told)
+    best = [found[index] for index in ranked if scores[index] > 0 and scores[index] >= scores[ranked[0]] / 2]
+    told = _different(best)[:most] or [found[index] for index in ranked[:1]]
+    return " ".join(f"{_shortened(sentence.text)} [{passages[sentence.source][0]}]" for sentence in told)
+
+
+def _different(found: Sequence[Sentence]) -> list[Sentence]:
+    """Leave out what was said already: neighbouring passages overlap."""
+    return list({fold(sentence.text): sentence for sentence in reversed(found)}.values())[::-1]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " …"
 
 
 def _scores(wanted: frozenset[str], found: Sequence[Sentence]) -> list[float]:
-    """Score sentences by the question's words in them, rare ones more, longer sentences less."""
+    """Score sentences by the question's words in them, rare ones more, longer and unfinished sentences less."""
     holding = Counter(stem for sentence in found for stem in sentence.stems & wanted)
     worth = {stem: math.log(1 + len(found) / times) for stem, times in holding.items()}
-    return [
-        sum(worth[stem] for stem in sentence.stems & wanted) / math.log(8 + len(sentence.stems)) for sentence in found
-    ]
+    return [_score(sentence, wanted, worth) for sentence in found]
+
+
+def _score(sentence: Sentence, wanted: frozenset[str], worth: dict[str, float]) -> float:
+    score = sum(worth[stem] for stem in sentence.stems & wanted) / math.log(8 + len(sentence.stems))
+    return score if _FINISHED.search(sentence.text) else score * UNFINISHED

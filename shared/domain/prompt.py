@@ -1,21 +1,29 @@
 """What the model is told: the persona's text, passages to cite, the talk so far; always within its window. Pure."""
 
+import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from shared.domain.text import fold
 
 CountTokens = Callable[[str], int]
 ORDER = ("profile", "quotes", "works")  # seed 000: who the persona is comes before what it said and wrote
-LONGEST_PASSAGE = {"profile": 1200, "works": 600}  # characters (seed 000)
+LONGEST_PASSAGE = {"profile": 1200, "works": 600}  # characters (seed 000), where whole passages do not fit
+ROOMY = 4000  # tokens; seed 000's cuts were made for smaller prompts, and a larger one holds passages whole
 HISTORY_SHARE = 3  # a third: a persona that has read much would else forget what was just said
+SEPARATOR = 2  # tokens between passages
 PER_MESSAGE = 8  # tokens that a chat template adds around a message
 MIN_WORDS = 3  # a sentence with fewer words of content rests on nothing
 SHARED_WORDS = 0.6
 _SENTENCE = re.compile(r"[.!?\n]+")
 _WORD = re.compile(r"\w+")
-_NUMBERED = re.compile(r"^\[(\d+)\] \([^\n]*?\) ", re.MULTILINE)
+_PIECE = re.compile(r"([A-Za-z]{0,20}\d[A-Za-z\d]*)| ?([A-Z]?[a-z]+)| ?([A-Z]+)|([^\x00-\x7f]+)|([^\w])\5*|_", re.ASCII)
+LONG_WORD = 6  # letters; a tokenizer knows most shorter words of European languages in two pieces
+_MARK = re.compile(r"\[(\d+(?:\s*[,;\u2013-]\s*\d+)*)\](?!\()")
+_LONE_MARK = re.compile(r"(?m)(?:^\[(\d{1,2})\](?!\(|: ?<?http)[ \t]*|[ \t]*\[(\d{1,2})\](?!\(|: ?<?http))")
+_CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
+_SENTENCE_END = re.compile(r"[.!?…。\uff01\uff1f\n]")
 CITE = "Answer from the passages below where they help, and cite them by their numbers, like [1]."
 
 
@@ -56,8 +64,22 @@ class Prompt:
 
 
 def count_roughly(text: str) -> int:
-    """Overestimate a text's tokens without a tokenizer: three bytes each, plus one."""
-    return len(text.encode()) // 3 + 1
+    """Overestimate a text's tokens without a tokenizer: signs and digits one each, words by their letters.
+
+    Measured with the bundled model's vocabulary, which is small and English: others make fewer tokens of most texts.
+    """
+    return 1 + sum(map(_cost, _PIECE.finditer(text)))
+
+
+def _cost(piece: re.Match[str]) -> int:
+    _, word, capitals, foreign, sign = piece.groups()
+    if word:
+        return -(-len(word) // (3 if len(word) <= LONG_WORD else 2))
+    if capitals:
+        return -(-len(capitals) // 2)
+    if foreign:
+        return -(-3 * len(foreign.encode()) // 4)
+    return 1 + len(piece[0]) // 4 if sign else len(piece[0])  # a tokenizer knows rulers and indentation
 
 
 def build(
@@ -73,22 +95,21 @@ def build(
 
     What does not fit goes in this order: the oldest history, the worst passages, the end of the template, the start
     of the question; but the newest history keeps a third of what template and question leave. `passages` come best
-    first; those that fit are told profile, quotes, works (seed 000).
+    first; those that fit are told profile, quotes, works (seed 000): whole where the budget is roomy.
     """
     asked = _kept_end(question, budget // 2, count)
     text = _kept_start(template, budget - count(asked) - 4 * PER_MESSAGE - count(CITE), count)
     left = budget - count(text) - count(asked) - 3 * PER_MESSAGE - count(CITE)
     recent = min(left // HISTORY_SHARE, sum(count(message.content) + PER_MESSAGE for message in history))
-    fitting = _fitting([_as_text(len(passages), passage) for passage in passages], left - recent, count)
-    chosen = in_order(passages[: len(fitting)])
-    kept = as_told(chosen)
-    left -= sum(count(passage) + 1 for passage in kept)
-    said = _fitting([message.content for message in reversed(history)], left, count, each=PER_MESSAGE)
-    newest = tuple(history[len(history) - len(said) :])
+    chosen = in_order(list(_chosen(passages, left - recent, count, whole=budget >= ROOMY)))
+    kept = [_as_text(number, passage) for number, passage in enumerate(chosen, 1)]
+    left -= sum(count(passage) + SEPARATOR for passage in kept)
+    newest = _newest(history, left, count)
     system = "\n\n".join([text, CITE, *kept]) if kept else text
     messages = (Said("system", system), *newest, Said("user", asked))
     dropped = {
         "passages": len(passages) - len(chosen),
+        "passage_ends": _lost_ends(passages, chosen),
         "history": len(history) - len(newest),
         "template": len(template) - len(text),
         "question": len(question) - len(asked),
@@ -96,40 +117,53 @@ def build(
     return Prompt(messages, chosen, sum(count(m.content) + PER_MESSAGE for m in messages), dropped)
 
 
+def _chosen(passages: Sequence[Passage], budget: int, count: CountTokens, *, whole: bool) -> Iterator[Passage]:
+    """Yield the passages that fit, best first; one that is too long for what is left gives way to the next."""
+    for passage in passages:
+        for form in (passage, _cut(passage)) if whole else (_cut(passage),):
+            cost = count(_as_text(len(passages), form)) + SEPARATOR
+            if cost <= budget:
+                budget -= cost
+                yield form
+                break
+
+
+def _cut(passage: Passage) -> Passage:
+    """Return a passage no longer than seed 000 tells it, up to the end of a sentence where one is near."""
+    longest = LONGEST_PASSAGE.get(passage.collection or "", len(passage.content))
+    if len(passage.content) <= longest:
+        return passage
+    content = passage.content[:longest]
+    end = max((found.end() for found in _SENTENCE_END.finditer(content)), default=0)
+    return replace(passage, content=content[:end] if end > longest // 2 else content)
+
+
+def _lost_ends(passages: Sequence[Passage], chosen: Sequence[Passage]) -> int:
+    lengths = {passage.chunk_id: len(passage.content) for passage in passages}
+    return sum(lengths[passage.chunk_id] - len(passage.content) for passage in chosen)
+
+
 def in_order(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """Put passages into the order in which they are told and numbered: profile, quotes, works (seed 000)."""
     return tuple(sorted(passages, key=_rank))
 
 
-def as_told(passages: Sequence[Passage]) -> list[str]:
-    """Return passages as the model is told them: numbered from 1, with where they are from, no longer than allowed."""
-    return [_as_text(number, passage) for number, passage in enumerate(passages, 1)]
-
-
 def _as_text(number: int, passage: Passage) -> str:
-    content = passage.content[: LONGEST_PASSAGE.get(passage.collection or "")]
-    return f"[{number}] ({passage.label()}) {content}"
+    return f"[{number}] ({passage.label()}) {passage.content}"
 
 
 def _rank(passage: Passage) -> int:
     return ORDER.index(passage.collection) if passage.collection in ORDER else len(ORDER)
 
 
-def numbered(system: str) -> list[tuple[int, str]]:
-    """Read the passages back out of a system message, with their numbers."""
-    places = list(_NUMBERED.finditer(system))
-    ends = [place.start() for place in places[1:]] + [len(system)]
-    return [(int(place[1]), system[place.end() : end].strip()) for place, end in zip(places, ends, strict=False)]
-
-
-def _fitting(texts: Sequence[str], budget: int, count: CountTokens, *, each: int = 1) -> list[str]:
-    kept: list[str] = []
-    for text in texts:
-        budget -= count(text) + each
+def _newest(history: Sequence[Said], budget: int, count: CountTokens) -> tuple[Said, ...]:
+    kept = 0
+    for message in reversed(history):
+        budget -= count(message.content) + PER_MESSAGE
         if budget < 0:
             break
-        kept.append(text)
-    return kept
+        kept += 1
+    return tuple(history[len(history) - kept :])
 
 
 def _kept_start(text: str, budget: int, count: CountTokens) -> str:
@@ -157,7 +191,7 @@ def cited(reply: str, passages: Sequence[Passage]) -> dict[int, str]:
     "marker": it says [n]. "words": most words of one of its sentences are the passage's, which is how a model that
     sets no markers is read.
     """
-    found = {number: "marker" for number in range(1, len(passages) + 1) if f"[{number}]" in reply}
+    found = dict.fromkeys(marked(reply, len(passages)), "marker")
     if found:
         return found
     sentences = [words for part in _SENTENCE.split(fold(reply)) if len(words := _content_words(part)) >= MIN_WORDS]
@@ -166,6 +200,43 @@ def cited(reply: str, passages: Sequence[Passage]) -> dict[int, str]:
         for number, passage in enumerate(passages, 1)
         if _rests_on(sentences, _content_words(fold(passage.content)))
     }
+
+
+def marked(reply: str, most: int) -> list[int]:
+    """Return the numbers up to `most` whose marks stand in a reply: [1], [1][2], [1, 2] or [1-3]."""
+    groups = (mark[1] for part in _CODE.split(reply)[::2] for mark in _MARK.finditer(part))
+    return sorted({number for group in groups for number in _numbers(group, most) if 1 <= number <= most})
+
+
+def _numbers(group: str, most: int) -> Iterator[int]:
+    for part in re.split(r"[,;]", group):
+        first, *last = (int(number) for number in re.findall(r"\d+", part)[:2])
+        yield from range(first, min(last[0] if last else first, most) + 1)
+
+
+def without_empty_marks(reply: str, passages: int, question: str = "") -> str:
+    """Return a reply without the marks [n] of no passage; where the question has marks they may mean something else.
+
+    Code, links and JSON stay as they are.
+    """
+    if _MARK.search(question) or _is_json(reply):
+        return reply
+    parts = _CODE.split(reply)
+    parts[::2] = (_LONE_MARK.sub(lambda mark: _kept_mark(mark, passages), part) for part in parts[::2])
+    kept = "".join(parts)
+    return kept if kept.strip() else reply
+
+
+def _kept_mark(mark: re.Match[str], passages: int) -> str:
+    return mark[0] if 1 <= int(mark[1] or mark[2]) <= passages else ""
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _rests_on(sentences: Sequence[frozenset[str]], passage: frozenset[str]) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from shared.domain.persona import CollectionType
 
-MODEL_WINDOW = 512  # tokens that the bundled embedding model reads at once; longer texts would be blurred
 WINDOW_RESERVE = 32  # the model's own prefix, and the error of a counter that is no tokenizer
 EXACT = 0.1  # more than a passage can score by being first in both rankings
 TopK = Mapping[CollectionType, int]
@@ -42,8 +41,8 @@ def configured(
     return Collection(chunk_size or default.chunk_size, overlap, top_k or default.top_k)
 
 
-def effective(asked: Collection, *, window: int = MODEL_WINDOW) -> Collection:
-    """Return what really applies: what is asked for, within the embedding model's window."""
+def effective(asked: Collection, *, window: int) -> Collection:
+    """Return what really applies: what is asked for, within the tokens that the embedding model reads at once."""
     size = min(asked.chunk_size, window - WINDOW_RESERVE)
     return Collection(size, min(asked.chunk_overlap, size // 4), asked.top_k)
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from shared.domain import extract
 from shared.domain.memory import within
-from shared.domain.prompt import count_roughly, numbered
+from shared.domain.prompt import Passage, count_roughly
 from shared.domain.text import fold
 from shared.providers.chat import DEFAULTS
 from shared.providers.thinking import Text
@@ -20,15 +20,17 @@ _ROMANIAN = re.compile(r"\b(acest|am|ati|ce|care|cand|cine|cum|despre|este|esti|
 
 
 class Extractive:
-    """Answers the last question out of the prompt's numbered passages; safe to share between threads."""
+    """Answers the last question out of passages in the order of their numbers; safe to share between threads."""
 
     model = EXTRACTIVE
+
+    def __init__(self, passages: Sequence[Passage] = ()) -> None:
+        self._passages = passages
 
     def stream(self, messages: Sequence[ChatMessage], controls: ChatControls = DEFAULTS) -> "ExtractiveStream":
         """Prepare an answer; of the controls only `max_tokens` means something here."""
         question = next((said.content for said in reversed(messages) if said.role == "user"), "")
-        told = "\n\n".join(said.content for said in messages if said.role == "system")
-        answer = extract.answer(question, numbered(told)) or nothing_found(question)
+        answer = answer_from(question, self._passages)
         asked = sum(count_roughly(said.content) for said in messages)
         return ExtractiveStream(within(answer, controls.max_tokens or count_roughly(answer)), asked)
 
@@ -58,6 +60,14 @@ class ExtractiveStream:
             yield Text(word)
         if not self._closed.is_set():
             yield End("stop", self._input_tokens, count_roughly(self._answer))
+
+
+def answer_from(question: str, passages: Sequence[Passage]) -> str:
+    """Answer in sentences of passages, with their numbers from 1, or say that they hold nothing."""
+    best_first = sorted(enumerate(passages, 1), key=lambda numbered: -numbered[1].score)
+    return extract.answer(question, [(number, found.content) for number, found in best_first]) or nothing_found(
+        question
+    )
 
 
 def nothing_found(question: str) -> str:

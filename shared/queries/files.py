@@ -26,6 +26,7 @@ from shared.queries import control, documents, jobs, progress, runs, starts, wor
 from shared.queries.documents import Bytes
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope
+from shared.settings import get_settings
 
 SOURCE = "upload"
 
@@ -244,7 +245,7 @@ def step_configs(
     location: DocumentURI, persona: Persona | None, collection: CollectionType, embedding_model: str
 ) -> starts.StepConfigs:
     """Return what really applies to each step of a collection's documents."""
-    cut = effective(asked_for(persona, collection))
+    cut = effective(asked_for(persona, collection), window=get_settings().embedding_window)
     return {
         WorkflowStepType.VALIDATE: {"mime_type": location.mime_type},
         WorkflowStepType.CHUNK: {

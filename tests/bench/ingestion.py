@@ -29,7 +29,7 @@ FILES_PER_UPLOAD = 25
 ROUNDS = 3
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 BATCH = Settings().embedding_batch
-CUT = effective(DEFAULTS[CollectionType.WORKS])
+CUT = effective(DEFAULTS[CollectionType.WORKS], window=Settings().embedding_window)
 ENDED = """
     SELECT extract(epoch FROM max(run.completed_date)) FROM workflowrun run
     JOIN ingestion_jobs job ON job.run_group_id = run.run_group_id

@@ -1,13 +1,17 @@
 """A question to a persona that has read: an answer with its sources, or at least what they say."""
 
 import json
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
+from tests.processes import SHORT
 from tests.system import library
 from tests.system.client import Client
+from tests.system.conftest import CHAT_MODEL, SMALL, RunningStack
+from tests.system.stacks import Stack
 
 QUESTION = {"query": "What hummed in the workshop?"}
 READ = {  # by collection, in the order in which a prompt tells them
@@ -50,11 +54,12 @@ def test_without_the_model_the_answer_is_what_was_read_and_says_so(
     answer = client.post(f"{reader}/ask", QUESTION, 200)
     assert answer["degraded"] is True
     assert "no credit" in answer["reason"]
-    assert [part.partition(") ")[2] for part in answer["answer"].split("\n\n")] == [
-        "Nikola kept a workshop where the coil hummed.",
-        "In my workshop the coil hummed like a choir.",
-        "The coil of the workshop hummed until the fire.",
+    told = [
+        source["content"]
+        for source in answer["sources"]
+        if f"{source['content']} [{source['number']}]" in answer["answer"]
     ]
+    assert told == [source["content"] for source in answer["sources"] if source["cited"]] != []
     assert client.get(f"turns/{answer['turn_id']}")["status"] == "FAILED"
 
 
@@ -68,3 +73,34 @@ def test_where_nothing_was_found_the_answer_says_so_and_no_model_is_asked(client
     assert (answer["degraded"], answer["reason"]) == (False, None)
     assert client.get(f"conversations/{answer['conversation_id']}/messages")["items"][-1]["content"] == answer["answer"]
     assert not [request for request in model.requests if "messages" in request["body"]]
+
+
+def test_a_mark_that_cites_nothing_is_not_saved(client: Client, conversation: str, model: FakeOpenAI) -> None:
+    model.script(Rule(match="hummed", text="The coil did [1]."))
+    reply = client.post(f"{conversation}?wait=true", {"content": QUESTION["query"]}, 200)
+    assert (reply["content"], reply["extra_data"]["citations"]) == ("The coil did.", [])
+
+
+@pytest.fixture
+def roomy(new_stack: Callable[..., Stack], model: FakeOpenAI) -> Iterator[Client]:
+    """The administrator of a stack whose model reads 32,000 tokens."""
+    room = {"PERSONAE_MODEL_URL": model.url, "PERSONAE_CHAT_MODEL": CHAT_MODEL, "PERSONAE_CHAT_CONTEXT_TOKENS": "32000"}
+    commands = new_stack(environment=SHORT | SMALL | room, program="deploy.cli.main")
+    with RunningStack(commands, commands.start()).client() as client:
+        yield client
+
+
+@pytest.mark.capability("C100")
+def test_where_there_is_room_a_prompt_holds_whole_passages(roomy: Client, model: FakeOpenAI) -> None:
+    book = "\n\n".join(
+        f"In year {year} the coil of the workshop hummed for a day and a night. " * 20 for year in range(12)
+    )
+    persona = library.add_persona(roomy)
+    library.upload(roomy, persona, {"book.txt": book.encode()})
+    assert library.ingest(roomy, persona)["all_completed"]
+    sources = roomy.post(f"{persona}/ask", QUESTION, 200)["sources"]
+    (request,) = [request["body"] for request in model.requests if "messages" in request["body"]]
+    told = request["messages"][0]["content"]
+    assert len(sources) == 8
+    assert min(len(source["content"]) for source in sources) > 600
+    assert all(f"[{source['number']}] ({source['label']}) {source['content']}" in told for source in sources)

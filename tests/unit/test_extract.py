@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import extract
-from shared.domain.prompt import Passage, Said, build, count_roughly, numbered
+from shared.domain.prompt import Passage, Said, count_roughly
 from shared.providers.chat import complete
-from shared.providers.extractive import NOTHING_FOUND, NOTHING_FOUND_RO, Extractive
+from shared.providers.extractive import NOTHING_FOUND, NOTHING_FOUND_RO, Extractive, answer_from
 from shared.providers.thinking import Text
 from shared.providers.wire import ChatMessage, End
 
@@ -59,13 +59,54 @@ def test_without_a_common_word_the_best_passage_speaks() -> None:
 
 @pytest.mark.capability("C27")
 def test_the_extractive_model_reads_the_passages_of_the_prompt() -> None:
-    found = [Passage("a", "Bobina a fost construită în Colorado.\n\nEra mare.", title="Jurnal (1899)", page=3)]
-    prompt = build("You are Tesla.", "Unde a fost construită bobina?", passages=found, budget=800)
-    assert numbered(prompt.messages[0].content) == [(1, found[0].content)]
-    messages = [ChatMessage(said.role, said.content) for said in prompt.messages]
-    reply = complete(Extractive(), messages)
+    found = [Passage("a", "Bobina a fost construită în Colorado.\n\nEra mare.", title="Jurnal (1899) II", page=3)]
+    reply = complete(Extractive(found), [ChatMessage("user", "Unde a fost construită bobina?")])
     assert reply.text.startswith("Bobina a fost construită în Colorado. [1]")
     assert reply.end.finish_reason == "stop"
+
+
+def test_what_is_nearest_in_meaning_speaks_and_not_the_profile_that_is_told_first() -> None:
+    found = [
+        Passage("p", "She is kind.", collection="profile", score=0.01),
+        Passage("w", "Bobina era mare.", collection="works", score=0.02),
+    ]
+    assert answer_from("What hummed?", found) == "Bobina era mare. [2]"
+
+
+CLOCK = """[Acasă](/) [![Logo](logo.png)](/) - [**Înapoi**](/inapoi)
+
+# Orologiul din turn [5]
+
+Orologiul din turn
+------------------
+
+![Turnul](turn.jpg) **Orologiul** a fost pornit de [meșterul Radu](radu.html) în anul în care orașul
+a primit apă.[3] Clopotul tace.
+
+* Orologiul are `două` cadrane.
+
+| Parte | Vârstă |
+|-------|--------|
+"""
+
+
+def test_an_answer_holds_sentences_and_nothing_of_markdown() -> None:
+    started = "Orologiul a fost pornit de meșterul Radu în anul în care orașul a primit apă. [5]"
+    assert extract.answer("Cine a pornit orologiul din turn?", [(5, CLOCK)]) == started
+    assert extract.answer("Câte cadrane are?", [(5, CLOCK)]) == "Orologiul are două cadrane. [5]"
+
+
+def test_neighbouring_passages_say_a_sentence_once() -> None:
+    assert extract.answer("Who hummed?", [(1, "The coil hummed."), (2, "The coil hummed.")]) == "The coil hummed. [1]"
+
+
+@pytest.mark.parametrize("text", ["coil, " * 400, "coil\n" * 400, "| coil | 7 |\n" * 300, "线圈" * 900])
+def test_what_holds_no_sentences_is_not_told_whole(text: str) -> None:
+    assert 0 < len(extract.answer("coil", [(1, text)])) < 1300
+
+
+def test_of_what_is_headings_alone_these_are_told() -> None:
+    assert extract.answer("Which coil?", [(1, "# The coil of Colorado")]) == "The coil of Colorado [1]"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.persona import CollectionType
-from shared.domain.retrieval import DEFAULTS, MODEL_WINDOW, Collection, capped, configured, effective, fused
+from shared.domain.retrieval import DEFAULTS, Collection, capped, configured, effective, fused
 
 
 def test_seed_000s_defaults() -> None:
@@ -16,12 +16,18 @@ def test_seed_000s_defaults() -> None:
 
 @pytest.mark.parametrize("collection", list(CollectionType))
 def test_a_passage_never_exceeds_the_embedding_models_window(collection: CollectionType) -> None:
-    assert effective(configured(collection)).chunk_size < MODEL_WINDOW
+    assert effective(configured(collection), window=512).chunk_size < 512
+
+
+@pytest.mark.capability("C86")
+def test_seed_000s_sizes_apply_with_a_model_whose_window_is_large_enough() -> None:
+    assert {name: effective(configured(name), window=8192) for name in CollectionType} == DEFAULTS
+    assert effective(DEFAULTS[CollectionType.WORKS], window=64).chunk_overlap == 8
 
 
 def test_an_override_applies_within_the_window() -> None:
     asked = configured(CollectionType.WORKS, chunk_size=200, chunk_overlap=20, top_k=3)
-    assert effective(asked) == asked == Collection(200, 20, 3)
+    assert effective(asked, window=512) == asked == Collection(200, 20, 3)
 
 
 def test_fusion_prefers_what_both_rankings_found() -> None:

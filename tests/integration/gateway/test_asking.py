@@ -48,6 +48,10 @@ def passage(session, persona):
     return chunk
 
 
+def chunk_of(persona, content, collection):
+    return KnowledgeChunk(source="upload", content=content, persona_id=persona.id, collection_type=collection)
+
+
 @pytest.fixture
 def asked(client_of, persona):
     """Send the question, and return the answer."""
@@ -79,7 +83,31 @@ def test_until_there_is_a_reply_the_answer_is_what_was_read(leaving, asked, pass
     answer = asked().json
     assert (answer["degraded"], answer["reason"]) == (True, "the reply is still on its way")
     assert [source["content"] for source in answer["sources"]] == [COIL]
-    assert COIL in answer["answer"]
+    assert answer["answer"] == f"{COIL} [1]"
+    assert answer["sources"][0]["cited"]
+
+
+@pytest.mark.capability("C99")
+def test_without_a_reply_the_answer_is_sentences_and_only_their_passages_are_cited(
+    leaving, asked, passage, persona, session
+):
+    books = ["# Pigeons\n\n[Home](/) [Next](/2)\n\nPigeons lived in the workshop. " + "They cooed. " * 100, "Fire!"]
+    for place, content in enumerate(books):
+        session.add(chunk_of(persona, content, "works" if place else "profile"))
+    session.flush()
+    answer = asked().json
+    assert answer["answer"] == f"{COIL} [2] Pigeons lived in the workshop. [1]"
+    assert {source["number"] for source in answer["sources"] if source["cited"]} == {1, 2}
+
+
+@pytest.mark.capability("C99")
+def test_cited_is_what_the_reply_marks(leaving, asked, passage, persona, session):
+    other = chunk_of(persona, COIL + " It sang.", "works")
+    session.add(other)
+    asked(headers=KEY)
+    reply(session, "The coil hummed all night, as I said [2].", [passage.id, other.id])
+    sources = asked(headers=KEY).json["sources"]
+    assert [(source["number"], source["cited"]) for source in sources] == [(1, False), (2, True)]
 
 
 @pytest.mark.capability("C186")

@@ -6,6 +6,7 @@ from sqlalchemy import func, select, update
 from shared.domain.lifecycle import RunStatus
 from shared.models import Persona, RunGroup, RunStep, StepConfig, WorkflowRun
 from shared.queries import progress
+from shared.settings import get_settings
 from tests.integration.gateway.test_files import QUOTES, TEXT, persona, upload, writer
 from tests.integration.gateway.worker import run_steps, settle, take
 
@@ -222,3 +223,19 @@ def test_failed_files_are_retried_while_others_run_and_named(writer, persona, se
     assert writer.post(f"{persona}/ingestion/retry").status_code == 400
     assert run_steps(session, 20) == 10
     assert status(writer, persona)["overall_status"] == "active"
+
+
+@pytest.fixture
+def large_window(monkeypatch):
+    monkeypatch.setenv("PERSONAE_EMBEDDING_WINDOW", "8192")
+    get_settings.cache_clear()
+
+
+@pytest.mark.capability("C86")
+def test_with_a_larger_window_of_the_embedding_model_seed_000s_sizes_apply(large_window, writer, persona, session):
+    upload(writer, persona, "profile", ("x.txt", TEXT))
+    config = writer.get(f"{persona}/effective-config").json["collections"]
+    assert all(values["effective"] == values["configured"] for values in config.values())
+    writer.post(f"{persona}/ingest")
+    step = session.scalars(select(RunStep).where(RunStep.step_type == "chunk")).one()
+    assert session.get_one(StepConfig, step.step_config_id).config_json["chunk_size"] == 2048

@@ -1,0 +1,61 @@
+"""The plain sentences of a Markdown text: no headings, menus, signs or links. Pure."""
+
+import re
+
+_IMAGE = re.compile(r"!\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])")
+_LINK = re.compile(r"(?<!!)\[([^\[\]\n]*)\](?:\([^)\n]*\)|\[[^\]\n]*\])")
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|<!--.*?-->")
+_NOTE = re.compile(r"\[\^?\d{1,3}\]")  # a note of the text would read as a citation of ours
+_HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
+_UNDERLINE = re.compile(r" {0,3}(?:={2,}|-{2,})\s*$")
+_RULER = re.compile(r"[\s|:*_=~`+-]*$")
+_LIST = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪◦]|\d{1,3}[.)])\s+|\s*(?:>\s*)+")
+_EMPHASIS = re.compile(r"(\*{1,3}|_{1,3}|~~|`+)(?=\S)(.+?)(?<=\S)\1(?!\w)")
+_STOP = re.compile(r"[.!?…:;。\uff01\uff1f][\"'»”)\]]*$")
+WRAPPED = 45  # characters from which a line without an end goes on in the next
+
+
+def paragraphs(text: str) -> str:
+    """Return the sentences of a text, a paragraph or an item a line; of one that is all headings and menus, these."""
+    lines = text.splitlines()
+    body = [_plain(line) if _is_body(lines, place) else "" for place, line in enumerate(lines)]
+    if not any(body):
+        body = [_without_signs(line.lstrip(" #")) for line in lines]
+    starts = [bool(_LIST.match(line) or line.lstrip().startswith("|")) for line in lines]
+    return _joined(body, starts)
+
+
+def _is_body(lines: list[str], place: int) -> bool:
+    line, following = lines[place], "".join(lines[place + 1 : place + 2])
+    return not (_HEADING.match(line) or _RULER.match(line) or _UNDERLINE.match(following))
+
+
+def _plain(line: str) -> str:
+    """Return a line without its signs; nothing of a line that is links alone, which is a menu."""
+    linked = _LINK.sub("", _IMAGE.sub("", line))
+    return _without_signs(line) if linked == line or re.search(r"\w", _LIST.sub("", linked, count=1)) else ""
+
+
+def _without_signs(line: str) -> str:
+    plain = _NOTE.sub("", _TAG.sub("", _LINK.sub(r"\1", _IMAGE.sub("", line))))
+    plain = _EMPHASIS.sub(r"\2", _LIST.sub("", plain, count=1) if _LIST.match(plain) else plain)
+    if plain.lstrip().startswith("|"):
+        plain = ", ".join(cell.strip() for cell in plain.split("|") if cell.strip())
+    return plain.strip()
+
+
+def _joined(body: list[str], starts: list[bool]) -> str:
+    """Join the lines of a paragraph that was broken to a width."""
+    told: list[str] = []
+    before = ""
+    for line, begins in zip(body, starts, strict=True):
+        if line and not begins and _goes_on(before, line):
+            told[-1] += f" {line}"
+        elif line:
+            told.append(line)
+        before = line
+    return "\n".join(told)
+
+
+def _goes_on(before: str, line: str) -> bool:
+    return bool(before) and not _STOP.search(before) and (len(before) >= WRAPPED or line[0].islower())
