@@ -29,8 +29,9 @@ EVENT_STREAM = "text/event-stream"
 STREAM: dict[int, Any] = {
     200: {
         "description": (
-            "Server-sent events, each a kind and JSON: `stage`, `thinking`, `token`, `restart` (discard the text "
-            "so far), `message`, `post_response`, `done`, `error`, `cancelled`; `Last-Event-ID` resumes after an event"
+            "Server-sent events, each a kind and JSON: `turn`, `stage`, `thinking`, `token`, `restart` (discard the "
+            "text so far), `waiting` (a `reason`, and `retry_after` seconds until it is tried again), "
+            "`message`, `post_response`, `done`, `error`, `cancelled`; `Last-Event-ID` resumes after an event"
         ),
         "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
     }

@@ -3,7 +3,6 @@
 All times are the database's. Statements name their table through `{t}`, always a `__tablename__` of ours.
 """
 
-import random
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
-from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus, backoff
+from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus
 from shared.models.base import Base, Work
 
 WorkRow = TypeVar("WorkRow", bound=Work)
@@ -205,11 +204,11 @@ def settle(
     status: RunStatus,
     *,
     message: str | None = None,
-    attempt: int = 1,
+    wait: float = 2.0,
 ) -> list[WorkRow]:
     """Write the status of rows held under these (id, fence) keys, and return those that were still held.
 
-    `attempt`, from 1, is the one that failed, where `status` is ERROR: the next is due after its backoff.
+    Where `status` is ERROR, the next attempt is due after `wait` seconds.
     """
     given = {
         "ids": [id for id, _ in keys],
@@ -218,7 +217,7 @@ def settle(
         "message": message,
         "failures": int(status in (RunStatus.ERROR, RunStatus.FAILED)),
         "again": status is RunStatus.ERROR,
-        "delay": backoff(attempt, random.random()),
+        "delay": wait,
     }
     statement = select(model).from_statement(_for(END, model))
     return list(session.scalars(statement, given, execution_options={"populate_existing": True}))
