@@ -110,6 +110,8 @@ def _of_transport(server: Server, error: httpx.TransportError) -> PersonaeError:
     match error:
         case httpx.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return Rejected(f"{server} shows a TLS certificate that is not to be trusted")
+        case httpx.UnsupportedProtocol():
+            return Rejected(f"{server} has a URL that does not begin with http:// or https://")
         case httpx.ConnectError():
             return Unavailable(f"{server} cannot be reached: is it running?")
         case httpx.TimeoutException():
