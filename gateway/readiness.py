@@ -1,20 +1,18 @@
 """Is everything there that this needs? Asked of all at once, answered in time even by what hangs."""
 
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
-import httpx
-import redis
 from flask import Flask
-from sqlalchemy import NullPool, create_engine, text
 
+from shared.providers import checks
+from shared.providers.checks import Check, Trial, explain
 from shared.settings import Settings
 
 PATIENCE = 1.5  # seconds for all checks together
-SOCKET_PATIENCE = 1.0
-
-Check = Callable[[Settings], None]
+KEPT = 5.0  # seconds that an answer of a model server is repeated: anybody may ask us, and it may cost tokens
 
 
 class Health(NamedTuple):
@@ -24,62 +22,60 @@ class Health(NamedTuple):
     degraded: dict[str, str]
 
 
-def check_postgres(settings: Settings) -> None:
-    """Raise unless a new connection finds a migrated database."""
-    engine = create_engine(settings.require_database_url(), poolclass=NullPool, connect_args={"connect_timeout": 2})
-    with engine.connect() as connection:
-        connection.execute(text("SELECT version_num FROM alembic_version")).one()
+class Asked:
+    """A check in a thread; one that still hangs from an earlier question is not asked again."""
 
+    def __init__(self, check: Check, *, kept: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._check = check
+        self._kept = kept
+        self._clock = clock
+        self._begun = float("-inf")
+        self._fault: str | None = None
+        self.running: Future[None] = Future()
+        self.running.set_result(None)
 
-def check_broker(settings: Settings) -> None:
-    """Raise unless the broker answers."""
-    url = settings.require_redis_url()
-    with redis.Redis.from_url(url, socket_timeout=SOCKET_PATIENCE, socket_connect_timeout=SOCKET_PATIENCE) as client:
-        client.ping()
+    def begin(self, pool: Executor, settings: Settings) -> None:
+        """Ask, unless it is being asked or has answered just now."""
+        if self.running.done() and self._clock() - self._begun >= self._kept:
+            self._begun = self._clock()
+            self.running = pool.submit(self._check, settings)
 
-
-def check_embedding(settings: Settings) -> None:
-    """Raise unless the model server lists its models."""
-    key = settings.embedding_api_key
-    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-    url = settings.embedding_url or settings.model_url
-    httpx.get(f"{url}/models", timeout=SOCKET_PATIENCE, headers=headers).raise_for_status()
-
-
-NEEDED: dict[str, Check] = {"postgres": check_postgres, "broker": check_broker}
-USEFUL: dict[str, Check] = {"embedding": check_embedding}
+    def fault(self) -> str | None:
+        """Say what is wrong; of a model that is still being tried, what was wrong the last time."""
+        if self.running.done():
+            error = self.running.exception()
+            self._fault = explain(error) if error else None
+        elif not self._kept:
+            return "no answer in time"
+        return self._fault
 
 
 class Readiness:
-    """Checks that never pile up: one that still hangs from an earlier question is not asked again."""
+    """The checks of one gateway process."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.checks = NEEDED | USEFUL
-        self.running: dict[str, Future[None]] = {}
-        self.pool = ThreadPoolExecutor(len(self.checks), thread_name_prefix="readiness")
+        self.needed = {"postgres": Asked(checks.check_database), "broker": Asked(checks.check_broker)}
+        self.useful = {
+            "chat": Asked(Trial(checks.CHAT), kept=KEPT),
+            "embedding": Asked(Trial(checks.EMBEDDING), kept=KEPT),
+        }
+        self.pool = ThreadPoolExecutor(4, thread_name_prefix="readiness")
 
     def ask(self) -> Health:
         """Ask everything at once; takes at most PATIENCE seconds for each that hangs, all together."""
-        for name, check in self.checks.items():
-            if name not in self.running or self.running[name].done():
-                self.running[name] = self.pool.submit(check, self.settings)
-        wait(self.running.values(), timeout=PATIENCE)
-        found = {name: fault for name in self.checks if (fault := fault_of(self.running[name]))}
-        return Health(
-            down={name: fault for name, fault in found.items() if name in NEEDED},
-            degraded={name: fault for name, fault in found.items() if name in USEFUL},
-        )
+        all_asked = [*self.needed.values(), *self.useful.values()]
+        for asked in all_asked:
+            asked.begin(self.pool, self.settings)
+        wait([asked.running for asked in all_asked], timeout=PATIENCE)
+        return Health(faults_of(self.needed), faults_of(self.useful))
+
+
+def faults_of(asked: dict[str, Asked]) -> dict[str, str]:
+    """Return what is wrong with each that is not well."""
+    return {name: fault for name, check in asked.items() if (fault := check.fault())}
 
 
 def install(app: Flask, settings: Settings) -> None:
     """Keep this app's checks beside it."""
     app.extensions["readiness"] = Readiness(settings)
-
-
-def fault_of(check: Future[None]) -> str | None:
-    """Say what is wrong, by the kind of error only: its text may hold an address or a password."""
-    if not check.done():
-        return "no answer in time"
-    error = check.exception()
-    return type(error).__name__ if error else None

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from itertools import chain, repeat
 from typing import Any
@@ -48,6 +49,7 @@ class TurnState:
     error: str | None
     message: dict[str, Any] | None
     after_reply: AfterReply = following.NOTHING
+    due: datetime | None = None
 
     @property
     def is_over(self) -> bool:
@@ -80,7 +82,7 @@ def read_state(turn_id: int) -> TurnState:
             return TurnState(turn_id, RunStatus.CANCELLED, 0, "deleted", None)
         reply = turns.find_reply(session, turn)
         message = turns.as_event(reply) if reply else None
-        state = TurnState(turn.id, turn.status, turn.fence, turn.status_message, message)
+        state = TurnState(turn.id, turn.status, turn.fence, turn.status_message, message, due=turn.ready_at)
         if turn.status is not RunStatus.COMPLETED:
             return state
         return replace(state, after_reply=following.after_reply(session, turn.id))
@@ -93,10 +95,7 @@ def relay(stream: TurnStream, read: Callable[[], TurnState], after: str | None =
     and ends no stream.
     """
     state = yield from _patiently(read)
-    if after and not _is_of(state, after):
-        after = None
-        if state.attempt == 1:  # a later one says `restart` by itself
-            yield _restart(state)
+    after = yield from _begin(state, after)
     over = False
     while not over:
         try:
@@ -109,6 +108,17 @@ def relay(stream: TurnStream, read: Callable[[], TurnState], after: str | None =
             return
         if not over:
             state = yield from _patiently(read)
+
+
+def _begin(state: TurnState, after: str | None) -> Generator[Event, None, str | None]:
+    """Yield what a listener must know before the events of an attempt; return the id to go on behind."""
+    if after and not _is_of(state, after):
+        after = None
+        if state.attempt == 1:  # a later one says `restart` by itself
+            yield _restart(state)
+    if state.status is RunStatus.ERROR:
+        yield _waiting(state)
+    return after
 
 
 def _is_of(state: TurnState, event_id: str) -> bool:
@@ -178,6 +188,11 @@ def _when_over(read: Callable[[], TurnState]) -> Iterator[Event | None]:
 
 def _restart(state: TurnState) -> Event:
     return Event(state.fence, 0, "restart", {"turn_id": state.turn_id})
+
+
+def _waiting(state: TurnState) -> Event:
+    left = (state.due - datetime.now(UTC)).total_seconds() if state.due else 0.0
+    return Event(state.fence, 0, "waiting", failures.waiting(state.error or "the attempt failed", left))
 
 
 def from_rows(read: Callable[[], TurnState], state: TurnState) -> Iterator[Event | None]:

@@ -34,7 +34,7 @@ class Stopped(Exception):
 class Held:
     """A row that this process works on, under one claim."""
 
-    def __init__(self, claim: work.Claim, queue: str, *, max_runtime: float) -> None:
+    def __init__(self, claim: work.Claim, queue: str, *, max_runtime: float, jitter: float = 0.5) -> None:
         self.claim = claim
         self.queue = queue
         self.model: type[Work] = claim.model
@@ -44,6 +44,7 @@ class Held:
         self.key: Key = (claim.model.__tablename__, claim.id, claim.fence)
         self.name = f"{claim.model.__tablename__} {claim.id}"
         self.max_runtime = max_runtime
+        self.jitter = jitter  # one for all rows of a batch: what fails alike is settled together
         self.until: float | None = None
         self.why: Reason | None = None
         self.left: Any = None  # what `work` leaves for `announce`, whatever became of it

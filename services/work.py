@@ -21,7 +21,7 @@ from services.flag import STOPPING
 from services.leases import Held, Stopped
 from services.shares import SHARES, Visit
 from shared.db import get_session, will_pass
-from shared.domain.lifecycle import RunStatus, after_failure
+from shared.domain.lifecycle import RunStatus, after_failure, pause
 from shared.errors import PersonaeError, Transient
 from shared.logs import bound_to
 from shared.models.base import Work
@@ -59,13 +59,14 @@ class Kind(Generic[Row, Loaded, Result]):
 
 
 class Outcome(NamedTuple):
-    """What became of one held row; `value` is what `work` returned, if it did."""
+    """What became of one held row; `value` is what `work` returned, if it did; ERROR is tried again after `wait`."""
 
     held: Held
     status: RunStatus
     value: Any = None
     message: str | None = None
     error_type: str | None = None
+    wait: float = 0.0
 
 
 KINDS: dict[str, dict[type[Work], Kind[Any, Any, Any]]] = {queue.name: {} for queue in QUEUES}
@@ -160,7 +161,8 @@ def _claim(queue: Queue, worker: str, *, suspects: bool) -> list[Held]:
         claims = rows.claim(
             session, list(kinds), queue.name, worker=worker, lease=lease, limit=queue.batch, suspects=suspects
         )
-    return [Held(claim, queue.name, max_runtime=kinds[claim.model].max_runtime) for claim in claims]
+    jitter = random.random()
+    return [Held(claim, queue.name, max_runtime=kinds[claim.model].max_runtime, jitter=jitter) for claim in claims]
 
 
 def _perform(held: list[Held]) -> Iterator[list[Outcome]]:
@@ -249,7 +251,14 @@ def _failure(held: Held, error: Exception) -> Outcome | None:
     claim = held.claim
     transient = isinstance(error, Transient) or will_pass(error)
     status = after_failure(claim.retry + 1, claim.retries, transient=transient)
-    return Outcome(held, status, message=_told(error), error_type=_type_of(error, transient=transient))
+    asked = error.details.get("retry_after") if isinstance(error, Transient) else None
+    return Outcome(
+        held,
+        status,
+        message=_told(error),
+        error_type=_type_of(error, transient=transient),
+        wait=pause(claim.retry + 1, held.jitter, asked),
+    )
 
 
 def _type_of(error: Exception, *, transient: bool) -> str:
@@ -311,18 +320,17 @@ def _write(session: Session, outcomes: list[Outcome]) -> set[str]:
     return rows.follow(session, [row for row, _ in settled])
 
 
-def _sort_key(outcome: Outcome) -> tuple[str, str, str, str, int]:
+def _sort_key(outcome: Outcome) -> tuple[str, str, str, str, float]:
     told = outcome.message or "", outcome.error_type or ""
-    return outcome.held.key[0], outcome.status, *told, outcome.held.claim.retry
+    return outcome.held.key[0], outcome.status, *told, outcome.wait
 
 
 def _settle_alike(session: Session, outcomes: list[Outcome]) -> list[tuple[Work, Outcome]]:
     """Write the statuses of rows of one table that end in one way; return those still held."""
-    held, status, _, message, error_type = outcomes[0]
+    held, status, _, message, error_type, wait = outcomes[0]
     by_id = {outcome.held.id: outcome for outcome in outcomes}
     keys = [(outcome.held.id, outcome.held.fence) for outcome in outcomes]
-    attempt = held.claim.retry + 1
-    settled = rows.settle(session, held.model, keys, status, message=message, error_type=error_type, attempt=attempt)
+    settled = rows.settle(session, held.model, keys, status, message=message, error_type=error_type, wait=wait)
     if not settled and len(outcomes) == 1 and not _settled_before(session, outcomes[0]):
         raise Lost(held.key)
     return [(row, by_id[row.id]) for row in settled]

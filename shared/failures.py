@@ -1,5 +1,6 @@
 """The one shape in which a failure is told: the answer to a request, or the last event of a stream."""
 
+import math
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,12 @@ def body(message: str, *, error_type: str, status: int) -> dict[str, Any]:
         "timestamp": datetime.now(UTC).isoformat(),
         "correlation_id": correlation().get(CORRELATION),
     }
+
+
+def waiting(reason: str, seconds: float) -> dict[str, Any]:
+    """Return what is told of a turn that is tried again: why, and after how many seconds."""
+    rest = max(1, math.ceil(seconds))
+    return {"reason": f"{reason}; trying again in {rest} s", "retry_after": rest}
 
 
 def of_turn(reason: str | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import typer
 
 from deploy.cli import database, keys, roles, stack
 from deploy.cli.demo import demo
+from deploy.cli.doctor import doctor
 
 app = typer.Typer(
     name="personae",
@@ -15,6 +16,7 @@ app = typer.Typer(
 app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.status)
+app.command()(doctor)
 app.command()(demo)
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from deploy.cli.doctor import warn_of_providers
 from deploy.cli.terminal import err, fail, out
 from deploy.local import control, credentials, state
 from deploy.local.control import SUPERVISOR, Supervised
@@ -44,6 +45,7 @@ def bring_up(folder: Folder, *, detach: bool, supervisor: str = SUPERVISOR) -> N
     events = supervised.events()
     if not _show_start(events):
         raise typer.Exit(supervised.wait() or 1)
+    warn_of_providers(err)
     _summarise(folder, detach=detach)
     if detach:
         supervised.detach()

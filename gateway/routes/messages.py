@@ -9,12 +9,14 @@ from gateway.auth import requires, scope
 from gateway.idempotency import idempotent, once
 from gateway.routes.answers import existed
 from gateway.schemas.conversations import (
+    CountOut,
     ImportOut,
     MessageChange,
     MessageOut,
     MessagePage,
     MessageQuery,
     MessagesIn,
+    RoleQuery,
 )
 from gateway.schemas.paging import page_of
 from shared.db import get_session
@@ -39,6 +41,16 @@ def list_messages(conversation_id: UUID, query_data: MessageQuery) -> dict[str, 
         conversation = conversations.get(session, scope(), conversation_id)
         found = messages.list_(session, scope(), conversation.id, **query_data.arguments())
         return page_of(found, query_data)
+
+
+@bp.get("/conversations/<uuid:conversation_id>/messages/count")
+@requires(Permission.READ)
+@bp.input(RoleQuery, location="query")
+@bp.output(CountOut)
+def count_messages(conversation_id: UUID, query_data: RoleQuery) -> dict[str, int]:
+    with get_session() as session:
+        conversation = conversations.get(session, scope(), conversation_id)
+        return {"count": messages.count(session, scope(), conversation.id, role=query_data.role)}
 
 
 @bp.post("/conversations/<uuid:conversation_id>/messages/import")

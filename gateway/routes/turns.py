@@ -32,6 +32,7 @@ EVENTS = """Server-sent events, each with its kind and JSON:
 - `stage`: which of the five stages begins, `preparing` or `generating`
 - `thinking`, `token`: more `text`
 - `restart`: discard the text so far; another attempt begins
+- `waiting`: a `reason`, and `retry_after` seconds until it is tried again
 - `message`: the saved reply, whole; who wants no more may leave here
 - `post_response`: a module that ran after the reply: its name, stage and status
 - `done`: nothing more will come; `unfinished` names modules that are no longer waited for

@@ -57,11 +57,22 @@ class ConversationPage(Page[ConversationOut]):
     """Conversations, newest first."""
 
 
-class MessageQuery(PageQuery):
-    """Which messages; `after` continues behind a position, however many were added meanwhile."""
+class RoleQuery(Input):
+    """Whose messages."""
 
     role: MessageRole | None = Field(default=None, validation_alias=AliasChoices("role", "sender_type"))
+
+
+class MessageQuery(RoleQuery, PageQuery):
+    """Which messages; replies stand behind their questions, but `after` gives what was added since a position."""
+
     after: int | None = Field(default=None, ge=0, lt=2**63)
+
+
+class CountOut(Output):
+    """How many there are."""
+
+    count: int
 
 
 class MessageChange(Change):

@@ -45,6 +45,10 @@ class Events:
         self._writer.add("restart", {"turn_id": self._turn_id})
         self.thinking(thought)
 
+    def waiting(self, reason: str, seconds: float) -> None:
+        """Say why there is no reply yet, and when it is tried again."""
+        self._writer.send("waiting", failures.waiting(reason, seconds))
+
     def error(self, reason: str | None) -> None:
         """Say why there is no reply, in the shape of every error, and end."""
         self._writer.send("error", failures.of_turn(reason))

@@ -215,9 +215,9 @@ def _trace(reply: Reply) -> dict[str, Any]:
 
 
 def announce(held: Held, outcome: Outcome) -> None:
-    """Tell the listeners how the turn ended; a failure that will be tried again ends nothing."""
+    """Tell the listeners how the turn ended, or that it is tried again, which ends nothing."""
     events: Events | None = held.left
-    if events is None or outcome.status is RunStatus.ERROR:
+    if events is None:
         return
     reply: Reply | None = outcome.value
     is_saved = reply is not None and (reply.text or outcome.status is RunStatus.COMPLETED)
@@ -228,5 +228,7 @@ def announce(held: Held, outcome: Outcome) -> None:
                 events.done(message or {}, followed=bool(reply and reply.then))
             case RunStatus.CANCELLED:
                 events.cancelled(message)
+            case RunStatus.ERROR:
+                events.waiting(outcome.message or "the attempt failed", outcome.wait)
             case _:
                 events.error(outcome.message)

@@ -41,3 +41,8 @@ def may_pass(failures: int, attempts: int) -> bool:
 def backoff(attempt: int, jitter: float) -> float:
     """Return the seconds to wait after failed attempt number `attempt`; `jitter` lies in 0..1."""
     return min(2.0 ** min(attempt, 16), LONGEST_BACKOFF) * (0.5 + jitter)
+
+
+def pause(attempt: int, jitter: float, asked: float | None) -> float:
+    """Return the seconds until the next attempt: the backoff, or longer where the server `asked` for it."""
+    return max(backoff(attempt, jitter), min(asked or 0.0, LONGEST_BACKOFF))

@@ -4,9 +4,7 @@ import hashlib
 import math
 import re
 import threading
-import time
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, Literal, Protocol, Self
 
@@ -84,10 +82,7 @@ class HttpEmbedding:
         with faults.translated(self._server):
             response = self._client.post(self._url, json=body, headers=headers)
         if response.status_code >= 300:
-            error = faults.of_status(self._server, response.status_code, response.text, secret=self._api_key)
-            if response.status_code in {429, 503}:
-                error.details["retry_after"] = read_retry_after(response.headers.get("Retry-After"))
-            raise error
+            raise faults.of_response(self._server, response, secret=self._api_key)
         return self._read(response, len(texts))
 
     def _read(self, response: httpx.Response, expected: int) -> list[Vector]:
@@ -99,18 +94,6 @@ class HttpEmbedding:
         if len(vectors) != expected:
             raise Rejected(f"{self._server} sent {len(vectors)} vectors for {expected} texts")
         return vectors
-
-
-def read_retry_after(said: str | None) -> float | None:
-    """Return the seconds that a `Retry-After` asks for, in either of its forms; None when it says nothing."""
-    try:
-        return max(0.0, float(said or ""))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(said or "").timestamp() - time.time())
-    except ValueError:
-        return None
 
 
 def connect_embedding(settings: Settings) -> HttpEmbedding:
@@ -130,6 +113,12 @@ def connect_query_embedding(settings: Settings) -> HttpEmbedding:
     """Return the same server for single queries: it has seconds to answer, not minutes."""
     timeout = min(settings.embedding_timeout, QUERY_PATIENCE)
     return connect_embedding(settings.model_copy(update={"embedding_timeout": timeout}))
+
+
+def check_embedding(settings: Settings, patience: float) -> None:
+    """Have one word embedded: that tries the server, the key and the model. Raises what a search would meet."""
+    with connect_embedding(settings.model_copy(update={"embedding_timeout": patience})) as embedding:
+        embedding.embed_query("ready?")
 
 
 def try_query(embedding: Embedding, text: str) -> tuple[Vector | None, str | None]:

@@ -4,9 +4,12 @@ Callers are told which server failed; where it is, only the log tells.
 """
 
 import logging
+import math
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -49,6 +52,27 @@ def name_server(part: str, url: str) -> Server:
     return Server(f"the {part} server", f"{split.scheme}://{host}{port}{split.path}")
 
 
+def of_response(server: Server, response: httpx.Response, *, secret: str | None = None) -> PersonaeError:
+    """Translate an answer that is no success; what is busy says in `retry_after` how long it asks us to wait."""
+    error = of_status(server, response.status_code, response.text, secret=secret)
+    if response.status_code in {429, 503}:
+        error.details["retry_after"] = read_retry_after(response.headers.get("Retry-After"))
+    return error
+
+
+def read_retry_after(said: str | None) -> float | None:
+    """Return the seconds that a `Retry-After` asks for, in either of its forms; None when it says nothing."""
+    try:
+        seconds = float(said or "")
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(said or "").timestamp() - time.time())
+    except ValueError:
+        return None
+
+
 def of_status(server: Server, status: int, said: str, *, secret: str | None = None) -> PersonaeError:
     """Translate an HTTP status: 408, 409, 425, 429 are Transient, 5xx Unavailable, the rest Rejected.
 
@@ -86,6 +110,8 @@ def _of_transport(server: Server, error: httpx.TransportError) -> PersonaeError:
     match error:
         case httpx.ConnectError() if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return Rejected(f"{server} shows a TLS certificate that is not to be trusted")
+        case httpx.UnsupportedProtocol():
+            return Rejected(f"{server} has a URL that does not begin with http:// or https://")
         case httpx.ConnectError():
             return Unavailable(f"{server} cannot be reached: is it running?")
         case httpx.TimeoutException():

@@ -18,6 +18,7 @@ from shared.settings import Settings
 
 CONNECT_SECONDS = 3.0
 MAX_IDLE_LANES = 32
+TRIAL_TOKENS = 16  # some servers refuse fewer
 
 
 class HttpChat:
@@ -81,7 +82,7 @@ class HttpChat:
     def require_success(self, response: httpx.Response) -> None:
         """Raise what an answer's status means."""
         if not response.is_success:
-            raise faults.of_status(self.server, response.status_code, response.text, secret=self._api_key)
+            raise faults.of_response(self.server, response, secret=self._api_key)
 
     def failure(self, error: Any) -> PersonaeError:
         """Translate an error that comes inside a stream."""
@@ -210,3 +211,13 @@ def connect_chat(settings: Settings) -> HttpChat:
         api_key=key.get_secret_value() if key else None,
         timeout=settings.chat_timeout,
     )
+
+
+def check_chat(settings: Settings, patience: float) -> None:
+    """Have a reply begun: that tries the server, the key and the model. Raises what a turn would meet."""
+    question = [ChatMessage("user", "Say yes.")]
+    with (
+        connect_chat(settings.model_copy(update={"chat_timeout": patience})) as chat,
+        chat.stream(question, ChatControls(max_tokens=TRIAL_TOKENS)) as stream,
+    ):
+        next(iter(stream), None)

@@ -11,7 +11,7 @@ from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import TERMINAL
 from shared.errors import Conflict, Invalid
 from shared.models import Conversation, Message, Turn
-from shared.queries import conversations, memory
+from shared.queries import conversations, memory, transcript
 from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope
 
@@ -36,18 +36,25 @@ def list_(
     limit: int = 100,
     offset: int = 0,
 ) -> Slice[Message]:
-    """Return a conversation's messages, oldest first; of one role, or after a position, where these are given."""
-    statement = _visible(scope).where(Message.conversation_id == conversation_id).order_by(Message.position)
+    """Return a conversation's messages, oldest first and replies behind their questions; of one role, where given.
+
+    What was added `after` a position comes as it was added: a reply's place may be before what is known already.
+    """
+    statement = transcript.placed(scope, conversation_id)
     if role is not None:
         statement = statement.where(Message.role == role)
-    if after is not None:
-        statement = statement.where(Message.position > after)
+    if after is None:
+        statement = statement.order_by(*transcript.ORDER)
+    else:
+        statement = statement.where(Message.position > after).order_by(Message.position)
     return page(session, statement, limit=limit, offset=offset)
 
 
-def count(session: Session, scope: Scope, conversation_id: UUID) -> int:
-    """Return how many messages a conversation has."""
+def count(session: Session, scope: Scope, conversation_id: UUID, *, role: str | None = None) -> int:
+    """Return how many messages a conversation has; of one role, where given."""
     mine = _visible(scope).where(Message.conversation_id == conversation_id)
+    if role is not None:
+        mine = mine.where(Message.role == role)
     return session.scalar(select(func.count()).select_from(mine.subquery())) or 0
 
 

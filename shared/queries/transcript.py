@@ -29,16 +29,16 @@ BEFORE = (
 
 def count(session: Session, scope: Scope, conversation_id: UUID, *, until: int | None = None) -> int:
     """Return how many messages there are, up to the question at position `until` and its reply."""
-    placed = _placed(scope, conversation_id, until).with_only_columns(func.count())
-    return session.scalar(placed) or 0
+    found = placed(scope, conversation_id, until).with_only_columns(func.count())
+    return session.scalar(found) or 0
 
 
 def span(
     session: Session, scope: Scope, conversation_id: UUID, *, offset: int, limit: int, until: int | None = None
 ) -> Sequence[Message]:
     """Return `limit` messages from the one at `offset` on, oldest first."""
-    placed = _placed(scope, conversation_id, until).order_by(*ORDER)
-    return session.scalars(placed.offset(offset).limit(limit)).all()
+    found = placed(scope, conversation_id, until).order_by(*ORDER)
+    return session.scalars(found.offset(offset).limit(limit)).all()
 
 
 def recent(
@@ -46,8 +46,8 @@ def recent(
 ) -> Sequence[Message]:
     """Return the last `limit` messages, oldest first."""
     newest_first = [column.desc() for column in ORDER]
-    placed = _placed(scope, conversation_id, until).order_by(*newest_first)
-    return session.scalars(placed.limit(limit)).all()[::-1]
+    found = placed(scope, conversation_id, until).order_by(*newest_first)
+    return session.scalars(found.limit(limit)).all()[::-1]
 
 
 def before(session: Session, question: Message, *, limit: int) -> Sequence[Message]:
@@ -56,7 +56,8 @@ def before(session: Session, question: Message, *, limit: int) -> Sequence[Messa
     return session.scalars(BEFORE, given).all()[::-1]
 
 
-def _placed(scope: Scope, conversation_id: UUID, until: int | None) -> Select[Any]:
+def placed(scope: Scope, conversation_id: UUID, until: int | None = None) -> Select[Any]:
+    """Select the messages of a conversation, up to the question at position `until` and its reply; see `ORDER`."""
     mine: list[ColumnElement[bool]] = [
         Message.conversation_id == conversation_id,
         Conversation.owner_id == scope.owner_id,

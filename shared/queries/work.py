@@ -3,7 +3,6 @@
 All times are the database's. Statements name their table through `{t}`, always a `__tablename__` of ours.
 """
 
-import random
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
-from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus, backoff
+from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus
 from shared.models.base import Base, Work
 
 WorkRow = TypeVar("WorkRow", bound=Work)
@@ -208,12 +207,12 @@ def settle(
     *,
     message: str | None = None,
     error_type: str | None = None,
-    attempt: int = 1,
+    wait: float = 2.0,
 ) -> list[WorkRow]:
     """Write the status of rows held under these (id, fence) keys, and return those that were still held.
 
-    `error_type` names the error that ended them, and stands in their `status_meta` while it is the last word.
-    `attempt`, from 1, is the one that failed, where `status` is ERROR: the next is due after its backoff.
+    `error_type` names the error that ended them, and stands in their `status_meta` while it is the last word. Where
+    `status` is ERROR, the next attempt is due after `wait` seconds.
     """
     given = {
         "ids": [id for id, _ in keys],
@@ -223,7 +222,7 @@ def settle(
         "error_type": error_type,
         "failures": int(status in (RunStatus.ERROR, RunStatus.FAILED)),
         "again": status is RunStatus.ERROR,
-        "delay": backoff(attempt, random.random()),
+        "delay": wait,
     }
     statement = select(model).from_statement(_for(END, model))
     return list(session.scalars(statement, given, execution_options={"populate_existing": True}))

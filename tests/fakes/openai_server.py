@@ -189,7 +189,8 @@ class _Handler(JsonHandler):
         reply = Reply(rule, rule.pieces(message), body)
         self.pause(rule.first_delay, self.fake.first_delay)
         if rule.status != 200:
-            self.send_failure(rule.status, rule.error)
+            headers = {"Retry_After": rule.retry_after} if rule.retry_after else {}
+            self.send_failure(rule.status, rule.error, **headers)
         elif body.get("stream"):
             with self.fake.streaming():
                 self.stream(reply)

@@ -16,7 +16,8 @@ from shared.domain.workflow import ArtifactType, WorkflowStepType
 from shared.errors import Rejected, Transient
 from shared.models import RunStep
 from shared.providers.blobs import FakeBlobs
-from shared.providers.embedding import HttpEmbedding, read_retry_after
+from shared.providers.embedding import HttpEmbedding
+from shared.providers.faults import read_retry_after
 from shared.queries.work import Claim
 from shared.queries.workflows import StepContext
 from tests.fakes.openai_server import FakeOpenAI

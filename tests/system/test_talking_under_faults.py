@@ -111,6 +111,21 @@ def test_a_model_that_is_away_for_a_moment_only_delays_the_reply(
 
 
 @pytest.mark.capability("C126")
+def test_a_model_that_asks_for_time_is_given_it_and_the_listener_is_told(
+    client: Client, conversation: str, model: FakeOpenAI
+) -> None:
+    model.script(Rule(status=429, retry_after="4", error="quota of acct-17", times=1))
+    with client.streaming("POST", conversation, json={"content": "Are you there?"}) as events:
+        heard = list(events)
+    (waiting,) = [event for event in heard if event.kind == "waiting"]
+    assert waiting.data == {
+        "reason": "the chat server is too busy (429); trying again in 4 s",
+        "retry_after": 4,
+    }
+    assert [event.kind for event in heard][-2:] == ["message", "done"]
+
+
+@pytest.mark.capability("C126")
 def test_a_model_that_stays_away_fails_the_turn_with_its_reason_after_three_attempts(
     client: Client, conversation: str, model: FakeOpenAI
 ) -> None:

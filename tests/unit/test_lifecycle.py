@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.lifecycle import LONGEST_BACKOFF, RunStatus, after_failure, backoff, may_pass
+from shared.domain.lifecycle import LONGEST_BACKOFF, RunStatus, after_failure, backoff, may_pass, pause
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_what_was_given_up_for_want_of_attempts_may_pass(failures: int, attempts
 def test_backoff_is_bounded_and_never_shorter_without_jitter(attempt: int, jitter: float) -> None:
     assert 0 < backoff(attempt, jitter) <= LONGEST_BACKOFF * 1.5
     assert backoff(attempt, 0.5) <= backoff(attempt + 1, 0.5)
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(None, 2.0), (0.0, 2.0), (4.0, 4.0), (86_400.0, LONGEST_BACKOFF)])
+def test_a_server_that_asks_for_time_is_given_it_within_bounds(asked: float | None, seconds: float) -> None:
+    assert pause(1, 0.5, asked) == seconds

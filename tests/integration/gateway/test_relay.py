@@ -1,6 +1,7 @@
 """A turn's events on their way to a client: every one once, in order, whatever is cut, lost or started again."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -285,3 +286,15 @@ def test_a_failure_is_told_in_the_shape_of_every_error(stream: FakeTurnStream) -
     *_, end = told(relay.relay(stream, lambda: state))
     assert (end.data["error"], end.data["error_type"], end.data["status_code"]) == ("no model", "WorkFailed", 502)
     assert {"correlation_id", "timestamp"} <= end.data.keys()
+
+
+def test_who_listens_while_a_turn_waits_hears_why_and_how_long(stream: FakeTurnStream) -> None:
+    due = datetime.now(UTC) + timedelta(seconds=29.5)
+    rows = iter([TurnState(TURN, RunStatus.ERROR, 1, "the chat server is too busy (429)", None, due=due)])
+    second = written(stream, attempt(2))
+    waiting, *rest = told(relay.relay(stream, lambda: next(rows, running(2))))
+    assert (waiting.kind, waiting.seq, rest) == ("waiting", 0, second)
+    assert (
+        waiting.data["reason"] == f"the chat server is too busy (429); trying again in {waiting.data['retry_after']} s"
+    )
+    assert 20 < waiting.data["retry_after"] <= 30

@@ -8,9 +8,10 @@ from sqlalchemy import func, select
 from gateway import create_app
 from shared.db import get_session
 from shared.domain.access import Permission
-from shared.models import Conversation, KnowledgeChunk, Message
-from shared.queries import keys, messages
+from shared.models import Conversation, KnowledgeChunk, Message, Turn
+from shared.queries import keys, messages, turns
 from shared.queries.scope import Scope
+from tests.integration.gateway import worker
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 
 USERS, PERSONAS, CONVERSATIONS = "/api/v1/users", "/api/v1/personas", "/api/v1/conversations"
@@ -199,6 +200,34 @@ def talk(client, session):
 def test_messages_are_listed_in_order_and_filtered(client, talk, query, contents):
     answer = client.get(talk + query).json
     assert "".join(message["content"] for message in answer["items"]) == contents
+
+
+@pytest.mark.capability("C40")
+@pytest.mark.parametrize(("query", "count"), [("", 3), ("?sender_type=user", 2), ("?role=assistant", 1)])
+def test_messages_are_counted_of_all_or_of_one_role(client, talk, query, count):
+    assert client.get(f"{talk}/count{query}").json == {"count": count}
+
+
+def test_a_count_knows_its_roles_and_its_owner(client, client_of, talk):
+    assert client.get(f"{talk}/count?sender_type=cat").status_code == 422
+    assert client_of("read", owner="other").get(f"{talk}/count").status_code == 404
+
+
+@pytest.mark.capability("C40")
+def test_questions_asked_at_once_are_listed_with_their_replies(client, session):
+    persona = client.post(PERSONAS, json={"name": "Ada", "template": "You are Ada."}).json
+    talk = client.post(CONVERSATIONS, json={"persona_id": persona["id"]}).json
+    for question in "ac":
+        turns.add(session, Scope("default"), talk["id"], question)
+    for answer in "bd":
+        worker.reply(session, worker.take(session, Turn, "dialogue"), answer)
+    path = f"{CONVERSATIONS}/{talk['id']}/messages"
+    listed = client.get(path).json["items"]
+    assert "".join(message["content"] for message in listed) == "abcd"
+    assert [message["content"] for message in client.get(f"{path}?after={listed[2]['position']}").json["items"]] == [
+        "b",
+        "d",
+    ]
 
 
 def test_messages_after_a_position_continue_a_list(client, talk):
