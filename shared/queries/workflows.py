@@ -235,8 +235,8 @@ def _end_group(session: Session, group: RunGroup) -> None:
 
 def _first_failure(session: Session, group_id: int) -> str:
     failed = select(WorkflowRun.id).where(WorkflowRun.run_group_id == group_id, WorkflowRun.status == RunStatus.FAILED)
-    told = progress.of_files(session, failed.order_by(WorkflowRun.id).limit(1))
-    return "".join(f"; {file.file_name}: {file.reason}" for file in told)
+    first = session.scalars(failed.order_by(WorkflowRun.id).limit(1)).all()
+    return "".join(f"; {file.file_name}: {file.reason}" for file in progress.of_runs(session, first))
 
 
 def _complete_batch(session: Session, batch_id: int) -> None:
