@@ -5,7 +5,7 @@ from sqlalchemy import func, select, update
 
 from shared.domain.lifecycle import RunStatus
 from shared.models import Persona, RunGroup, RunStep, StepConfig, WorkflowRun
-from shared.queries import progress
+from shared.queries import progress, why
 from tests.integration.gateway.test_files import QUOTES, TEXT, persona, upload, writer
 from tests.integration.gateway.worker import run_steps, settle, take
 
@@ -222,3 +222,11 @@ def test_failed_files_are_retried_while_others_run_and_named(writer, persona, se
     assert writer.post(f"{persona}/ingestion/retry").status_code == 400
     assert run_steps(session, 20) == 10
     assert status(writer, persona)["overall_status"] == "active"
+
+
+def test_the_queues_are_told_with_what_waits_runs_and_is_tried_again(writer, persona, two_files, session):
+    writer.post(f"{persona}/ingest")
+    settle(session, take(session, RunStep, "ingestion"), RunStatus.ERROR, "the disk is full")
+    assert [tuple(row) for row in why.on_queues(session)] == [("ingestion", 1, 0, 1)]
+    take(session, RunStep, "ingestion")
+    assert [tuple(row) for row in why.on_queues(session)] == [("ingestion", 0, 1, 1)]
