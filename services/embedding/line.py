@@ -61,6 +61,7 @@ class Request:
     """Texts that are asked for together, each with its hash and the document it belongs to."""
 
     parts: list[tuple[Share, str, str]]
+    seconds: float = 0.0  # that the server took for it
 
     @property
     def texts(self) -> list[str]:
@@ -170,12 +171,14 @@ class Line:
         return Request(parts) if parts else None
 
     def _pick(self, shares: list[Share], parts: list[tuple[Share, str, str]]) -> Share | None:
-        """Choose whose text is the next of a request: owners in turn, then the shortest or the longest unserved."""
+        """Choose whose text is the next of a request: who is to be alone at once, else owners in turn by ORDERS."""
         if parts and parts[0][0].alone:
             return parts[0][0]
         there = [share for share in shares if share.waiting and not share.error and not (share.alone and parts)]
         if not there:
             return None
+        if not parts:
+            there = [share for share in there if share.alone] or there
         owner = min({share.owner for share in there}, key=lambda name: self._served.get(name, 0))
         mine = [share for share in there if share.owner == owner]
         self._clock += 1
@@ -185,7 +188,7 @@ class Line:
         return chosen
 
     def _lead(self, request: Request, ask: Ask) -> None:
-        answered, since = False, time.monotonic()
+        answered = False
         try:
             answered = ask(request)
             if not answered:
@@ -193,7 +196,7 @@ class Line:
         except PersonaeError as error:
             self._blame(request, error)
         finally:
-            self._close(request, answered, time.monotonic() - since)
+            self._close(request, answered)
 
     def _blame(self, request: Request, error: PersonaeError) -> None:
         """Let a refusal end the document it belongs to; of several, each is asked for alone to find out."""
@@ -202,7 +205,7 @@ class Line:
                 share.error = error
             share.alone = True
 
-    def _close(self, request: Request, answered: bool, seconds: float) -> None:
+    def _close(self, request: Request, answered: bool) -> None:
         with self._changed:
             self._free += 1
             self._requests += 1
@@ -214,7 +217,7 @@ class Line:
                 else:
                     share.waiting = {key: text, **share.waiting}
             if answered:
-                self._fit(len(request.parts), seconds)
+                self._fit(len(request.parts), request.seconds)
             self._changed.notify_all()
         if answered and (held := leases.current()):
             held.begin()  # `max_runtime` is for work that does not move

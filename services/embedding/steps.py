@@ -1,6 +1,7 @@
 """From passages to vectors, each text once for all who hold it, and to rows that can be searched."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -102,22 +103,25 @@ def _embed_missing(loaded: Loaded, with_: Tools) -> None:
 
 
 def _ask_and_keep(request: Request, with_: Tools) -> bool:
-    vectors = _ask(request.texts, min(share.left for share in request.shares), with_)
+    vectors = _ask(request, with_)
     if vectors is None:  # too much for its time
         return False
     with_.keep(with_.embedding.model, dict(zip(request.hashes, vectors, strict=True)), request.advances())
     return True
 
 
-def _ask(texts: list[str], left: int, with_: Tools) -> list[Vector] | None:
+def _ask(request: Request, with_: Tools) -> list[Vector] | None:
     """Ask for one request's texts, after as many rests as the server wants; None when fewer would be in time."""
-    rested = 0.0
+    texts, rested = request.texts, 0.0
     while True:
         if held := leases.current():
             held.check()
         try:
-            with with_.place(left):
-                return with_.embedding.embed_passages(texts)
+            with with_.place(min(share.left for share in request.shares)):
+                since = time.monotonic()
+                vectors = with_.embedding.embed_passages(texts)
+                request.seconds = time.monotonic() - since
+                return vectors
         except Transient as error:
             rest = error.details.get("retry_after")
             if error.details.get("timed_out") and len(texts) > 1:

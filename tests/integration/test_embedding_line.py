@@ -145,6 +145,16 @@ def test_a_refusal_ends_the_document_it_belongs_to_and_no_other() -> None:
     assert all(isinstance(crowd.ended[name], steps.Result) for name in ("first", "good", "fine"))
 
 
+def test_what_was_refused_among_many_is_found_out_though_shorter_ones_wait() -> None:
+    crowd = Crowd(Line(16), Held(refuses="bad 1"))
+    for name, passages in (("first", 1), ("bad", 100), *((f"note{number}", 30) for number in range(10))):
+        crowd.come(name, passages)
+    requests = crowd.go_on()
+    assert isinstance(crowd.ended.pop("bad"), Rejected)
+    assert all(isinstance(ended, steps.Result) for ended in crowd.ended.values())
+    assert len(requests) < 50
+
+
 def test_each_request_says_how_far_its_documents_are(crowd: Crowd) -> None:
     crowd.come("book", 40)
     crowd.come("quotes", 2)
