@@ -23,7 +23,10 @@ TOLD = """
             count(*) AS steps, sum(CASE WHEN step.status = 'COMPLETED' THEN 1.0 ELSE coalesce((step.status_meta
                 ->> 'passages_done')::float / nullif((step.status_meta ->> 'passages')::float, 0), 0) END) AS share,
             max((step.status_meta ->> 'passages')::int) FILTER (WHERE step_type = 'chunk') AS passages,
-            max((step.status_meta ->> 'passages_done')::int) FILTER (WHERE step_type = 'embed') AS passages_done,
+            CASE WHEN bool_or(step_type = 'embed' AND step.status = 'COMPLETED')
+                THEN max((step.status_meta ->> 'passages')::int) FILTER (WHERE step_type = 'chunk')
+                ELSE max((step.status_meta ->> 'passages_done')::int) FILTER (WHERE step_type = 'embed')
+                END AS passages_done,
             bool_or(step_type = 'chunk' AND step.status <> 'COMPLETED') AS uncounted,
             (array_agg(step.status_meta -> 'marks') FILTER (WHERE step_type = 'embed'))[1] AS marks
         FROM workflowrun run JOIN runstep step ON step.workflow_run_id = run.id WHERE {which} GROUP BY run.id
