@@ -31,6 +31,10 @@ class Stopped(Exception):
     """The work was told to stop: it was cancelled, lost, or ran out of time."""
 
 
+class Later(Exception):
+    """The work has had its turn: others wait, and it goes on after them."""
+
+
 class Held:
     """A row that this process works on, under one claim."""
 

@@ -7,10 +7,11 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from services import leases
 from services.flag import STOPPING
-from services.leases import Held, Stopped
+from services.leases import Held, Later, Stopped
 from services.shares import SHARES, Visit
 from shared.db import get_session, will_pass
 from shared.domain.lifecycle import RunStatus, after_failure, pause
@@ -129,7 +130,7 @@ def _turn(queue: Queue, *, rings: bool) -> bool:
             return False
         if rings and held[0].claim.more:
             BELL.ring(queue.name, f"after {held[0].name}")
-        failures = [line for outcomes in _perform(held) for outcome in outcomes if (line := _red(outcome))]
+        failures = [line for outcomes in _perform(queue, held) for outcome in outcomes if (line := _red(outcome))]
     if failures:
         raise Failed("; ".join(failures))
     return True
@@ -165,15 +166,29 @@ def _claim(queue: Queue, worker: str, *, suspects: bool) -> list[Held]:
     return [Held(claim, queue.name, max_runtime=kinds[claim.model].max_runtime, jitter=jitter) for claim in claims]
 
 
-def _perform(held: list[Held]) -> Iterator[list[Outcome]]:
-    """Work on the rows in turn; yield the outcomes as they are settled."""
+def _perform(queue: Queue, held: list[Held]) -> Iterator[list[Outcome]]:
+    """Work on the rows, where that is mostly waiting on all at once; yield the outcomes as they are settled."""
+    loads = list(_load_together(held))
+    if len(loads) > 1 and queue.pool == "threads":
+        return _side_by_side(loads)
+    return _in_turn(loads)
+
+
+def _side_by_side(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
+    """Work on rows at once: a short one does not wait for the long one that was claimed with it."""
+    with ThreadPoolExecutor(len(loads)) as pool:
+        left = {pool.submit(_attempt, item, load) for item, load in loads}
+        while left:
+            ended, left = wait(left, return_when=FIRST_COMPLETED)
+            more, left = wait(left, timeout=SETTLE_EVERY)
+            yield _settle([outcome for future in ended | more if (outcome := future.result())])
+
+
+def _in_turn(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
     done: list[Outcome] = []
     since = time.monotonic()
-    for item, loaded in _load_together(held):
-        outcome = _attempt(item, loaded)
-        if outcome is None:
-            log.warning("late settlement refused", extra={"row": item.key})
-        else:
+    for item, loaded in loads:
+        if outcome := _attempt(item, loaded):
             done.append(outcome)
         if time.monotonic() - since > SETTLE_EVERY:
             yield _settle(done)
@@ -192,12 +207,8 @@ def _load_together(held: list[Held]) -> Iterable[tuple[Held, Load]]:
         except Exception as error:  # raised again, by the row that it belongs to
             log.info("batch loads apart", extra={"reason": type(error).__name__})
         else:
-            return [(item, partial(_identity, value)) for item, value in zip(held, loaded, strict=True)]
+            return [(item, repeat(value).__next__) for item, value in zip(held, loaded, strict=True)]
     return [(item, partial(_load_alone, item)) for item in held]
-
-
-def _identity(value: Any) -> Any:
-    return value
 
 
 def _load_alone(held: Held) -> Any:
@@ -214,6 +225,13 @@ def _load(session: Session, held: Held) -> Any:
 
 def _attempt(held: Held, load: Load) -> Outcome | None:
     """Load and work on one row; None when it was lost meanwhile."""
+    outcome = _try(held, load)
+    if outcome is None:
+        log.warning("late settlement refused", extra={"row": held.key})
+    return outcome
+
+
+def _try(held: Held, load: Load) -> Outcome | None:
     leases.working_on(held)
     held.begin()
     with bound_to(held.claim.status_meta, work=held.name):
@@ -222,6 +240,8 @@ def _attempt(held: Held, load: Load) -> Outcome | None:
             log.info("worked", extra={"fence": held.fence})
         except Lost:
             return None
+        except Later:
+            return Outcome(held, RunStatus.PENDING) if held.why is None else _failure(held, Stopped(held.why))
         except Exception as error:  # the row tells it, and `answer` raises it as one line
             return _failure(held, error)
         finally:

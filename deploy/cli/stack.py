@@ -13,7 +13,7 @@ from deploy.cli.doctor import warn_of_providers
 from deploy.cli.terminal import err, fail, out
 from deploy.local import control, credentials, state
 from deploy.local.control import SUPERVISOR, Supervised
-from deploy.local.environment import folder_of
+from deploy.local.environment import adopt_stack, folder_of
 from deploy.local.folder import Folder
 from deploy.local.processes import uptime
 from shared.settings import get_settings
@@ -112,7 +112,7 @@ def down() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, secrets included.")] = False,
 ) -> None:
-    """Show what runs; exits with 1 when nothing does."""
+    """Show what runs and what waits on the queues; exits with 1 when nothing runs."""
     folder = folder_of(get_settings())
     running, secrets = state.find_running(folder), credentials.load(folder)
     if running is None or secrets is None:
@@ -121,6 +121,31 @@ def status(
         typer.echo(json.dumps(state.document(running, secrets), indent=2))
     else:
         out.print(_table(running))
+        out.print(_queues())
+
+
+def _queues() -> Table | str:
+    """Show what waits, and for whom; a stack whose database is away or still empty has its other state to show."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from shared.db import get_session
+    from shared.queries import why
+
+    try:
+        adopt_stack()
+        with get_session() as session:
+            found = why.on_queues(session)
+    except SQLAlchemyError as error:
+        return f"Queues: unknown, {str(getattr(error, 'orig', error)).partition(chr(10))[0]}"
+    return queue_table(found) if found else "Queues: nothing waits."
+
+
+def queue_table(found: Iterable[Any]) -> Table:
+    """Return the queues as people read them."""
+    table = Table("queue", "waiting", "being worked on", "tried again later")
+    for row in found:
+        table.add_row(row.queue, *(str(number) for number in row[1:]))
+    return table
 
 
 def _table(running: state.State) -> Table:

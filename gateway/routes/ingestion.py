@@ -61,12 +61,11 @@ def get_ingestion_status(persona_id: UUID) -> dict[str, Any]:
     with get_session() as session:
         persona = personas.get(session, scope(), persona_id)
         latest = jobs.latest(session, persona)
-        percentages = jobs.percentages(session, latest)
         by_group = progress.of_groups(session, [job.run_group_id for job in latest if job.run_group_id])
-    told = [told_of(job, percentages[job.id], by_group.get(job.run_group_id or 0)) for job in latest]
+    told = [told_of(job, by_group.get(job.run_group_id or 0, progress.NOTHING)) for job in latest]
     return {
         "overall_status": persona.status,
-        "overall_progress": round(sum(percentages.values()) / max(len(latest), 1), 1),
+        "overall_progress": round(sum(job["progress"] for job in told) / max(len(latest), 1), 1),
         "all_completed": bool(latest) and all(job.status is JobStatus.COMPLETED for job in latest),
         "any_failed": any(job.status is JobStatus.FAILED for job in latest),
         "jobs": told,
@@ -154,6 +153,7 @@ def with_progress(job: IngestionJob, percentage: int) -> JobOut:
     return JobOut.model_validate(job).model_copy(update={"progress": percentage})
 
 
-def told_of(job: IngestionJob, percentage: int, files: progress.GroupProgress | None) -> dict[str, Any]:
-    """Return a job and how far its files are."""
-    return with_progress(job, percentage).model_dump() | (files._asdict() if files else {})
+def told_of(job: IngestionJob, files: progress.GroupProgress) -> dict[str, Any]:
+    """Return a job and how far its files are; its percentage never becomes less."""
+    percentage = max(job.progress, files.percentage) if job.status in jobs.ACTIVE else job.progress
+    return with_progress(job, percentage).model_dump() | files._asdict()

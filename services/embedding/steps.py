@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import leases
+from services.embedding.line import Line, Request, Share
 from shared.db import get_session
 from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType
@@ -40,6 +42,7 @@ class Tools(NamedTuple):
     keep: Callable[[str, dict[str, Vector], Sequence[Advance]], None]  # stores what a request gave, at once
     place: Callable[[int], AbstractContextManager[None]] = lambda texts_left: nullcontext()
     batch: int = TEXTS_PER_REQUEST
+    line: Line | None = None  # of all documents of this process; without it, each is alone
 
 
 @dataclass(frozen=True)
@@ -92,32 +95,33 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
 
 
 def _embed_missing(loaded: Loaded, with_: Tools) -> None:
-    """Ask request by request, and keep each answer at once, so that no retry begins at zero."""
-    missing, since = loaded.missing, time.monotonic()
-    hashes, done, size = list(missing), 0, with_.batch
+    """Have the texts embedded in their turn; each answer is kept at once, so that no retry begins at zero."""
     counts = Counter(content_hash(row["text"]) for row in loaded.rows)
-    before = ready = len(loaded.rows) - sum(counts[key] for key in hashes)
-    while done < len(hashes):
-        asked = hashes[done : done + size]
-        vectors = _ask([missing[key] for key in asked], len(hashes) - done, with_)
-        if vectors is None:  # too much for its time
-            size = max(1, len(asked) // 2)
-            continue
-        ready += sum(counts[key] for key in asked)
-        advance = Advance(loaded.step.step_id, len(loaded.rows), ready, before, time.monotonic() - since)
-        with_.keep(with_.embedding.model, dict(zip(asked, vectors, strict=True)), [advance])
-        done += len(asked)
+    share = Share(loaded.step.step_id, loaded.step.owner_id, dict(loaded.missing), counts)
+    line = with_.line or Line(with_.batch)
+    line.serve(share, partial(_ask_and_keep, with_=with_))
 
 
-def _ask(texts: list[str], left: int, with_: Tools) -> list[Vector] | None:
+def _ask_and_keep(request: Request, with_: Tools) -> bool:
+    vectors = _ask(request, with_)
+    if vectors is None:  # too much for its time
+        return False
+    with_.keep(with_.embedding.model, dict(zip(request.hashes, vectors, strict=True)), request.advances())
+    return True
+
+
+def _ask(request: Request, with_: Tools) -> list[Vector] | None:
     """Ask for one request's texts, after as many rests as the server wants; None when fewer would be in time."""
-    rested = 0.0
+    texts, rested = request.texts, 0.0
     while True:
         if held := leases.current():
             held.check()
         try:
-            with with_.place(left):
-                return with_.embedding.embed_passages(texts)
+            with with_.place(min(share.left for share in request.shares)):
+                since = time.monotonic()
+                vectors = with_.embedding.embed_passages(texts)
+                request.seconds = time.monotonic() - since
+                return vectors
         except Transient as error:
             rest = error.details.get("retry_after")
             if error.details.get("timed_out") and len(texts) > 1:

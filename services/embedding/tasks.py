@@ -5,13 +5,16 @@ from functools import cache
 from sqlalchemy.orm import Session
 
 from services.embedding import steps
+from services.embedding.line import Line
 from services.embedding.places import Places
 from services.embedding.steps import Result, Tools
 from services.work import performs
+from shared.db import get_session
 from shared.domain.workflow import WorkflowStepType
 from shared.models import RunStep
 from shared.providers.blobs import open_blobs
 from shared.providers.embedding import connect_embedding
+from shared.queries import work as rows
 from shared.queries import workflows
 from shared.settings import get_settings
 from shared.tasks import EMBED_DOCUMENT
@@ -25,8 +28,17 @@ SAVE = {WorkflowStepType.EMBED: steps.note_facts, WorkflowStepType.STORE: steps.
 def tools() -> Tools:
     """Return the providers of this process."""
     settings = get_settings()
-    places = Places(settings.embedding_concurrency)
-    return Tools(open_blobs(settings), connect_embedding(settings), steps.keep, places.place, settings.embedding_batch)
+    batch, limit = settings.embedding_batch, settings.embedding_concurrency
+    line = Line(batch, limit, crowded=others_wait)
+    return Tools(
+        open_blobs(settings), connect_embedding(settings), steps.keep, Places(limit).place, batch=batch, line=line
+    )
+
+
+def others_wait() -> bool:
+    """Say whether documents wait that no worker has taken yet."""
+    with get_session() as session:
+        return rows.count_waiting(session, RunStep, EMBED_DOCUMENT.queue.name, limit=1) > 0
 
 
 def load(session: Session, step: RunStep) -> steps.Loaded:

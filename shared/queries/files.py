@@ -119,7 +119,7 @@ def retry(session: Session, persona: Persona) -> Retried:
     again = session.scalars(ended).all()
     if not again:
         raise Refused(f"there is nothing to retry: {_why_nothing(latest)}")
-    as_they_were = progress.of_files(session, again)
+    as_they_were = progress.of_runs(session, again)
     return Retried(len(again), as_they_were, control.retry(session, again))
 
 

@@ -13,7 +13,8 @@ from shared.models import IngestionJob, KnowledgeChunk, Persona, RunGroup, RunSt
 from shared.queries.rows import removed
 
 ACTIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
-_PART = cast(RunStep.status_meta["passages_done"].astext, Float) / cast(RunStep.status_meta["passages"].astext, Float)
+_PASSAGES = func.nullif(cast(RunStep.status_meta["passages"].astext, Float), 0)
+_PART = cast(RunStep.status_meta["passages_done"].astext, Float) / _PASSAGES
 _SHARE = case((RunStep.status == RunStatus.COMPLETED, 1.0), else_=func.coalesce(_PART, 0.0))
 
 

@@ -1,26 +1,59 @@
 """How far each file of a group of runs is: its step, its passages, why it failed, and how long it will take."""
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, case, cast, func, select, update
+from sqlalchemy import Row, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.domain import progress
-from shared.domain.lifecycle import UNFINISHED, RunStatus
-from shared.domain.workflow import WorkflowStepType
-from shared.models import DataSource, DocumentURI, RunStep, WorkflowRun
-from shared.queries import runs, work
+from shared.domain.lifecycle import RunStatus
+from shared.models import RunStep
+from shared.queries import work
 
 MOST_FILES = 500
-_URI_ID = cast(WorkflowRun.run_params["uri_id"].astext, BigInteger)
-_EMBEDS = RunStep.step_type == WorkflowStepType.EMBED
-_PASSAGES = cast(RunStep.status_meta["passages"].astext, Integer)
-_DONE = cast(RunStep.status_meta["passages_done"].astext, Integer)
-_UNSEEN = {"synchronize_session": False}
-_ATTENTION = {RunStatus.RUNNING: 0, RunStatus.ERROR: 0, RunStatus.FAILED: 1, RunStatus.CANCELLED: 1}
+UNKNOWN = "a document that was deleted"
+# All of it in one statement: people ask again and again. Nobody waits for the passages of a file that failed.
+TOLD = """
+    WITH numbers AS (
+        SELECT run.id, run.run_group_id, run.doc_id, run.status, run.status_message, run.run_params,
+            count(*) AS steps, sum(CASE WHEN step.status = 'COMPLETED' THEN 1.0 ELSE coalesce((step.status_meta
+                ->> 'passages_done')::float / nullif((step.status_meta ->> 'passages')::float, 0), 0) END) AS share,
+            max((step.status_meta ->> 'passages')::int) FILTER (WHERE step_type = 'chunk') AS passages,
+            CASE WHEN bool_or(step_type = 'embed' AND step.status = 'COMPLETED')
+                THEN max((step.status_meta ->> 'passages')::int) FILTER (WHERE step_type = 'chunk')
+                ELSE max((step.status_meta ->> 'passages_done')::int) FILTER (WHERE step_type = 'embed')
+                END AS passages_done,
+            bool_or(step_type = 'chunk' AND step.status <> 'COMPLETED') AS uncounted,
+            (array_agg(step.status_meta -> 'marks') FILTER (WHERE step_type = 'embed'))[1] AS marks
+        FROM workflowrun run JOIN runstep step ON step.workflow_run_id = run.id WHERE {which} GROUP BY run.id
+    ), ranked AS (
+        SELECT numbers.*, row_number() OVER (PARTITION BY run_group_id ORDER BY CASE WHEN status IN ('RUNNING', 'ERROR')
+            THEN 0 WHEN status IN ('FAILED', 'CANCELLED') THEN 1 ELSE 2 END, id) AS place FROM numbers
+    ), sums AS (
+        SELECT run_group_id, (SELECT jsonb_object_agg(status, number) FROM (SELECT status, count(*) AS number
+                FROM numbers one WHERE one.run_group_id = numbers.run_group_id GROUP BY status) AS counted) AS counts,
+            100 * sum(share) / sum(steps) AS percentage,
+            coalesce(sum(passages) FILTER (WHERE alive), 0) AS all_passages,
+            coalesce(sum(passages_done) FILTER (WHERE alive), 0) AS all_done,
+            count(*) FILTER (WHERE uncounted AND alive) AS all_uncounted,
+            jsonb_agg(marks) FILTER (WHERE jsonb_array_length(marks) > 1
+                AND (marks -> -1 ->> 0)::float > extract(epoch FROM clock_timestamp()) - :window) AS all_marks
+        FROM (SELECT *, status NOT IN ('FAILED', 'CANCELLED') AS alive FROM numbers) AS numbers GROUP BY run_group_id
+    )
+    SELECT ranked.*, sums.*, uri.uri, source.file_name, extract(epoch FROM clock_timestamp())::float AS now,
+        (SELECT jsonb_agg(jsonb_build_object('type', step_type, 'status', status, 'message', status_message,
+            'start', extract(epoch FROM start_date), 'meta', status_meta - 'marks') ORDER BY workflow_step_number)
+            FROM runstep WHERE workflow_run_id = ranked.id) AS told
+    FROM ranked JOIN sums ON sums.run_group_id = ranked.run_group_id
+    LEFT JOIN documenturi uri ON uri.id = (ranked.run_params ->> 'uri_id')::bigint
+    LEFT JOIN data_sources source ON source.document_uri_id = uri.id
+    WHERE ranked.place <= :most ORDER BY ranked.run_group_id, ranked.place"""
+OF_GROUPS = text(TOLD.format(which="run.run_group_id = ANY(:ids)"))
+OF_RUNS = text(TOLD.format(which="run.id = ANY(:ids)"))
 
 
 class FileProgress(NamedTuple):
@@ -44,6 +77,7 @@ class FileProgress(NamedTuple):
 class GroupProgress(NamedTuple):
     """How far a group of files is: all by status, the passages of those that are counted, the first file by file."""
 
+    percentage: int
     counts: dict[RunStatus, int]
     passages: int
     passages_done: int
@@ -51,8 +85,11 @@ class GroupProgress(NamedTuple):
     files: list[FileProgress]
 
 
+NOTHING = GroupProgress(0, {}, 0, 0, None, [])
+
+
 class Advance(NamedTuple):
-    """How many of a document's passages have vectors, and for how many seconds it has been worked on."""
+    """How many of a document's passages have vectors, how many had some before, and for how long it is worked on."""
 
     step_id: int
     passages: int
@@ -69,123 +106,68 @@ def note(session: Session, advances: Iterable[Advance]) -> None:
         marks = session.scalar(select(RunStep.status_meta["marks"]).where(running)) or [[now - seconds, before]]
         facts = {"passages": passages, "passages_done": done, "marks": progress.marked(marks, now, done)}
         added = RunStep.status_meta.op("||")(bindparam("facts", facts, type_=JSONB))
-        session.execute(update(RunStep).where(running).values(status_meta=added), execution_options=_UNSEEN)
+        changed = update(RunStep).where(running).values(status_meta=added)
+        session.execute(changed, execution_options={"synchronize_session": False})
 
 
-def of_files(session: Session, run_ids: Collection[int] | Select[int]) -> list[FileProgress]:
-    """Return how far the files of some runs are: first those at work, then those that failed, then the others."""
-    order = case(_ATTENTION, value=WorkflowRun.status, else_=2)
-    runs = session.execute(
-        select(WorkflowRun, DocumentURI.uri, DataSource.file_name)
-        .outerjoin(DocumentURI, DocumentURI.id == _URI_ID)
-        .outerjoin(DataSource, DataSource.document_uri_id == DocumentURI.id)
-        .where(WorkflowRun.id.in_(run_ids))
-        .order_by(order, WorkflowRun.id)
-        .limit(MOST_FILES)
-    ).all()
-    now, steps = work.database_seconds(session), _steps(session, [run.id for run, _, _ in runs])
-    return [_told(run, name_of(uri, name), steps.get(run.id, []), now) for run, uri, name in runs]
+def of_runs(session: Session, run_ids: Collection[int]) -> list[FileProgress]:
+    """Return how far the files of some runs are; the first few hundred of each group."""
+    return [_file(row) for row in _ask(session, OF_RUNS, run_ids)]
+
+
+def of_groups(session: Session, group_ids: Collection[int]) -> dict[int, GroupProgress]:
+    """Return how far groups are; first those files at work, then those that failed, then the others."""
+    rows = groupby(_ask(session, OF_GROUPS, group_ids), key=lambda row: row.run_group_id)
+    found = {group_id: _sum(list(of_group)) for group_id, of_group in rows}
+    return {group_id: found.get(group_id, NOTHING) for group_id in group_ids}
+
+
+def _ask(session: Session, statement: Any, ids: Collection[int]) -> Sequence[Row[Any]]:
+    return session.execute(statement, {"ids": list(ids), "most": MOST_FILES, "window": progress.WINDOW}).all()
+
+
+def _sum(rows: Sequence[Row[Any]]) -> GroupProgress:
+    """Add up a group; how long it takes is unknown until the passages of all its files are counted."""
+    first = rows[0]
+    left = None if first.all_uncounted else max(0, first.all_passages - first.all_done)
+    counts = {RunStatus(status): number for status, number in first.counts.items()}
+    pace = progress.pace(first.all_marks or (), first.now)
+    files = [_file(row) for row in rows]
+    told = progress.seconds_left(left, pace)
+    return GroupProgress(int(first.percentage), counts, first.all_passages, first.all_done, told, files)
+
+
+def _file(row: Row[Any]) -> FileProgress:
+    at = next((step for step in row.told if step["status"] != RunStatus.COMPLETED), None)
+    facts = {name: fact for step in row.told for name, fact in step["meta"].items()}
+    warnings = dict.fromkeys(step["meta"]["warning"] for step in row.told if step["meta"].get("warning"))
+    status, works = RunStatus(row.status), at is not None and at["status"] == RunStatus.RUNNING
+    return FileProgress(
+        run_id=row.id,
+        file_name=name_of(row.uri, row.file_name),
+        document_hash=row.doc_id,
+        status=status,
+        step=at["type"] if at else None,
+        step_status=RunStatus(at["status"]) if at else None,
+        step_seconds=round(row.now - at["start"], 1) if at and works else None,
+        passages=row.passages,
+        passages_done=row.passages_done or 0,
+        seconds_left=_left(row, status, works),
+        reason=None if status is RunStatus.COMPLETED else row.status_message or (at["message"] if at else None),
+        warning="; ".join(warnings) or None,
+        pages_without_text=facts.get("pages_without_text", []),
+    )
+
+
+def _left(row: Row[Any], status: RunStatus, works: bool) -> float | None:
+    """Return the seconds that a file still takes; one that waits for its turn does not know."""
+    if status is RunStatus.COMPLETED:
+        return 0.0
+    if not works or row.passages is None:
+        return None
+    return progress.seconds_left(row.passages - (row.passages_done or 0), progress.pace([row.marks or ()], row.now))
 
 
 def name_of(uri: str | None, file_name: str | None) -> str:
     """Return what people call a document: its file's name, else the end of the address it is found at."""
-    return file_name or (PurePosixPath(uri).name or uri if uri else "a document that was deleted")
-
-
-def _steps(session: Session, run_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
-    columns = (RunStep.step_type, RunStep.status, RunStep.start_date, RunStep.status_message, RunStep.status_meta)
-    statement = select(RunStep.workflow_run_id, *columns).where(RunStep.workflow_run_id.in_(run_ids))
-    found: dict[int, list[Row[Any]]] = {}
-    for row in session.execute(statement.order_by(RunStep.workflow_run_id, RunStep.workflow_step_number)):
-        found.setdefault(row.workflow_run_id, []).append(row)
-    return found
-
-
-def _told(run: WorkflowRun, name: str, steps: Sequence[Row[Any]], now: float) -> FileProgress:
-    facts = {name: fact for row in steps for name, fact in row.status_meta.items()}
-    warnings = dict.fromkeys(row.status_meta["warning"] for row in steps if row.status_meta.get("warning"))
-    at = next((row for row in steps if row.status is not RunStatus.COMPLETED), None)
-    passages = facts.get("passages")
-    embedded = any(row.step_type is WorkflowStepType.EMBED and row.status is RunStatus.COMPLETED for row in steps)
-    done = (passages or 0) if embedded else facts.get("passages_done", 0)
-    return FileProgress(
-        run.id,
-        name,
-        run.doc_id,
-        run.status,
-        at.step_type.value if at else None,
-        at.status if at else None,
-        round(now - at.start_date.timestamp(), 1) if at and at.status is RunStatus.RUNNING else None,
-        passages,
-        done,
-        _left(run, at, passages, done, facts.get("marks", ()), now),
-        _reason(run, at),
-        "; ".join(warnings) or None,
-        facts.get("pages_without_text", []),
-    )
-
-
-def _left(
-    run: WorkflowRun, at: Row[Any] | None, passages: int | None, done: int, marks: Sequence[progress.Mark], now: float
-) -> float | None:
-    """Return the seconds that a file still takes; a file that waits for its turn does not know."""
-    if run.status is RunStatus.COMPLETED:
-        return 0.0
-    if at is None or at.status is not RunStatus.RUNNING or passages is None:
-        return None
-    return progress.seconds_left(passages - done, progress.pace([marks], now))
-
-
-def _reason(run: WorkflowRun, at: Row[Any] | None) -> str | None:
-    if run.status is RunStatus.COMPLETED:
-        return None
-    return run.status_message or (at.status_message if at else None)
-
-
-def of_groups(session: Session, group_ids: Collection[int]) -> dict[int, GroupProgress]:
-    """Return how far groups are; how long they take is unknown until the passages of all their files are counted."""
-    totals = {group_id: counted for group_id, *counted in session.execute(_totals(group_ids))}
-    now, marks = work.database_seconds(session), _marks(session, group_ids)
-    return {
-        group_id: _sum(session, group_id, totals.get(group_id, [0, 0, 0]), progress.pace(marks.get(group_id, ()), now))
-        for group_id in group_ids
-    }
-
-
-def _sum(session: Session, group_id: int, totals: Sequence[int], pace: float | None) -> GroupProgress:
-    counts = runs.count_by_status(session, group_id)
-    files = of_files(session, select(WorkflowRun.id).where(WorkflowRun.run_group_id == group_id))
-    passages, done, uncounted = totals
-    left = None if uncounted else max(0, passages - done)
-    return GroupProgress(counts, passages, done, progress.seconds_left(left, pace), files)
-
-
-def _totals(group_ids: Collection[int]) -> Select[int, int, int, int]:
-    """Count the passages of files that have not failed: nobody waits for those of the others."""
-    alive = WorkflowRun.status.not_in((RunStatus.FAILED, RunStatus.CANCELLED))
-    cut = RunStep.step_type == WorkflowStepType.CHUNK
-    return (
-        select(
-            WorkflowRun.run_group_id,
-            func.coalesce(func.sum(_PASSAGES).filter(cut, alive), 0),
-            func.coalesce(func.sum(_DONE).filter(_EMBEDS, alive), 0),
-            func.count().filter(cut, RunStep.status != RunStatus.COMPLETED, WorkflowRun.status.in_(UNFINISHED)),
-        )
-        .join(RunStep, RunStep.workflow_run_id == WorkflowRun.id)
-        .where(WorkflowRun.run_group_id.in_(group_ids))
-        .group_by(WorkflowRun.run_group_id)
-    )
-
-
-def _marks(session: Session, group_ids: Collection[int]) -> dict[int, list[Any]]:
-    recent = RunStep.status_date > func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, progress.WINDOW)
-    statement = (
-        select(WorkflowRun.run_group_id, RunStep.status_meta["marks"])
-        .join(RunStep, RunStep.workflow_run_id == WorkflowRun.id)
-        .where(WorkflowRun.run_group_id.in_(group_ids), _EMBEDS, RunStep.status_meta.has_key("marks"))
-        .where((RunStep.status == RunStatus.RUNNING) | recent)
-    )
-    found: dict[int, list[Any]] = {}
-    for group_id, marks in session.execute(statement):
-        found.setdefault(group_id, []).append(marks)
-    return found
+    return file_name or (PurePosixPath(uri).name or uri if uri else UNKNOWN)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from shared.domain.lifecycle import RunStatus
+from shared.domain.lifecycle import UNFINISHED, RunStatus
 from shared.models import Work, WorkerCheckin
 from shared.queries import work, workers
 
@@ -29,6 +29,32 @@ class Why:
     last_heartbeat: datetime | None = None
     lease_until: datetime | None = None
     next_retry: datetime | None = None
+
+
+class Waiting(NamedTuple):
+    """What is on a queue: ready rows, rows at work, rows that are tried again later."""
+
+    queue: str
+    waiting: int
+    running: int
+    again: int
+
+
+def on_queues(session: Session) -> list[Waiting]:
+    """Count the work that has not ended, by queue; queues without any are left out."""
+    tables = [
+        select(model.queue, model.status).where(
+            model.status.in_(UNFINISHED), or_(model.status != RunStatus.PENDING, model.ready_at.is_not(None))
+        )
+        for model in work.models()
+    ]
+    rows = union_all(*tables).subquery()
+    counts = [
+        func.count().filter(rows.c.status == status)
+        for status in (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.ERROR)
+    ]
+    found = session.execute(select(rows.c.queue, *counts).group_by(rows.c.queue).order_by(rows.c.queue))
+    return [Waiting(*row) for row in found]
 
 
 def explain(session: Session, row: Work) -> Why:

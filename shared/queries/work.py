@@ -47,7 +47,8 @@ END = f"""
         status_meta = (status_meta - 'error_type')
             || jsonb_strip_nulls(jsonb_build_object('error_type', CAST(:error_type AS text))),
         completed_date = CASE WHEN :again AND cancel_requested_at IS NULL THEN NULL ELSE clock_timestamp() END,
-        ready_at = CASE WHEN :again THEN clock_timestamp() + make_interval(secs => :delay) ELSE ready_at END
+        ready_at = CASE WHEN :again THEN clock_timestamp() + make_interval(secs => :delay) ELSE ready_at END,
+        priority = {{t}}.priority - :behind
     FROM {HELD} WHERE {{t}}.id = held.id AND {{t}}.fence = held.fence AND {{t}}.status = 'RUNNING' RETURNING {{t}}.*"""
 EXPIRED = "status = 'RUNNING' AND lease_until < clock_timestamp()"
 ENDS = f"(cancel_requested_at IS NOT NULL OR crashes + 1 >= {POISON_CRASHES})"
@@ -134,7 +135,7 @@ _on_end: dict[type[Work], OnEnd] = {}
 
 
 def on_end(model: type[Work]) -> Callable[[OnEnd], OnEnd]:
-    """Register what follows, in the same transaction, when a row of `model` ends in any terminal state.
+    """Register what follows, in the same transaction, when a row of `model` ends in any terminal state or is set back.
 
     The function returns the names of the queues on which it made rows ready; their bells ring after the commit.
     """
@@ -212,7 +213,8 @@ def settle(
     """Write the status of rows held under these (id, fence) keys, and return those that were still held.
 
     `error_type` names the error that ended them, and stands in their `status_meta` while it is the last word. Where
-    `status` is ERROR, the next attempt is due after `wait` seconds.
+    `status` is ERROR, the next attempt is due after `wait` seconds. PENDING sets them back behind those that wait:
+    they had their turn.
     """
     given = {
         "ids": [id for id, _ in keys],
@@ -221,17 +223,19 @@ def settle(
         "message": message,
         "error_type": error_type,
         "failures": int(status in (RunStatus.ERROR, RunStatus.FAILED)),
-        "again": status is RunStatus.ERROR,
-        "delay": wait,
+        "again": status in (RunStatus.ERROR, RunStatus.PENDING),
+        "delay": wait if status is RunStatus.ERROR else 0.0,
+        "behind": int(status is RunStatus.PENDING),
     }
     statement = select(model).from_statement(_for(END, model))
     return list(session.scalars(statement, given, execution_options={"populate_existing": True}))
 
 
 def follow(session: Session, rows: Iterable[Work]) -> set[str]:
-    """Do what follows the end of rows; return the queues on which rows became ready."""
+    """Do what follows the end of rows, or of their turn; return the queues on which rows became ready."""
     session.flush()
-    return {queue for row in rows if row.status in TERMINAL for queue in _on_end.get(type(row), _nothing)(session, row)}
+    stopped = [row for row in rows if row.status in TERMINAL or row.status is RunStatus.PENDING]
+    return {queue for row in stopped for queue in _on_end.get(type(row), _nothing)(session, row)}
 
 
 def _nothing(session: Session, row: Work) -> Iterable[str]:

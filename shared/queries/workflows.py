@@ -131,7 +131,9 @@ def _begin(session: Session, found: Row[Any], step: RunStep) -> None:
 
 @work.on_end(RunStep)
 def follow_step(session: Session, step: RunStep) -> Iterable[str]:
-    """Make the next step ready, or end the run, and with the last of its runs the group."""
+    """Make the next step ready, or end the run, and with the last of its runs the group; one set back waits again."""
+    if step.status is RunStatus.PENDING:
+        return _wait_again(session, step)
     if step.status is RunStatus.COMPLETED and not step.is_last_step and (queue := _ready_next(session, step)):
         return (queue,)
     run = session.get_one(WorkflowRun, step.workflow_run_id)
@@ -145,6 +147,15 @@ def follow_step(session: Session, step: RunStep) -> Iterable[str]:
     if (completed and step.is_last_step) or not _any_running(session, run.id):
         _end_run(session, run, following or step)  # the next one was cancelled while this one ran
     return ()
+
+
+def _wait_again(session: Session, step: RunStep) -> Iterable[str]:
+    """Let a step go on when its turn comes, unless its run was paused while it was worked on."""
+    if session.scalar(select(WorkflowRun.paused_at).where(WorkflowRun.id == step.workflow_run_id)):
+        step.ready_at = None
+        session.flush()
+        return ()
+    return (step.queue,)
 
 
 _NEXT_READY = (
@@ -235,8 +246,8 @@ def _end_group(session: Session, group: RunGroup) -> None:
 
 def _first_failure(session: Session, group_id: int) -> str:
     failed = select(WorkflowRun.id).where(WorkflowRun.run_group_id == group_id, WorkflowRun.status == RunStatus.FAILED)
-    told = progress.of_files(session, failed.order_by(WorkflowRun.id).limit(1))
-    return "".join(f"; {file.file_name}: {file.reason}" for file in told)
+    first = session.scalars(failed.order_by(WorkflowRun.id).limit(1)).all()
+    return "".join(f"; {file.file_name}: {file.reason}" for file in progress.of_runs(session, first))
 
 
 def _complete_batch(session: Session, batch_id: int) -> None:

@@ -53,6 +53,7 @@ def test_status_in_words_shows_no_password(stack):
     shown = stack.commands.run("status").stdout
     password = re.search(r":([^:@]+)@", stack.status["postgres"]["url"]).group(1)
     assert "postgres" in shown
+    assert "Queues:" in shown or "being worked on" in shown
     assert password not in shown
 
 

@@ -118,6 +118,13 @@ def test_four_workers_do_each_of_two_hundred_rows_once(site: Site) -> None:
     assert site.done_once(ids)
 
 
+def test_a_short_row_does_not_wait_for_the_long_one_that_was_claimed_with_it(site: Site) -> None:
+    long, *short = site.add(1, ring=False, queue="embedding", act="sleep 60") + site.add(3, queue="embedding")
+    site.workers.start("one", "embedding", pool="threads", concurrency=1)
+    site.until_ended(short, 30)
+    assert site.row(long).status is RunStatus.RUNNING
+
+
 @pytest.mark.capability("C124")
 def test_the_most_urgent_row_is_next_whatever_the_order_of_bells(site: Site) -> None:
     bulk = site.add(30, act="sleep 0.01")

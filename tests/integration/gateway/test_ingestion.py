@@ -5,7 +5,7 @@ from sqlalchemy import func, select, update
 
 from shared.domain.lifecycle import RunStatus
 from shared.models import Persona, RunGroup, RunStep, StepConfig, WorkflowRun
-from shared.queries import progress
+from shared.queries import progress, why
 from shared.settings import get_settings
 from tests.integration.gateway.test_files import QUOTES, TEXT, persona, upload, writer
 from tests.integration.gateway.worker import run_steps, settle, take
@@ -239,3 +239,11 @@ def test_with_a_larger_window_of_the_embedding_model_seed_000s_sizes_apply(large
     writer.post(f"{persona}/ingest")
     step = session.scalars(select(RunStep).where(RunStep.step_type == "chunk")).one()
     assert session.get_one(StepConfig, step.step_config_id).config_json["chunk_size"] == 2048
+
+
+def test_the_queues_are_told_with_what_waits_runs_and_is_tried_again(writer, persona, two_files, session):
+    writer.post(f"{persona}/ingest")
+    settle(session, take(session, RunStep, "ingestion"), RunStatus.ERROR, "the disk is full")
+    assert [tuple(row) for row in why.on_queues(session)] == [("ingestion", 1, 0, 1)]
+    take(session, RunStep, "ingestion")
+    assert [tuple(row) for row in why.on_queues(session)] == [("ingestion", 0, 1, 1)]

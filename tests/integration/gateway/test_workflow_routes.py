@@ -134,6 +134,33 @@ def test_a_retried_run_goes_on_where_it_failed(writer, run, session):
     assert writer.get(run).json["status"] == "COMPLETED"
 
 
+def test_a_step_that_had_its_turn_waits_behind_the_others_and_goes_on(writer, run, session):
+    first = claim(session)
+    settle(session, first, RunStatus.PENDING)
+    other = claim(session)
+    assert other.id != first.id
+    assert claim(session).id == first.id
+    assert (states(writer, run)[0], writer.get(run).json["steps"][0]["retry"]) == ("RUNNING", 0)
+
+
+@pytest.mark.capability("C133")
+def test_a_step_whose_turn_ends_in_a_pause_waits_for_the_end_of_the_pause(writer, run, session):
+    first = claim(session)
+    writer.post(f"{run}/pause")
+    settle(session, first, RunStatus.PENDING)
+    claim(session)
+    assert claim(session) is None
+    writer.post(f"{run}/resume")
+    assert claim(session).id == first.id
+
+
+def test_a_step_whose_turn_ends_in_a_cancel_is_cancelled(writer, run, session):
+    first = claim(session)
+    work.cancel(session, RunStep, [first.id])
+    settle(session, first, RunStatus.PENDING)
+    assert states(writer, run)[0] == "CANCELLED"
+
+
 def test_a_group_is_retried_where_runs_failed(writer, group, session):
     settle(session, claim(session), RunStatus.FAILED, "the file is damaged")
     run_steps(session, 20)

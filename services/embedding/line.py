@@ -1,0 +1,231 @@
+"""One line before the embedding server for all documents at hand: a request holds texts of several, none is forgotten.
+
+Of four turns of an owner two go to the document with the fewest texts left, one to the first that came, one to the one
+that was asked for longest ago: a short one need not wait for long ones, and no long one is left standing.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from services import leases
+from services.leases import Later
+from shared.errors import PersonaeError
+from shared.queries.progress import Advance
+
+POLL_SECONDS = 1.0
+SLOW = 5.0  # seconds for a request: with fewer texts in it, progress is seen to move
+GROWS_AFTER = 16  # answers in time, before more is asked for at once again
+TURN = 32  # requests, after which a document makes room for those that nobody has taken yet
+
+
+@dataclass(eq=False)
+class Share:
+    """A document in the line: by hash the texts that it still lacks, and on how many of its passages each is."""
+
+    step_id: int
+    owner: str
+    waiting: dict[str, str]
+    passages: Mapping[str, int]
+    asked: int = 0  # texts under way
+    served: int = 0  # when it was last asked for
+    alone: bool = False  # its texts, or those of others beside it, were refused: they are tried apart
+    error: PersonaeError | None = None
+    joined: int = 0
+    since: float = field(default_factory=time.monotonic)
+    before: int = 0
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.before = self.done = sum(self.passages.values()) - sum(self.passages[key] for key in self.waiting)
+
+    @property
+    def left(self) -> int:
+        """How many texts have no vector yet."""
+        return len(self.waiting) + self.asked
+
+
+ORDERS: tuple[Callable[[Share], int], ...] = (
+    lambda share: share.served,
+    lambda share: share.left,
+    lambda share: share.step_id,
+    lambda share: share.left,
+)
+
+
+@dataclass
+class Request:
+    """Texts that are asked for together, each with its hash and the document it belongs to."""
+
+    parts: list[tuple[Share, str, str]]
+    seconds: float = 0.0  # that the server took for it
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts in the order in which they are asked for."""
+        return [text for _, _, text in self.parts]
+
+    @property
+    def hashes(self) -> list[str]:
+        """The hashes of the texts."""
+        return [key for _, key, _ in self.parts]
+
+    @property
+    def shares(self) -> list[Share]:
+        """The documents that have texts in it."""
+        return list(dict.fromkeys(share for share, _, _ in self.parts))
+
+    def advances(self) -> list[Advance]:
+        """Say how far its documents are with it."""
+        gained: Counter[Share] = Counter()
+        for share, key, _ in self.parts:
+            gained[share] += share.passages[key]
+        return [
+            Advance(
+                share.step_id,
+                sum(share.passages.values()),
+                share.done + passages,
+                share.before,
+                time.monotonic() - share.since,
+            )
+            for share, passages in gained.items()
+        ]
+
+
+Ask = Callable[[Request], bool]  # keeps the vectors; says whether all came, or the request was too much for its time
+
+
+class Line:
+    """The documents of one process; at most `leaders` of its threads ask at a time, each for whoever's turn it is."""
+
+    def __init__(self, batch: int, leaders: int = 1, *, crowded: Callable[[], bool] = lambda: False) -> None:
+        self._batch = self._size = batch
+        self._free = leaders
+        self._crowded = crowded
+        self._changed = threading.Condition()
+        self._shares: list[Share] = []
+        self._turns: Counter[str] = Counter()
+        self._served: dict[str, int] = {}
+        self._clock = self._requests = self._in_time = 0
+        self._is_crowded = False
+
+    def serve(self, share: Share, ask: Ask) -> None:
+        """Stay until a document has its vectors, and ask for whoever's turn it is meanwhile.
+
+        Raises what its own texts met with; Later when it has had its turn and others wait to be taken.
+        """
+        with self._joined(share):
+            while request := self._next(share):
+                self._lead(request, ask)
+                self._is_crowded = self._crowded()
+
+    @contextmanager
+    def _joined(self, share: Share) -> Iterator[None]:
+        with self._changed:
+            share.joined = self._requests
+            self._shares.append(share)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._shares.remove(share)
+                self._changed.notify_all()
+
+    def _next(self, share: Share) -> Request | None:
+        """Wait until this thread is to ask; None when its document has all its vectors."""
+        with self._changed, leases.unhurried() as check:
+            while True:
+                check()
+                if self._is_over(share):
+                    return None
+                if self._free and (request := self._take()):
+                    self._free -= 1
+                    return request
+                self._changed.wait(POLL_SECONDS)
+
+    def _is_over(self, share: Share) -> bool:
+        if share.error is not None:
+            raise share.error
+        if share.left and not share.asked and self._is_crowded and self._had_its_turn(share):
+            raise Later
+        return not share.left
+
+    def _had_its_turn(self, share: Share) -> bool:
+        """Say whether a document is to make room; the first of all is not: it goes on to its end."""
+        if self._requests - share.joined < TURN:
+            return False
+        return share.step_id > min(other.step_id for other in self._shares)
+
+    def _take(self) -> Request | None:
+        parts: list[tuple[Share, str, str]] = []
+        staying = [share for share in self._shares if not self._is_crowded or not self._had_its_turn(share)]
+        while len(parts) < self._size and (share := self._pick(staying, parts)):
+            key = next(iter(share.waiting))
+            parts.append((share, key, share.waiting.pop(key)))
+            share.asked += 1
+            if share.alone and not share.waiting:
+                break
+        return Request(parts) if parts else None
+
+    def _pick(self, shares: list[Share], parts: list[tuple[Share, str, str]]) -> Share | None:
+        """Choose whose text is the next of a request: who is to be alone at once, else owners in turn by ORDERS."""
+        if parts and parts[0][0].alone:
+            return parts[0][0]
+        there = [share for share in shares if share.waiting and not share.error and not (share.alone and parts)]
+        if not there:
+            return None
+        if not parts:
+            there = [share for share in there if share.alone] or there
+        owner = min({share.owner for share in there}, key=lambda name: self._served.get(name, 0))
+        mine = [share for share in there if share.owner == owner]
+        self._clock += 1
+        self._turns[owner] += 1
+        chosen = min(mine, key=ORDERS[self._turns[owner] % len(ORDERS)])
+        self._served[owner] = chosen.served = self._clock
+        return chosen
+
+    def _lead(self, request: Request, ask: Ask) -> None:
+        answered = False
+        try:
+            answered = ask(request)
+            if not answered:
+                self._size = max(1, len(request.parts) // 2)
+        except PersonaeError as error:
+            self._blame(request, error)
+        finally:
+            self._close(request, answered)
+
+    def _blame(self, request: Request, error: PersonaeError) -> None:
+        """Let a refusal end the document it belongs to; of several, each is asked for alone to find out."""
+        for share in request.shares:
+            if len(request.shares) == 1:
+                share.error = error
+            share.alone = True
+
+    def _close(self, request: Request, answered: bool) -> None:
+        with self._changed:
+            self._free += 1
+            self._requests += 1
+            for share, key, text in reversed(request.parts):
+                share.asked -= 1
+                if answered:
+                    share.done += share.passages[key]
+                    share.alone = False
+                else:
+                    share.waiting = {key: text, **share.waiting}
+            if answered:
+                self._fit(len(request.parts), request.seconds)
+            self._changed.notify_all()
+        if answered and (held := leases.current()):
+            held.begin()  # `max_runtime` is for work that does not move
+
+    def _fit(self, texts: int, seconds: float) -> None:
+        """Ask for fewer at once where an answer takes long, and for more again where answers come in time."""
+        self._in_time = self._in_time + 1 if seconds < SLOW else 0
+        if seconds > 2 * SLOW:
+            self._size = max(1, min(self._size, int(texts * SLOW / seconds)))
+        elif self._in_time >= GROWS_AFTER:
+            self._size, self._in_time = min(self._batch, 2 * self._size), 0
