@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     keep_idempotency_hours: int = 24
     keep_worker_checkins_hours: int = 24
     keep_module_runs_hours: int = 168  # those that somebody asked for, with their results
+    keep_passage_embeddings_hours: int = Field(default=24, ge=1)  # that have ended; what failed is then tried again
     keep_unreferenced_blobs_hours: int = Field(default=24, ge=1)
     keep_unreferenced_vectors_hours: int = Field(default=24, ge=1)  # longer than a document's embedding may take
 

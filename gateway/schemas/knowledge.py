@@ -60,9 +60,14 @@ class ChunkOut(Output):
 
 
 class ChunksOut(Output):
-    """The passages as they are now, in the order given."""
+    """The passages as they are now, in the order given.
+
+    They are found by their words at once, and by their meaning when `/work/passage_embeddings/{embedding_id}` is
+    COMPLETED; without an id, none of them needs that.
+    """
 
     items: list[ChunkOut]
+    embedding_id: int | None
 
 
 class ChunkPage(Page[ChunkOut]):

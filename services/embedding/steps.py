@@ -78,7 +78,7 @@ def _read_rows(step: StepContext, blobs: Blobs) -> list[dict[str, Any]]:
 
 def embed(loaded: Loaded, with_: Tools) -> Result:
     """Ask for the missing vectors; raises Transient while the server is away, Stopped when told to stop."""
-    _embed_missing(loaded.missing, with_)
+    embed_missing(loaded.missing, with_)
     step, model = loaded.step, with_.embedding.model
     made = {"model": model, "hashes": [content_hash(row["text"]) for row in loaded.rows]}
     root = step.roots[ArtifactType.EMBEDDINGS]
@@ -87,7 +87,7 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
     return Result(loaded, {"model": model, "embedded": embedded, "reused": len(loaded.rows) - embedded})
 
 
-def _embed_missing(missing: dict[str, str], with_: Tools) -> None:
+def embed_missing(missing: dict[str, str], with_: Tools) -> None:
     """Ask request by request, and keep each answer at once, so that no retry begins at zero."""
     hashes, done, size = list(missing), 0, with_.batch
     while done < len(hashes):

@@ -3,7 +3,7 @@
 from shared.models.base import Base, Identified, Numbered, Owned, Timestamped, Work
 from shared.models.conversations import Conversation, Message
 from shared.models.documents import Document, DocumentBatch, DocumentBytes, DocumentURI, DocumentURIHistory
-from shared.models.knowledge import Embedding, EmbeddingModel, EmbeddingState, KnowledgeChunk
+from shared.models.knowledge import Embedding, EmbeddingModel, EmbeddingState, KnowledgeChunk, PassageEmbedding
 from shared.models.marketplace import DataSource, IngestionJob
 from shared.models.memory import ConversationMemory, MemoryWindow
 from shared.models.modules import Module
@@ -53,6 +53,7 @@ __all__ = [
     "ModuleExecution",
     "Numbered",
     "Owned",
+    "PassageEmbedding",
     "Person",
     "PersonData",
     "Persona",
