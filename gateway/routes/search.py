@@ -50,7 +50,7 @@ def place(asked: SearchIn) -> Filter:
 def ask(query: str) -> tuple[Question, str | None]:
     """Return the question with its vector; without one, and why, while the embedding server is of no help."""
     vector, reason = try_query(embedding(), query)
-    return Question(query, vector, embedding().model), reason
+    return Question(query, vector, embedding().model, get_settings().least_similarity), reason
 
 
 def without_vectors(count: int) -> str | None:

@@ -23,10 +23,15 @@ class SearchIn(Input):
 
 
 class PassageOut(Output):
-    """A passage that was found; a higher score is better, and comparable within one answer."""
+    """A passage that was found; a higher score is better, and comparable within one answer.
+
+    `similarity` is the cosine of its vector to the query's, comparable between answers; null where either has none.
+    What is found by its meaning alone and less similar than `PERSONAE_MIN_SIMILARITY` is left out.
+    """
 
     chunk_id: str
     score: float
+    similarity: float | None
     label: str
     content: str
     title: str | None
