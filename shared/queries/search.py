@@ -1,6 +1,6 @@
 """Hybrid search: nearest vectors and rarest words, fused by reciprocal rank; what is meant for sure comes first."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSQUERY
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TableValuedAlias
 
@@ -47,6 +47,7 @@ FILTERS: dict[str, ColumnElement[bool]] = {  # by the field of Filter that they 
     "persona_id": KnowledgeChunk.persona_id == bindparam("persona_id"),
     "collection": KnowledgeChunk.collection_type == bindparam("collection"),
     "sources": KnowledgeChunk.source.in_(bindparam("sources", expanding=True)),
+    "chunk_metadata": KnowledgeChunk.chunk_metadata.contains(bindparam("chunk_metadata", type_=JSONB)),
 }
 
 
@@ -71,6 +72,7 @@ class Filter:
     collection: CollectionType | None = None
     sources: Collection[str] | None = None
     top_k: TopK = field(default_factory=dict)
+    chunk_metadata: Mapping[str, Any] | None = None  # that a passage's own must contain
 
 
 def of_persona(
