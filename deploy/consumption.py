@@ -7,7 +7,15 @@ from typing import NamedTuple
 import psycopg2
 
 # Told here, because to learn them from the models costs more than all else that a health check does.
-TABLES = ("fetches", "memory_windows", "module_executions", "runstep", "turns", "webhook_deliveries")
+TABLES = (
+    "fetches",
+    "memory_windows",
+    "module_executions",
+    "passage_embeddings",
+    "runstep",
+    "turns",
+    "webhook_deliveries",
+)
 ALIVE_SECONDS = 20  # as shared.queries.kinds has it
 NEW = 60.0  # seconds in which a worker may still find its queues as others left them
 UPKEEP = "upkeep"  # where nothing may wait, but a sweep comes every few seconds

@@ -15,6 +15,7 @@ def _named(name: str, *seed_names: str) -> AliasChoices:
     return AliasChoices(f"PERSONAE_{name}", *seed_names)
 
 
+LEAST_SIMILARITY = {"multilingual-e5-small": 0.81}  # by model, where it was measured: see ARCHITECTURE.md
 DEMO_CHAT_MODEL = "smollm2-135m-instruct"
 
 
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     embedding_batch: int = 16
     embedding_input_type: bool = True  # say "query" or "passage"; off for servers that refuse unknown fields
     embedding_timeout: float = 120.0
+    min_similarity: float | None = Field(default=None, ge=-1, le=1)  # below it nothing is found by meaning alone
     embedding_concurrency: int = Field(default=2, ge=1)  # requests that all workers together have under way
     chat_url: str | None = None  # defaults to model_url
     chat_api_key: SecretStr | None = None
@@ -107,6 +109,7 @@ class Settings(BaseSettings):
     keep_module_runs_hours: int = 168  # those that somebody asked for, with their results
     keep_fetches_hours: int = Field(default=24, ge=1)
     fetch_seconds: float = Field(default=30.0, gt=0)  # that fetching a document from the web may take
+    keep_passage_embeddings_hours: int = Field(default=24, ge=1)  # that have ended; what failed is then tried again
     keep_unreferenced_blobs_hours: int = Field(default=24, ge=1)
     keep_unreferenced_vectors_hours: int = Field(default=24, ge=1)  # longer than a document's embedding may take
 
@@ -130,6 +133,13 @@ class Settings(BaseSettings):
                 f"postgresql+psycopg2://{user}:{password}@{self.db_host}:{self.db_port}/{self.db_name}"
             )
         return self
+
+    @property
+    def least_similarity(self) -> float:
+        """The cosine that a passage needs to be found by its meaning; all are found under a model not measured."""
+        if self.min_similarity is not None:
+            return self.min_similarity
+        return LEAST_SIMILARITY.get(self.embedding_model, -1.0)
 
     @property
     def beat_mark(self) -> Path:

@@ -62,8 +62,17 @@ EXECUTE_MODULE = Task("modules.execute", MODULES)
 FETCH_DOCUMENT = Task("ingestion.fetch", MODULES)  # somebody waits for it, and it waits for the network
 PREPARE_DOCUMENT = Task("ingestion.step", INGESTION)
 EMBED_DOCUMENT = Task("embedding.step", EMBEDDING)
+EMBED_PASSAGES = Task("embedding.passages", EMBEDDING)
 COMPRESS_MEMORY = Task("memory.compress", MEMORY)
-TASKS = (REPLY, EXECUTE_MODULE, COMPRESS_MEMORY, FETCH_DOCUMENT, PREPARE_DOCUMENT, EMBED_DOCUMENT)
+TASKS = (
+    REPLY,
+    EXECUTE_MODULE,
+    COMPRESS_MEMORY,
+    FETCH_DOCUMENT,
+    PREPARE_DOCUMENT,
+    EMBED_DOCUMENT,
+    EMBED_PASSAGES,
+)
 
 
 def answers(queue: str) -> str:

@@ -26,6 +26,7 @@ SHORT = {  # the same life of work, five times as fast
     "PERSONAE_WATCH_SECONDS": "2",
     "PERSONAE_CANCEL_HONOUR_SECONDS": "3",
     "PERSONAE_STOP_GRACE_SECONDS": "1",
+    "PERSONAE_MIN_SIMILARITY": "-1",  # scripted vectors are less alike than a model's
 }
 
 

@@ -1,5 +1,6 @@
 """Knowledge chunks."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +10,13 @@ from gateway.auth import requires, scope
 from gateway.routes.answers import existed
 from gateway.schemas.knowledge import ChunkOut, ChunkPage, ChunkQuery, ChunksIn, ChunksOut
 from gateway.schemas.paging import page_of
-from shared.db import get_session
+from shared.db import Session, get_session
 from shared.domain.access import Permission
+from shared.logs import correlation
 from shared.models import KnowledgeChunk
-from shared.queries import knowledge, personas
+from shared.queries import knowledge, passage_embeddings, personas
+from shared.settings import get_settings
+from shared.tasks import EMBED_PASSAGES
 
 bp = APIBlueprint("knowledge", __name__, url_prefix="/api/v1/knowledge/chunks")
 
@@ -31,7 +35,16 @@ def upsert_chunks(json_data: ChunksIn) -> dict[str, Any]:
         if json_data.persona_id is not None:
             personas.get(session, scope(), json_data.persona_id)
         chunks = [chunk.model_dump(exclude_unset=True) for chunk in json_data.chunks]
-        return {"items": knowledge.bulk_upsert(session, scope(), chunks, persona_id=json_data.persona_id)}
+        written = knowledge.bulk_upsert(session, scope(), chunks, persona_id=json_data.persona_id)
+        embedding_id = _embed(session, written)
+    if embedding_id is not None:
+        EMBED_PASSAGES.ring(embedding_id)
+    return {"items": written, "embedding_id": embedding_id}
+
+
+def _embed(session: Session, written: Sequence[KnowledgeChunk]) -> int | None:
+    hashes, model = {chunk.content_hash for chunk in written}, get_settings().embedding_model
+    return passage_embeddings.add(session, scope(), hashes, model=model, meta=correlation())
 
 
 @bp.get("")

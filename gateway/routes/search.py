@@ -1,6 +1,6 @@
 """The search that replies use, for people to try."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
@@ -46,16 +46,17 @@ def search_passages(json_data: SearchIn) -> dict[str, Any]:
 def place(asked: SearchIn) -> Filter:
     """Return where to search: in what a persona recalls, or in all of one's own passages; raises NotFound."""
     if asked.persona_id is None:
-        return Filter(None, asked.collection, asked.sources)
+        return Filter(None, asked.collection, asked.sources, chunk_metadata=asked.chunk_metadata)
     with get_session() as session:
         persona = personas.get(session, scope(), asked.persona_id)
-    return search.of_persona(persona, asked.collection, asked.sources)
+    where = search.of_persona(persona, asked.collection, asked.sources)
+    return replace(where, chunk_metadata=asked.chunk_metadata)
 
 
 def ask(query: str) -> tuple[Question, str | None]:
     """Return the question with its vector; without one, and why, while the embedding server is of no help."""
     vector, reason = try_query(embedding(), query)
-    return Question(query, vector, embedding().model), reason
+    return Question(query, vector, embedding().model, get_settings().least_similarity), reason
 
 
 def without_vectors(count: int) -> str | None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, Json
 
 from gateway.schemas.base import Input, Output, Source, example
 from gateway.schemas.paging import Page, PageQuery
@@ -38,9 +38,10 @@ class ChunksIn(Input):
 
 
 class ChunkQuery(PageQuery):
-    """Which chunks."""
+    """Which chunks: of a source, and those whose metadata contain what is given as JSON, like `{"language": "ro"}`."""
 
     source: str | None = Field(default=None, max_length=255)
+    chunk_metadata: Json[dict[str, Any]] | None = None
 
 
 class ChunkOut(Output):
@@ -60,9 +61,14 @@ class ChunkOut(Output):
 
 
 class ChunksOut(Output):
-    """The passages as they are now, in the order given."""
+    """The passages as they are now, in the order given.
+
+    They are found by their words at once, and by their meaning when `/work/passage_embeddings/{embedding_id}` is
+    COMPLETED; without an id, none of them needs that.
+    """
 
     items: list[ChunkOut]
+    embedding_id: int | None
 
 
 class ChunkPage(Page[ChunkOut]):

@@ -1,5 +1,6 @@
 """Search in what personas have read."""
 
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
@@ -11,7 +12,10 @@ LARGEST_LIMIT = 50
 
 
 class SearchIn(Input):
-    """What is sought, and where; without a persona in all of one's own passages."""
+    """What is sought, and where; without a persona in all of one's own passages.
+
+    With `chunk_metadata`, only in passages whose own contains it: each name with its value, and of a list each item.
+    """
 
     model_config = example(query="alternating current", limit=5)
 
@@ -19,14 +23,20 @@ class SearchIn(Input):
     persona_id: UUID | None = None
     collection: CollectionType | None = None
     sources: list[str] | None = Field(default=None, min_length=1, max_length=100)
+    chunk_metadata: dict[str, Any] | None = None
     limit: int = Field(default=10, ge=1, le=LARGEST_LIMIT)
 
 
 class PassageOut(Output):
-    """A passage that was found; a higher score is better, and comparable within one answer."""
+    """A passage that was found; a higher score is better, and comparable within one answer.
+
+    `similarity` is the cosine of its vector to the query's, comparable between answers; null where either has none.
+    What is found by its meaning alone and less similar than `PERSONAE_MIN_SIMILARITY` is left out.
+    """
 
     chunk_id: str
     score: float
+    similarity: float | None
     label: str
     content: str
     title: str | None

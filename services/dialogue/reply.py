@@ -124,7 +124,7 @@ def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[War
     if not context.has_read:
         return [], []
     vector, reason = try_query(with_.embedding, context.question)
-    question = search.Question(context.question, vector, with_.embedding.model)
+    question = search.Question(context.question, vector, with_.embedding.model, with_.settings.least_similarity)
     with get_session() as session:
         found = search.hybrid(session, Scope(context.owner_id), question, search.of_persona(context.persona))
     return found, [Warned("", BY_WORDS_ONLY, reason, 3)] if reason else []

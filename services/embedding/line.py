@@ -24,7 +24,10 @@ TURN = 32  # requests, after which a document makes room for those that nobody h
 
 @dataclass(eq=False)
 class Share:
-    """A document in the line: by hash the texts that it still lacks, and on how many of its passages each is."""
+    """A document in the line: by hash the texts that it still lacks, and on how many of its passages each is.
+
+    Passages that no document brought stand in it as well; nobody is told how far they are (`is_step`).
+    """
 
     step_id: int
     owner: str
@@ -32,6 +35,7 @@ class Share:
     passages: Mapping[str, int]
     asked: int = 0  # texts under way
     served: int = 0  # when it was last asked for
+    is_step: bool = True
     alone: bool = False  # its texts, or those of others beside it, were refused: they are tried apart
     error: PersonaeError | None = None
     joined: int = 0
@@ -92,6 +96,7 @@ class Request:
                 time.monotonic() - share.since,
             )
             for share, passages in gained.items()
+            if share.is_step
         ]
 
 

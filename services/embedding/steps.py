@@ -95,9 +95,12 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
 
 
 def _embed_missing(loaded: Loaded, with_: Tools) -> None:
-    """Have the texts embedded in their turn; each answer is kept at once, so that no retry begins at zero."""
     counts = Counter(content_hash(row["text"]) for row in loaded.rows)
-    share = Share(loaded.step.step_id, loaded.step.owner_id, dict(loaded.missing), counts)
+    embed_in_turn(Share(loaded.step.step_id, loaded.step.owner_id, dict(loaded.missing), counts), with_)
+
+
+def embed_in_turn(share: Share, with_: Tools) -> None:
+    """Have texts embedded in their turn; each answer is kept at once, so that no retry begins at zero."""
     line = with_.line or Line(with_.batch)
     line.serve(share, partial(_ask_and_keep, with_=with_))
 

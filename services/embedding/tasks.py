@@ -4,20 +4,20 @@ from functools import cache
 
 from sqlalchemy.orm import Session
 
-from services.embedding import steps
+from services.embedding import passages, steps
 from services.embedding.line import Line
 from services.embedding.places import Places
 from services.embedding.steps import Result, Tools
 from services.work import performs
 from shared.db import get_session
 from shared.domain.workflow import WorkflowStepType
-from shared.models import RunStep
+from shared.models import PassageEmbedding, RunStep
 from shared.providers.blobs import open_blobs
 from shared.providers.embedding import connect_embedding
 from shared.queries import work as rows
 from shared.queries import workflows
 from shared.settings import get_settings
-from shared.tasks import EMBED_DOCUMENT
+from shared.tasks import EMBED_DOCUMENT, EMBED_PASSAGES
 
 LOAD = {WorkflowStepType.EMBED: steps.load_missing, WorkflowStepType.STORE: steps.load_passages}
 WORK = {WorkflowStepType.EMBED: steps.embed, WorkflowStepType.STORE: steps.note_stored}
@@ -57,3 +57,11 @@ def save(session: Session, step: RunStep, result: Result) -> None:
 
 
 embed_and_store = performs(EMBED_DOCUMENT, RunStep, load=load, work=work, save=save, max_runtime=3600.0)
+embed_passages = performs(
+    EMBED_PASSAGES,
+    PassageEmbedding,
+    load=lambda session, row: passages.load(session, row, tools()),
+    work=lambda texts: passages.work(texts, tools()),
+    save=passages.save,
+    max_runtime=3600.0,
+)

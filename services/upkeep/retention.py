@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import islice
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from shared.db import get_session
 from shared.providers import blobs
 from shared.providers.blobs import Blobs
-from shared.queries import documents, embeddings, fetches, idempotency, on_demand, workers
+from shared.queries import documents, embeddings, fetches, idempotency, on_demand, passage_embeddings, workers
 from shared.settings import Settings
 
 ROWS = 1000  # of a table, at each sweep
@@ -26,6 +27,7 @@ def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
     yield partial(workers.prune, keep=checkins, batch=ROWS)
     yield partial(on_demand.prune, keep=timedelta(hours=settings.keep_module_runs_hours), batch=ROWS)
     yield partial(fetches.prune, keep=timedelta(hours=settings.keep_fetches_hours), batch=ROWS)
+    yield partial(passage_embeddings.prune, keep=timedelta(hours=settings.keep_passage_embeddings_hours), batch=ROWS)
     yield partial(VECTORS.remove_some, keep=timedelta(hours=settings.keep_unreferenced_vectors_hours))
 
 
@@ -42,6 +44,21 @@ class VectorRounds:
 
 
 VECTORS = VectorRounds()
+
+
+class PassageRounds:
+    """The search for passages that lack a vector, whoever stored them, going on where the last round stopped."""
+
+    def __init__(self) -> None:
+        self._after = UUID(int=0)
+
+    def embed_some(self, session: Session, *, model: str) -> int:
+        """Look at the next passages; return how many rows of work were added."""
+        added, self._after = passage_embeddings.add_forgotten(session, model=model, batch=ROWS, after=self._after)
+        return added
+
+
+PASSAGES = PassageRounds()
 
 
 class BlobRounds:

@@ -74,6 +74,7 @@ def _repairs(settings: Settings, *, expire: bool) -> Iterator[Mend]:
         yield from (partial(work.end_unheard, model=model, row_id=row_id, honour=honour) for row_id in unheard)
         yield partial(work.promote_due, model=model)
     yield from retention.prunings(settings)
+    yield partial(retention.PASSAGES.embed_some, model=settings.embedding_model)
 
 
 def _mend(mend: Mend) -> None:

@@ -14,7 +14,7 @@ from shared.api.schema import drop_db, init_db, reset_db
 from shared.db import get_engine, get_session, new_engine
 from shared.domain.conversation import MessageRole
 from shared.models import Base, Conversation, KnowledgeChunk, Message, Timestamped, User
-from shared.queries import conversations, knowledge, messages, users
+from shared.queries import conversations, knowledge, messages, passage_embeddings, users
 from shared.queries.scope import DEFAULT_SCOPE
 from shared.settings import get_settings
 
@@ -165,17 +165,8 @@ def upsert_knowledge_chunk(
     chunk_metadata: dict[str, Any] | None = None,
 ) -> KnowledgeChunk:
     """Write a chunk: over the one of the same source and external id, or anew where no external id is given."""
-    return knowledge.upsert(
-        session,
-        DEFAULT_SCOPE,
-        {
-            "source": source,
-            "content": content,
-            "external_id": external_id,
-            "title": title,
-            "chunk_metadata": chunk_metadata,
-        },
-    )
+    given = {"source": source, "content": content, "external_id": external_id, "title": title}
+    return bulk_upsert_knowledge_chunks(session, [given | {"chunk_metadata": chunk_metadata}])[0]
 
 
 def get_knowledge_chunk_by_id(session: Session, chunk_id: UUID) -> KnowledgeChunk | None:
@@ -203,8 +194,14 @@ def list_all_knowledge_chunks(session: Session, limit: int = 100, offset: int = 
 
 
 def bulk_upsert_knowledge_chunks(session: Session, chunks: Sequence[Mapping[str, Any]]) -> list[KnowledgeChunk]:
-    """Write many chunks as `upsert_knowledge_chunk` does, one statement per thousand."""
-    return knowledge.bulk_upsert(session, DEFAULT_SCOPE, chunks)
+    """Write many chunks as `upsert_knowledge_chunk` does, one statement per thousand.
+
+    They are found by their words at once, and by their meaning when a worker has embedded them.
+    """
+    written = knowledge.bulk_upsert(session, DEFAULT_SCOPE, chunks)
+    hashes, model = {chunk.content_hash for chunk in written}, get_settings().embedding_model
+    passage_embeddings.add(session, DEFAULT_SCOPE, hashes, model=model)
+    return written
 
 
 def delete_knowledge_chunk(session: Session, chunk_id: UUID) -> bool:

@@ -24,6 +24,8 @@ _TOKEN = re.compile(
 _PART = re.compile(rf"[^\W_]+(?:[{_SIGNS}]+[^\W_]*)*")
 _PLACES = r"/@:\\?&=#%~+,"  # what parts the names in an address or a path
 _PIECES = [re.compile(rf"[{_PLACES}{signs}]+") for signs in ("", ".", "-", ".-")]
+_LOOSE = re.compile(r"([^\W\d_]{1,10})[-./](\d[^\W_]*)")  # `ERR-4711`, which many write `ERR4711`
+_VERSION = re.compile(r"v(?=\d+\.)")
 _CODE = re.compile(r"\d|[@\\:=#+_]|\w\w\.\w\w|/.*/")  # what no hyphenated word and no `and/or` has
 
 
@@ -77,8 +79,16 @@ def _readings(word: str) -> list[str]:
     if word.isalnum():
         return [word[:LONGEST]]
     pieces = [piece for cut in _PIECES for piece in cut.split(word)]
-    readings = dict.fromkeys(reading[:LONGEST] for reading in [word, *pieces, *_PART.findall(word)])
+    readings = dict.fromkeys(reading[:LONGEST] for reading in [word, *_spellings(word), *pieces, *_PART.findall(word)])
     return [reading for reading in readings if _PART.search(reading)]
+
+
+def _spellings(word: str) -> Iterator[str]:
+    """Yield how else a code or a version is written: `ERR-4711` without its joint, `v2.14.3` without its letter."""
+    if code := _LOOSE.fullmatch(word):
+        yield "".join(code.groups())
+    if version := _VERSION.match(word):
+        yield word[version.end() :]
 
 
 def _surety(lexeme: str, word: str) -> int:

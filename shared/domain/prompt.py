@@ -38,6 +38,7 @@ class Passage:
     page: int | None = None
     collection: str | None = None
     score: float = 0.0
+    similarity: float | None = None
 
     def label(self) -> str:
         """Say where it is from, for people and the model."""

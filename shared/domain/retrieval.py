@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shared.domain.persona import CollectionType
 
 WINDOW_RESERVE = 32  # the model's own prefix, and the error of a counter that is no tokenizer
+TELLING = 0.5  # of what a question's words are worth: a passage that holds so much is not found by chance
 EXACT = 0.1  # more than a passage can score by being first in both rankings
 TopK = Mapping[CollectionType, int]
 
@@ -60,6 +61,21 @@ def exact_first(scores: Iterable[tuple[str, float]], exact: Collected[str]) -> l
     """Put what holds a question's codes, names and numbers as they are written before all that is only alike."""
     raised = [(key, score + (EXACT if key in exact else 0.0)) for key, score in scores]
     return sorted(raised, key=lambda item: (-item[1], item[0]))
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What speaks for a passage: its cosine to the question, and its share of what the question's words are worth."""
+
+    collection: CollectionType | None
+    similarity: float | None = None  # None: one of the two has no vector
+    share: float = 0.0
+    surety: int = 0  # above 0: it holds a code or a number of the question
+
+    def is_about(self, least: float) -> bool:
+        """Say whether the passage has to do with the question: by its meaning, by telling words or by a code."""
+        near = self.similarity is None or self.similarity >= least
+        return near or self.share >= TELLING or self.surety > 0
 
 
 def capped(ranking: Iterable[str], kind_of: Mapping[str, CollectionType | None], top_k: TopK) -> list[str]:

@@ -4,7 +4,7 @@ from shared.models.base import Base, Identified, Numbered, Owned, Timestamped, W
 from shared.models.conversations import Conversation, Message
 from shared.models.documents import Document, DocumentBatch, DocumentBytes, DocumentURI, DocumentURIHistory
 from shared.models.fetches import Fetch
-from shared.models.knowledge import Embedding, EmbeddingModel, EmbeddingState, KnowledgeChunk
+from shared.models.knowledge import Embedding, EmbeddingModel, EmbeddingState, KnowledgeChunk, PassageEmbedding
 from shared.models.marketplace import DataSource, IngestionJob
 from shared.models.memory import ConversationMemory, MemoryWindow
 from shared.models.modules import Module
@@ -55,6 +55,7 @@ __all__ = [
     "ModuleExecution",
     "Numbered",
     "Owned",
+    "PassageEmbedding",
     "Person",
     "PersonData",
     "Persona",

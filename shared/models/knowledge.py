@@ -22,13 +22,13 @@ from sqlalchemy import (
     inspect,
     text,
 )
-from sqlalchemy.dialects.postgresql import REGCONFIG, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, TSVECTOR
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from shared.domain.lexemes import as_vector
 from shared.domain.persona import CollectionType
 from shared.domain.text import content_hash, fold
-from shared.models.base import Base, Identified, Owned, Timestamped, enum_by_value
+from shared.models.base import Base, Identified, Owned, Timestamped, Work, enum_by_value
 
 DEFAULT_LANGUAGE = "simple"
 
@@ -131,3 +131,21 @@ class Embedding(Base):
     model: Mapped[str] = mapped_column(ForeignKey("embedding_models.name", ondelete="CASCADE"), primary_key=True)
     vector: Mapped[Any] = mapped_column(HALFVEC)  # no dimension: each model has its own
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class PassageEmbedding(Owned, Work):
+    """The embedding of passages that no document brought: those of one request, by the hashes of their texts."""
+
+    __tablename__ = "passage_embeddings"
+
+    queue: Mapped[str] = mapped_column(String(32), default="embedding", server_default="embedding")
+    hashes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+
+    @classmethod
+    def work_table_args(cls) -> tuple[Any, ...]:
+        """Add how a text is found among those that wait, and what has ended."""
+        return (
+            *super().work_table_args(),
+            Index("ix_passage_embeddings_hashes", "hashes", postgresql_using="gin"),
+            Index("ix_passage_embeddings_completed_date", "completed_date"),
+        )

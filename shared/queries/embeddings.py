@@ -21,6 +21,8 @@ def known(session: Session, model: str, hashes: Collection[str]) -> set[str]:
 
     Nobody may hold such a text any more, or not yet: its vector must outlast the work that counts on it.
     """
+    if not hashes:
+        return set()
     wanted = func.unnest(list(hashes))
     held = select(Embedding.content_hash).where(Embedding.model == model, Embedding.content_hash.in_(select(wanted)))
     found = set(session.scalars(held.order_by(Embedding.content_hash).with_for_update(key_share=True)))

@@ -14,6 +14,7 @@ from shared.models import (
     Fetch,
     MemoryWindow,
     ModuleExecution,
+    PassageEmbedding,
     RunGroup,
     RunStep,
     Turn,
@@ -54,6 +55,7 @@ KINDS = {
         lambda s: s.join(Conversation, Conversation.id == MemoryWindow.conversation_id),
         Conversation.owner_id,
     ),
+    "passage_embeddings": Kind(PassageEmbedding, lambda s: s, PassageEmbedding.owner_id),
     "webhook_deliveries": Kind(
         WebhookDelivery, lambda s: s.join(Webhook, Webhook.id == WebhookDelivery.webhook_id), Webhook.owner_id
     ),

@@ -59,12 +59,20 @@ def find_by_external_id(
 
 
 def list_(
-    session: Session, scope: Scope, *, source: str | None = None, limit: int = 100, offset: int = 0
+    session: Session,
+    scope: Scope,
+    *,
+    source: str | None = None,
+    chunk_metadata: Mapping[str, Any] | None = None,
+    limit: int = 100,
+    offset: int = 0,
 ) -> Slice[KnowledgeChunk]:
-    """Return chunks, oldest first; of one source where it is given."""
+    """Return chunks, oldest first; where it is given, of one source, and those whose metadata contain some."""
     statement = owned(KnowledgeChunk, scope).order_by(KnowledgeChunk.created_at, KnowledgeChunk.id)
     if source is not None:
         statement = statement.where(KnowledgeChunk.source == source)
+    if chunk_metadata is not None:
+        statement = statement.where(KnowledgeChunk.chunk_metadata.contains(chunk_metadata))
     return page(session, statement, limit=limit, offset=offset)
 
 

@@ -1,6 +1,6 @@
 """Hybrid search: nearest vectors and rarest words, fused by reciprocal rank; what is meant for sure comes first."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -24,20 +24,21 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSQUERY
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 from shared.domain.lexemes import as_literal, sought
 from shared.domain.persona import CollectionType
 from shared.domain.prompt import Passage
-from shared.domain.retrieval import TopK, capped, exact_first, fused
+from shared.domain.retrieval import Hit, TopK, capped, exact_first, fused
+from shared.domain.text import GRAMMAR
 from shared.models import Embedding, KnowledgeChunk, Persona
 from shared.queries import files
 from shared.queries.scope import Scope
 
 DEPTH = 50  # passages of each collection that are ranked, where no more are wanted
-Ranking = dict[str, CollectionType | None]  # passages, best first, with their collections
-Ranked = Select[UUID, CollectionType | None]
+Ranking = dict[str, Hit]  # passages, best first
 SURER = 100.0  # times that a word weighs more which is surely meant
 MOST_WORDS = 64  # of a question: each is looked up by itself
 RARE = 5  # passages at most that hold a number for it to be surely meant: a year may be in all of them
@@ -46,16 +47,21 @@ FILTERS: dict[str, ColumnElement[bool]] = {  # by the field of Filter that they 
     "persona_id": KnowledgeChunk.persona_id == bindparam("persona_id"),
     "collection": KnowledgeChunk.collection_type == bindparam("collection"),
     "sources": KnowledgeChunk.source.in_(bindparam("sources", expanding=True)),
+    "chunk_metadata": KnowledgeChunk.chunk_metadata.contains(bindparam("chunk_metadata", type_=JSONB)),
 }
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is sought: the words, and their vector under a model, if there is one."""
+    """What is sought: the words, and their vector under a model, if there is one.
+
+    A passage whose cosine is below `least` is not found by its meaning.
+    """
 
     text: str
     vector: Sequence[float] | None
     model: str
+    least: float = -1.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class Filter:
     collection: CollectionType | None = None
     sources: Collection[str] | None = None
     top_k: TopK = field(default_factory=dict)
+    chunk_metadata: Mapping[str, Any] | None = None  # that a passage's own must contain
 
 
 def of_persona(
@@ -92,17 +99,19 @@ def hybrid(
     session: Session, scope: Scope, question: Question, where: Filter, *, limit: int | None = None
 ) -> list[Passage]:
     """Return the `limit` best passages, or as many as `where` wants, best first, with their fused score."""
-    by_words, exact = _by_words(session, scope, question, where)
+    by_words = _by_words(session, scope, question, where)
     by_vector = _by_vector(session, scope, question, where)
-    scores = dict(exact_first(fused(list(by_words), list(by_vector)), exact))
+    hits = {key: hit for key, hit in (by_vector | by_words).items() if hit.is_about(question.least)}
+    rankings = ([key for key in ranking if key in hits] for ranking in (by_words, by_vector))
+    scores = dict(exact_first(fused(*rankings), _exact(by_words)))
     most = max(DEPTH, sum(where.top_k.values())) if limit is None else limit
-    best = capped(scores, by_words | by_vector, where.top_k)[:most]
+    best = capped(scores, {key: hit.collection for key, hit in hits.items()}, where.top_k)[:most]
     chunks = session.scalars(select(KnowledgeChunk).where(KnowledgeChunk.id.in_(map(UUID, best))))
     by_id = {str(chunk.id): chunk for chunk in chunks}
-    return [_passage(by_id[key], scores[key]) for key in best]
+    return [_passage(by_id[key], scores[key], hits[key].similarity) for key in best]
 
 
-def _passage(chunk: KnowledgeChunk, score: float) -> Passage:
+def _passage(chunk: KnowledgeChunk, score: float, similarity: float | None = None) -> Passage:
     return Passage(
         chunk_id=str(chunk.id),
         content=chunk.content,
@@ -111,6 +120,7 @@ def _passage(chunk: KnowledgeChunk, score: float) -> Passage:
         page=chunk.page,
         collection=chunk.collection_type.value if chunk.collection_type else None,
         score=round(score, 6),
+        similarity=None if similarity is None else round(similarity, 4),
     )
 
 
@@ -118,24 +128,29 @@ def _by_vector(session: Session, scope: Scope, question: Question, where: Filter
     """Rank by cosine distance; an exact scan, which is right and fast enough below 20,000 passages of a persona."""
     if question.vector is None:
         return {}
-    values = {"vector": question.vector, "model": question.model}
-    return _ranking(session, _nearest(*_given(where)), values | _values(scope, where))
+    rows = session.execute(_nearest(*_given(where)), _meant(question) | _values(scope, where))
+    return {str(row.id): Hit(row.collection_type, row.similarity) for row in rows}
 
 
-def _by_words(session: Session, scope: Scope, question: Question, where: Filter) -> tuple[Ranking, set[str]]:
-    """Rank by words, the rare ones first, of which a passage need not have all; say which hold the surest as it is."""
+def _by_words(session: Session, scope: Scope, question: Question, where: Filter) -> Ranking:
+    """Rank by words, the rare ones first, of which a passage need not have all."""
     words = sought(question.text)[:MOST_WORDS]
     if not words:
-        return {}, set()
+        return {}
     asked = {"lexemes": [as_literal(each.lexeme) for each in words], "sureties": [each.surety for each in words]}
-    rows = session.execute(_wordiest(*_given(where)), asked | _values(scope, where)).all()
-    surest = max((row.surety for row in rows), default=0)
-    exact = {str(row.id) for row in rows if row.surety == surest > 0}
-    return {str(row.id): row.collection_type for row in rows}, exact
+    rows = session.execute(_wordiest(*_given(where)), asked | _meant(question) | _values(scope, where))
+    telling = any(each.lexeme not in GRAMMAR for each in words)
+    return {str(row.id): Hit(row.collection_type, row.similarity, telling * row.share, row.surety) for row in rows}
 
 
-def _ranking(session: Session, statement: Ranked, values: dict[str, Any]) -> Ranking:
-    return {str(id): collection for id, collection in session.execute(statement, values)}
+def _exact(by_words: Ranking) -> set[str]:
+    """Return the passages that hold the surest of what is sought as it is written."""
+    surest = max((hit.surety for hit in by_words.values()), default=0)
+    return {key for key, hit in by_words.items() if hit.surety == surest > 0}
+
+
+def _meant(question: Question) -> dict[str, Any]:
+    return {"vector": question.vector, "model": question.model}
 
 
 def _given(where: Filter) -> list[str]:
@@ -151,54 +166,74 @@ def _values(scope: Scope, where: Filter) -> dict[str, Any]:
 
 
 @cache
-def _nearest(*filters: str) -> Ranked:
+def _nearest(*filters: str) -> Select[*tuple[Any, ...]]:
     """Take the nearest of each collection, and put them in one order."""
-    distance = Embedding.vector.cosine_distance(bindparam("vector", type_=HALFVEC))
-    under_model = (Embedding.content_hash == KnowledgeChunk.content_hash) & (Embedding.model == bindparam("model"))
+    distance, under_model = _distance(), _under_model()
     kind, key = KnowledgeChunk.collection_type, KnowledgeChunk.id
     statement = select(key, kind, distance.label("distance"), _place(kind, distance, key))
     found = _mine(statement.join(Embedding, under_model), filters).subquery().c
-    best = select(found.id, found.collection_type).where(found.place <= bindparam("depth"))
-    return best.order_by(found.distance, found.id)
+    best = select(found.id, found.collection_type, (1 - found.distance).label("similarity"))
+    return best.where(found.place <= bindparam("depth")).order_by(found.distance, found.id)
+
+
+def _distance() -> ColumnElement[float]:
+    distance: ColumnElement[float] = Embedding.vector.cosine_distance(cast(bindparam("vector", type_=HALFVEC), HALFVEC))
+    return distance
+
+
+def _under_model() -> ColumnElement[bool]:
+    return (Embedding.content_hash == KnowledgeChunk.content_hash) & (Embedding.model == bindparam("model"))
 
 
 @cache
 def _without_vector(*filters: str) -> Select[int]:
-    under_model = (Embedding.content_hash == KnowledgeChunk.content_hash) & (Embedding.model == bindparam("model"))
-    return _mine(select(func.count()).select_from(KnowledgeChunk).where(~exists().where(under_model)), filters)
+    return _mine(select(func.count()).select_from(KnowledgeChunk).where(~exists().where(_under_model())), filters)
 
 
 @cache
-def _wordiest(*filters: str) -> Select[UUID, CollectionType | None, int]:
+def _wordiest(*filters: str) -> Select[*tuple[Any, ...]]:
     """Weigh each word by how few of the passages searched hold it, and the sure ones above all others."""
     total = _mine(select(func.count()).select_from(KnowledgeChunk), filters).scalar_subquery()
-    score = _scores(_hits(filters), total).subquery().c
+    score = _scores(filters, total).subquery().c
     key, kind = KnowledgeChunk.id, KnowledgeChunk.collection_type
     unlikeness = -score.worth / (1 + func.ln(1 + func.octet_length(KnowledgeChunk.content)))
-    columns = (key, kind, score.surety, unlikeness.label("distance"), _place(kind, unlikeness, key))
+    hash, told = KnowledgeChunk.content_hash, (score.surety, score.share)
+    columns = (key, kind, hash, *told, unlikeness.label("unlikeness"), _place(kind, unlikeness, key))
     found = select(*columns).join(KnowledgeChunk, key == score.id).subquery().c
-    best = select(found.id, found.collection_type, found.surety).where(found.place <= bindparam("depth"))
-    return best.order_by(found.distance, found.id)
+    vector = (Embedding.content_hash == found.content_hash) & (Embedding.model == bindparam("model"))
+    similarity = (1 - _distance()).label("similarity")
+    best = select(found.id, found.collection_type, found.surety, found.share, similarity)
+    ranked = best.outerjoin_from(found.id.table, Embedding, vector).where(found.place <= bindparam("depth"))
+    return ranked.order_by(found.unlikeness, found.id)
 
 
-def _hits(filters: Collection[str]) -> CTE:
-    """Select each word of a question with each passage that holds it, word by word from the index."""
+def _asked() -> TableValuedAlias:
+    """Return the words of a question as rows."""
     arrays = bindparam("lexemes", type_=ARRAY(Text)), bindparam("sureties", type_=ARRAY(Integer))
-    asked = func.unnest(*arrays).table_valued(column("lexeme", Text), column("surety", Integer)).render_derived("asked")
+    return func.unnest(*arrays).table_valued(column("lexeme", Text), column("surety", Integer)).render_derived("asked")
+
+
+def _hits(asked: TableValuedAlias, filters: Collection[str]) -> CTE:
+    """Select each word of a question with each passage that holds it, word by word from the index."""
     holds = KnowledgeChunk.tsv.op("@@")(cast(asked.c.lexeme, TSQUERY))
     # Without an OFFSET, Postgres would rather read all passages, with all their words.
     holder = _mine(select(KnowledgeChunk.id).where(holds), filters).offset(0).lateral("holder")
     return select(asked.c.lexeme, asked.c.surety, holder.c.id).select_from(asked.join(holder, true())).cte("hits")
 
 
-def _scores(hits: CTE, total: ScalarSelect[int]) -> Select[*tuple[Any, ...]]:
-    """Add up what the words of each passage are worth, and say how surely it is meant."""
-    holders = func.count().label("holders")
-    word = select(hits.c.lexeme, holders).group_by(hits.c.lexeme).subquery().c
+def _scores(filters: Collection[str], total: ScalarSelect[int]) -> Select[*tuple[Any, ...]]:
+    """Add up what the words of each passage are worth, alone and of all words, and say how surely it is meant."""
+    asked = _asked()
+    hits = _hits(asked, filters)
+    held = select(hits.c.lexeme, func.count().label("holders")).group_by(hits.c.lexeme).subquery().c
+    holders = func.coalesce(held.holders, 0)
+    rarity = func.ln(1 + cast(total - holders + 0.5, Float) / cast(holders + 0.5, Float)).label("rarity")
+    words = select(asked.c.lexeme, holders.label("holders"), rarity)
+    word = words.select_from(asked.outerjoin(held.lexeme.table, held.lexeme == asked.c.lexeme)).cte("words").c
     surety = case((hits.c.surety == 1, cast(word.holders <= RARE, Integer)), else_=hits.c.surety)
-    rarity = func.ln(1 + cast(total - word.holders + 0.5, Float) / cast(word.holders + 0.5, Float))
-    worth = func.sum(rarity * func.power(SURER, surety)).label("worth")
-    statement = select(hits.c.id, worth, func.max(surety).label("surety"))
+    worth = func.sum(word.rarity * func.power(SURER, surety)).label("worth")
+    share = func.sum(word.rarity) / select(func.sum(word.rarity)).scalar_subquery()
+    statement = select(hits.c.id, worth, share.label("share"), func.max(surety).label("surety"))
     return statement.join(word.lexeme.table, word.lexeme == hits.c.lexeme).group_by(hits.c.id)
 
 

@@ -32,7 +32,10 @@ WITHOUT_KIND = {
     "webhook_deliveries": "no webhook is delivered yet",
 }
 WITHOUT_QUEUE = {"webhook_deliveries": "whoever delivers them will choose"}
-WITHOUT_FOLLOWER = WITHOUT_KIND  # nothing can follow what is not performed
+WITHOUT_FOLLOWER = {
+    **WITHOUT_KIND,  # nothing can follow what is not performed
+    "passage_embeddings": "nothing waits for its end",
+}
 # Progress that is told or rolled up, on rows that no worker claims.
 OTHER_STATUSES = {
     ("shared/queries/conversations.py", "conversation"),

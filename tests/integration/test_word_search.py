@@ -70,6 +70,21 @@ def test_each_of_sixty_codes_is_first(session, asked, vector):
     assert firsts == [fault(code) for code in range(4700, 4760)]
 
 
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("ERR-4711", "ERR4711"),
+        ("ERR4711", "err-4711"),
+        ("v2.14.3", "2.14.3"),
+        ("2.14.3", "v2.14.3"),
+        ("AB/12", "AB-12"),
+    ],
+)
+def test_a_code_is_found_in_its_other_spelling(session, written, asked):
+    store(session, ["Version 2.14.9 or 2.15.3.", f"Look for {written} here.", "ERR-4712 and ERR4713, AB 13."])
+    assert found(session, f"what is {asked}?")[0] == f"Look for {written} here."
+
+
 @pytest.mark.parametrize("token", TOKENS)
 def test_what_is_written_literally_is_found_and_first(session, token):
     store(session, NEAR + list(TOKENS.values()))

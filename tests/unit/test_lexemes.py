@@ -8,13 +8,16 @@ from shared.domain.lexemes import LONGEST, as_vector, lexemes, sought
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        pytest.param('"ERR-4711".', {"err-4711", "err", "4711"}, id="a code"),
+        pytest.param('"ERR-4711".', {"err-4711", "err4711", "err", "4711"}, id="a code"),
+        pytest.param("v2.14.3", {"v2.14.3", "2.14.3", "v2", "14", "3"}, id="a version"),
         pytest.param("(config.yaml)", {"config.yaml", "config", "yaml"}, id="a file"),
         pytest.param("at -40, or", {"at", "-40", "40", "or"}, id="a signed number"),
         pytest.param("AB-12/C", {"ab-12/c", "ab-12", "ab", "12", "c"}, id="a part's number"),
         pytest.param("O'Brien e.g. C++", {"o", "brien", "e.g", "e", "g", "c++", "c"}, id="marks within words"),
         pytest.param("灯台の", {"灯", "台", "の", "灯台", "台の"}, id="Japanese"),
-        pytest.param("番号KX-142は", {"番", "号", "番号", "kx-142", "kx", "142", "は"}, id="a code in Japanese"),
+        pytest.param(
+            "番号KX-142は", {"番", "号", "番号", "kx-142", "kx142", "kx", "142", "は"}, id="a code in Japanese"
+        ),
         pytest.param("हिन्दी", {"हिन्दी"}, id="vowel signs do not cut a word"),
         pytest.param("-- ... ?!", set(), id="no words"),
     ],
@@ -48,6 +51,7 @@ def test_words_of_grammar_are_sought_only_alone():
 def test_what_tends_to_be_rare_is_sought_first():
     assert [each.lexeme for each in sought("old lighthouses of 1890 and ERR-4711")] == [
         "err-4711",
+        "err4711",
         "1890",
         "4711",
         "lighthouses",

@@ -1,0 +1,69 @@
+"""What has nothing to do with a question is not found, however near it is among what is there."""
+
+import pytest
+
+from shared.models import Embedding, EmbeddingModel, KnowledgeChunk
+from shared.queries import search
+from shared.queries.scope import DEFAULT_SCOPE
+from shared.queries.search import Filter, Question
+from shared.settings import LEAST_SIMILARITY, Settings
+
+MODEL = "model"
+LEAST = 0.8
+LAMP, BELL, FOG = "The keeper lit the lamp of the tower.", "A siren replaced the bell in Peru.", "Fog rings ERR-4711."
+TEXTS = {LAMP: [1.0, 0.0], BELL: [0.75, 0.66], FOG: [0.0, 1.0]}  # beside the question [1, 0]: 1, 0.75 and 0
+
+
+@pytest.fixture(autouse=True)
+def texts(session):
+    session.add(EmbeddingModel(name=MODEL, dimensions=2))
+    for content, vector in TEXTS.items():
+        chunk = KnowledgeChunk(source="s", content=content)
+        session.add(chunk)
+        session.flush()
+        session.add(Embedding(content_hash=chunk.content_hash, model=MODEL, vector=vector))
+    session.flush()
+
+
+def found(session, text, vector, least=LEAST):
+    passages = search.hybrid(session, DEFAULT_SCOPE, Question(text, vector, MODEL, least), Filter())
+    return {passage.content: passage.similarity for passage in passages}
+
+
+@pytest.mark.capability("C111")
+def test_each_passage_says_how_similar_it_is(session):
+    assert found(session, "dusk", [1.0, 0.0], -1.0) == pytest.approx({LAMP: 1.0, BELL: 0.75, FOG: 0.0}, abs=0.01)
+    assert found(session, "bell", None) == {BELL: None}
+
+
+@pytest.mark.capability("C111")
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param("roast a duck", {LAMP}, id="by meaning"),
+        pytest.param("roast a duck in Peru", {LAMP}, id="one word of three is chance"),
+        pytest.param("of the in a", {LAMP}, id="grammar is nothing"),
+        pytest.param("which siren replaced it?", {LAMP, BELL}, id="words that tell"),
+        pytest.param("how do I roast a duck with ERR-4711", {LAMP, FOG}, id="a code"),
+    ],
+)
+def test_what_is_less_similar_needs_words_that_tell_or_a_code(session, asked, expected):
+    assert set(found(session, asked, [1.0, 0.0])) == expected
+
+
+@pytest.mark.capability("C111")
+@pytest.mark.parametrize("asked", ["roast a duck in Peru", "how do I roast a duck in Peru?", "a the of in"])
+def test_a_question_about_something_else_finds_nothing(session, asked):
+    assert found(session, asked, [-1.0, 0.0]) == {}
+
+
+def test_a_passage_without_a_vector_is_found_by_any_word(session):
+    session.add(KnowledgeChunk(source="s", content="Ducks of Peru."))
+    session.flush()
+    assert found(session, "roast a duck in Peru", [-1.0, 0.0]) == {"Ducks of Peru.": None}
+
+
+def test_the_limit_is_the_operators_or_was_measured_for_the_model():
+    assert Settings(_env_file=None).least_similarity == LEAST_SIMILARITY["multilingual-e5-small"]
+    assert Settings(_env_file=None, embedding_model="another").least_similarity == -1
+    assert Settings(_env_file=None, min_similarity=0.3).least_similarity == 0.3
