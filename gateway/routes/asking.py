@@ -17,7 +17,7 @@ from shared.domain import prompt
 from shared.domain.access import Permission
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.prompt import Passage
-from shared.domain.template import BY_WORDS_ONLY
+from shared.domain.template import BY_WORDS_ONLY, NONE_FITS
 from shared.errors import Conflict
 from shared.logs import correlation
 from shared.models import Message, Turn
@@ -74,7 +74,7 @@ def _why_missed(turn: Turn) -> str | None:
     with get_session() as session:
         found = turns.find_trace(session, scope(), turn.id)
     warnings = found.trace.get("warnings", ()) if found else ()
-    return next((told["message"] for told in warnings if told["warning_type"] == BY_WORDS_ONLY), None)
+    return next((told["message"] for told in warnings if told["warning_type"] in (BY_WORDS_ONLY, NONE_FITS)), None)
 
 
 def _without_reply(turn: Turn, persona_id: UUID, query: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from shared.domain import prompt, stages
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
-from shared.domain.template import BY_WORDS_ONLY, Warned
+from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned
 from shared.models import Message, Turn
 from shared.providers.chat import Chat, require_text
 from shared.providers.embedding import try_query
@@ -140,9 +140,11 @@ def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: 
 def _shortened(built: Prompt) -> list[Warned]:
     why = "do not fit into PERSONAE_CHAT_CONTEXT_TOKENS"
     lost = {part: built.dropped[part] for part in ("template", "question") if built.dropped[part]}
-    return [
+    told = [
         Warned("", "prompt_shortened", f"{count} characters of the {part} {why}", 3) for part, count in lost.items()
     ]
+    count = 0 if built.passages else built.dropped["passages"]
+    return told + [Warned("", NONE_FITS, f"the passages that were found ({count}) {why}", 3)] * bool(count)
 
 
 def _speaker(context: TurnContext, passages: Sequence[Passage]) -> Chat:

@@ -15,6 +15,7 @@ STEM = 5  # letters by which inflected words are known as one: `bobina`, `bobine
 FIRST_IN_MESSAGE = 1.15  # what opens a message tends to be what it is about
 SPEAKERS = {"user": "User", "assistant": "I", "system": "Note"}
 LONGEST = 400  # characters; what has no end of a sentence for so long is a list or a table
+LABEL = 5  # stems; a heading that no sign marks has no more
 UNFINISHED = 0.5  # what ends without a sign tends to be a heading or a label
 _END = re.compile(r"(?<=[.!?…])[\"'»”)\]]*\s+|(?<=[。\uff01\uff1f])(?![」』”\uff09])|\n+")
 _FINISHED = re.compile(r"[.!?…。\uff01\uff1f][\"'»”)\]」』\uff09]*$")
@@ -90,14 +91,19 @@ def answer(question: str, passages: Sequence[tuple[int, str]], *, most: int = 3)
     found = sentences([paragraphs(text) for _, text in passages])
     scores = _scores(stems(question), found)
     ranked = sorted(range(len(found)), key=lambda index: (-scores[index], index))
-    best = [found[index] for index in ranked if scores[index] > 0 and scores[index] >= scores[ranked[0]] / 2]
-    told = _different(best)[:most] or [found[index] for index in ranked[:1]]
+    related = [found[index] for index in ranked if scores[index] > 0 and scores[index] >= scores[ranked[0]] / 2]
+    told = _told(related)[:most] or _told([each for each in found if each.source == found[0].source])[:1]
     return " ".join(f"{_shortened(sentence.text)} [{passages[sentence.source][0]}]" for sentence in told)
 
 
-def _different(found: Sequence[Sentence]) -> list[Sentence]:
-    """Leave out what was said already: neighbouring passages overlap."""
-    return list({fold(sentence.text): sentence for sentence in reversed(found)}.values())[::-1]
+def _told(found: Sequence[Sentence]) -> list[Sentence]:
+    """Leave out headings, where there is anything else, and what was said already: neighbouring passages overlap."""
+    proper = [sentence for sentence in found if not _is_label(sentence)] or found
+    return list({fold(sentence.text): sentence for sentence in reversed(proper)}.values())[::-1]
+
+
+def _is_label(sentence: Sentence) -> bool:
+    return not _FINISHED.search(sentence.text) and len(sentence.stems) <= LABEL
 
 
 def _shortened(text: str) -> str:

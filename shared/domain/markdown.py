@@ -2,15 +2,16 @@
 
 import re
 
-_IMAGE = re.compile(r"!\[[^\]\n]*\](?:\([^)\n]*\)|\[[^\]\n]*\])")
-_LINK = re.compile(r"(?<!!)\[([^\[\]\n]*)\](?:\([^)\n]*\)|\[[^\]\n]*\])")
-_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|<!--.*?-->")
+# What is repeated is bounded: a text may be made so that a search without an end takes minutes.
+_IMAGE = re.compile(r"!\[[^\]\n]{0,500}\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,500}\])")
+_LINK = re.compile(r"(?<!!)\[([^\[\]\n]{0,500})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,500}\])")
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|<!--.{0,500}?-->")
 _NOTE = re.compile(r"\[\^?\d{1,3}\]")  # a note of the text would read as a citation of ours
-_HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)")
+_HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)|\s*<h[1-6]\b|\s*(\*\*|__)[^*_]{1,200}\1:?\s*$", re.IGNORECASE)
 _UNDERLINE = re.compile(r" {0,3}(?:={2,}|-{2,})\s*$")
 _RULER = re.compile(r"[\s|:*_=~`+-]*$")
 _LIST = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪◦]|\d{1,3}[.)])\s+|\s*(?:>\s*)+")
-_EMPHASIS = re.compile(r"(\*{1,3}|_{1,3}|~~|`+)(?=\S)(.+?)(?<=\S)\1(?!\w)")
+_EMPHASIS = re.compile(r"(?<![\w*_~`])(\*{1,3}|_{1,3}|~~|`{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?!\w)")
 _STOP = re.compile(r"[.!?…:;。\uff01\uff1f][\"'»”)\]]*$")
 WRAPPED = 45  # characters from which a line without an end goes on in the next
 
@@ -20,7 +21,7 @@ def paragraphs(text: str) -> str:
     lines = text.splitlines()
     body = [_plain(line) if _is_body(lines, place) else "" for place, line in enumerate(lines)]
     if not any(body):
-        body = [_without_signs(line.lstrip(" #")) for line in lines]
+        body = [_without_signs(line.strip(" #")) for line in lines]
     starts = [bool(_LIST.match(line) or line.lstrip().startswith("|")) for line in lines]
     return _joined(body, starts)
 

@@ -20,8 +20,8 @@ _SENTENCE = re.compile(r"[.!?\n]+")
 _WORD = re.compile(r"\w+")
 _PIECE = re.compile(r"([A-Za-z]{0,20}\d[A-Za-z\d]*)| ?([A-Z]?[a-z]+)| ?([A-Z]+)|([^\x00-\x7f]+)|([^\w])\5*|_", re.ASCII)
 LONG_WORD = 6  # letters; a tokenizer knows most shorter words of European languages in two pieces
-_MARK = re.compile(r"\[(\d+(?:\s*[,;\u2013-]\s*\d+)*)\](?!\()")
-_LONE_MARK = re.compile(r"(?m)(?:^\[(\d{1,2})\](?!\(|: ?<?http)[ \t]*|[ \t]*\[(\d{1,2})\](?!\(|: ?<?http))")
+_MARK = re.compile(r"\[(\d{1,9}(?:\s{0,2}[,;\u2013-]\s{0,2}\d{1,9})*)\](?!\()")
+_LONE_MARK = re.compile(r"(?m)(?:^\[(\d{1,2})\](?!\(|: ?<?http)[ \t]*|[ \t]{0,3}\[(\d{1,2})\](?!\(|: ?<?http))")
 _CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?…。\uff01\uff1f\n]")
 CITE = "Answer from the passages below where they help, and cite them by their numbers, like [1]."
@@ -235,7 +235,7 @@ def _kept_mark(mark: re.Match[str], passages: int) -> str:
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -29,6 +29,7 @@ def invalid_names(template: str) -> list[str]:
 
 
 BY_WORDS_ONLY = "searched_by_words_only"  # no vector was to be had: the warning of a search that may miss something
+NONE_FITS = "passages_left_out"  # of a turn that found passages, and could tell none
 
 
 class Warned(NamedTuple):

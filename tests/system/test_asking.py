@@ -81,6 +81,15 @@ def test_a_mark_that_cites_nothing_is_not_saved(client: Client, conversation: st
     assert (reply["content"], reply["extra_data"]["citations"]) == ("The coil did.", [])
 
 
+def test_passages_that_do_not_fit_beside_a_long_template_are_told(client: Client, model: FakeOpenAI) -> None:
+    persona = library.add_persona(client, "You have read a lot, and you speak about all of it. " * 100)
+    library.upload(client, persona, {"book.txt": READ["works"][1]})
+    assert library.ingest(client, persona)["all_completed"]
+    answer = client.post(f"{persona}/ask", QUESTION, 200)
+    assert (answer["degraded"], answer["sources"]) == (True, [])
+    assert answer["reason"] == "the passages that were found (1) do not fit into PERSONAE_CHAT_CONTEXT_TOKENS"
+
+
 @pytest.fixture
 def roomy(new_stack: Callable[..., Stack], model: FakeOpenAI) -> Iterator[Client]:
     """The administrator of a stack whose model reads 32,000 tokens."""

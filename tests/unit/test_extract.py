@@ -1,5 +1,7 @@
 """Summaries and answers that hold nothing but what was said."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +56,7 @@ def test_an_answer_is_the_sentence_that_shares_the_rarest_words_with_its_number(
 
 def test_without_a_common_word_the_best_passage_speaks() -> None:
     assert extract.answer("Why?", [(4, "Light is a wave. It is fast.")]) == "Light is a wave. [4]"
+    assert extract.answer("Why?", [(4, "Light\n\nLight is a wave."), (5, "It is fast.")]) == "Light is a wave. [4]"
     assert extract.answer("Why?", []) == ""
 
 
@@ -105,6 +108,16 @@ def test_what_holds_no_sentences_is_not_told_whole(text: str) -> None:
     assert 0 < len(extract.answer("coil", [(1, text)])) < 1300
 
 
+@pytest.mark.parametrize(
+    "heading",
+    ["# The coil [5]", "### The coil ###", "The coil\n========", "**The coil**", "<h2>The coil</h2>", "The coil"],
+)
+def test_a_heading_is_no_sentence(heading: str) -> None:
+    assert extract.answer("The coil?", [(2, f"{heading}\n\nIn the workshop a coil hummed.")]) == (
+        "In the workshop a coil hummed. [2]"
+    )
+
+
 def test_of_what_is_headings_alone_these_are_told() -> None:
     assert extract.answer("Which coil?", [(1, "# The coil of Colorado")]) == "The coil of Colorado [1]"
 
@@ -123,3 +136,10 @@ def test_it_streams_words_until_it_is_closed() -> None:
         assert next(events) == Text("I")
         stream.close()
         assert not [event for event in events if isinstance(event, Text | End)]
+
+
+@pytest.mark.parametrize("piece", ["*a", "[](", "![", "<!--", "**a ", "`a", "> ", "_a_b", "[1", "a. ", "|"])
+def test_a_text_made_to_be_slow_is_read_in_time(piece: str) -> None:
+    started = time.process_time()
+    extract.answer("a", [(1, piece * (100_000 // len(piece)))])
+    assert time.process_time() - started < 10

@@ -181,7 +181,7 @@ def test_what_is_too_long_is_cut_to_what_fits_and_no_further() -> None:
         ("It hums [1][3]; it sings [2].", [1, 2, 3]),
         ("It hums [1, 3].", [1, 3]),
         ("It hums [1-3].", [1, 2, 3]),
-        ("It hums [1–9999999999].", [1, 2, 3]),  # noqa: RUF001
+        ("It hums [1–99999999].", [1, 2, 3]),  # noqa: RUF001
         ("It hums [4], [0] and [12].", []),
         ("See [1](https://example.com).", []),
         ("```\nx[1]\n``` and `y[2]`", []),
@@ -211,3 +211,10 @@ def test_a_mark_that_cites_nothing_goes_and_nothing_else(reply: str, passages: i
 
 def test_marks_that_were_asked_for_stay() -> None:
     assert without_empty_marks("As you say in [1].", 0, "What do I say in [1] and [2]?") == "As you say in [1]."
+
+
+@pytest.mark.parametrize("piece", ["[", "[1 ", "[1,", " ", "9", "`"])
+def test_a_reply_of_any_shape_is_read(piece: str) -> None:
+    reply = f"[{piece * 50_001}]"
+    assert without_empty_marks(reply, 0) == reply
+    assert marked(reply, 3) == []

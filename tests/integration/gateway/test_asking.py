@@ -5,7 +5,7 @@ from sqlalchemy import delete, func, select
 
 from gateway.routes import search
 from shared.domain.lifecycle import RunStatus
-from shared.domain.template import BY_WORDS_ONLY
+from shared.domain.template import BY_WORDS_ONLY, NONE_FITS
 from shared.models import Conversation, KnowledgeChunk, Persona, Turn
 from shared.queries import turns
 from shared.settings import get_settings
@@ -151,9 +151,10 @@ def test_a_turn_that_failed_is_answered_with_what_was_read_and_why(leaving, aske
 
 
 @pytest.mark.capability("C99")
-def test_a_search_that_may_have_missed_something_is_told(leaving, asked, passage, session):
+@pytest.mark.parametrize("kind", [BY_WORDS_ONLY, NONE_FITS])
+def test_a_search_that_may_have_missed_something_is_told(leaving, asked, passage, session, kind):
     asked(headers=KEY)
-    warning = {"warning_type": BY_WORDS_ONLY, "message": "the embedding server is away"}
+    warning = {"warning_type": kind, "message": "the embedding server is away"}
     reply(session, NOTHING, warnings=[warning])
     again = asked(headers=KEY).json
     assert (again["answer"], again["degraded"], again["reason"]) == (NOTHING, True, warning["message"])
