@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from services.embedding import passages, steps
 from services.upkeep.retention import PassageRounds
@@ -123,6 +123,18 @@ def test_what_failed_is_tried_again_when_its_row_is_forgotten(session):
     assert passage_embeddings.prune(session, keep=timedelta(hours=3), batch=10) == 0
     assert passage_embeddings.prune(session, keep=timedelta(hours=1), batch=10) == 1
     assert PassageRounds().embed_some(session, model=MODEL) == 1
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["new", "waited for"])
+def test_a_thousand_passages_are_waited_for_with_few_statements(session, shared_engine, again):
+    sent, contents = [], [f"Text {n}." for n in range(1000)]
+    if again:
+        write(session, *contents)
+    event.listen(shared_engine, "before_cursor_execute", note := lambda *given: sent.append(given[2]))
+    write(session, *contents)
+    event.remove(shared_engine, "before_cursor_execute", note)
+    ours = [statement for statement in sent if not statement.startswith("SAVEPOINT")]  # the fixture's
+    assert len(ours) <= 4  # the passages, their vectors, what waits for them, the row of work
 
 
 def test_a_text_that_several_passages_hold_is_sent_once(session):
