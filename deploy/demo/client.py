@@ -25,11 +25,19 @@ class Client:
     def __init__(self, url: str, key: str) -> None:
         self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
     def find_or_add_persona(self, persona: dict[str, Any]) -> dict[str, Any]:
-        """Return the persona with this slug, made now or by an earlier run."""
+        """Return the demo's persona, made now or left by a cut run; another of that slug is a failure."""
         listed = self._call("GET", "/api/v1/personas", params={"limit": 500})["items"]
-        known = next((item for item in listed if item["slug"] == persona["slug"]), None)
-        return known or self._call("POST", "/api/v1/personas", json=persona)
+        known = (item for item in listed if all(item[field] == value for field, value in persona.items()))
+        return next(known, None) or self._call("POST", "/api/v1/personas", json=persona)
+
+    def remove_persona(self, persona_id: str) -> None:
+        """Delete a persona with its conversations, its files and what it read of them."""
+        self._call("DELETE", f"/api/v1/personas/{persona_id}")
 
     def upload(self, persona_id: str, collection: str, path: Path) -> None:
         """Give a persona a file."""
@@ -51,11 +59,15 @@ class Client:
         found: list[dict[str, Any]] = self._call("POST", "/api/v1/search", json=body)["items"]
         return found
 
-    def find_or_add_module(self, module: dict[str, Any]) -> None:
-        """Have the module that templates refer to by this name."""
+    def find_or_add_module(self, module: dict[str, Any]) -> str:
+        """Have the module that templates refer to by this name; return its id."""
         listed = self._call("GET", "/api/v1/modules", params={"limit": 500})["items"]
-        if module["name"] not in {item["name"] for item in listed}:
-            self._call("POST", "/api/v1/modules", json=module)
+        known = next((item for item in listed if item["name"] == module["name"]), None)
+        return str((known or self._call("POST", "/api/v1/modules", json=module))["id"])
+
+    def remove_module(self, module_id: str) -> None:
+        """Delete a module."""
+        self._call("DELETE", f"/api/v1/modules/{module_id}")
 
     def begin(self, persona_id: str, **values: Any) -> str:
         """Begin a conversation."""
@@ -93,7 +105,7 @@ class Client:
         response = self._http.request(method, url, **arguments)
         if not response.is_success:
             raise DemoFailed(f"{method} {url} answered {response.status_code}: {response.text}")
-        answer: dict[str, Any] = response.json()
+        answer: dict[str, Any] = response.json() if response.content else {}
         return answer
 
 

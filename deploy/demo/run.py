@@ -1,6 +1,8 @@
 """The main job, shown: files in, read by the workers, found again, and a streamed answer that cites them."""
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -20,8 +22,26 @@ def run(status: dict[str, Any], console: Console) -> None:
     """Show the main job on a running stack; raises DemoFailed when something it promises does not happen."""
     client = Client(status["gateway"]["url"], status["api_key"])
     started = time.monotonic()
-    client.find_or_add_module(VISITS)
-    ids = {cast.persona["slug"]: str(client.find_or_add_persona(cast.persona)["id"]) for cast in CAST}
+    with on_stage(client) as ids:
+        workers, message = _show(status, client, ids, console)
+    _summarise(status, message, workers, time.monotonic() - started, console)
+
+
+@contextmanager
+def on_stage(client: Client) -> Iterator[dict[str, str]]:
+    """Add the demo's personas and its module, and take them away again, however the demo ends: others may live here."""
+    with ExitStack() as added:
+        added.callback(client.remove_module, client.find_or_add_module(VISITS))
+        ids = {}
+        for cast in CAST:
+            ids[cast.persona["slug"]] = persona_id = str(client.find_or_add_persona(cast.persona)["id"])
+            added.callback(client.remove_persona, persona_id)
+        yield ids
+
+
+def _show(
+    status: dict[str, Any], client: Client, ids: dict[str, str], console: Console
+) -> tuple[list[str], dict[str, Any]]:
     for cast in CAST:
         _ingest(client, ids[cast.persona["slug"]], cast, console)
     for cast in CAST:
@@ -33,7 +53,7 @@ def run(status: dict[str, Any], console: Console) -> None:
     workers = flower_workers(status["flower"])
     if len(workers) < len(status["workers"]):
         raise DemoFailed(f"Flower shows {len(workers)} workers of {len(status['workers'])}")
-    _summarise(status, message, workers, time.monotonic() - started, console)
+    return workers, message
 
 
 def _ingest(client: Client, persona_id: str, cast: Cast, console: Console) -> None:
@@ -143,4 +163,9 @@ def _summarise(
     table.add_row(
         "Flower", f"{status['flower']['url']} (user {status['flower']['user']}; password: personae status --json)"
     )
-    console.print("\n", table, f"\nIn {seconds:.0f} s. `make up` keeps the stack running.", sep="")
+    console.print(
+        "\n",
+        table,
+        f"\nIn {seconds:.0f} s. The demo's personas are gone again. `make up` keeps the stack running.",
+        sep="",
+    )

@@ -12,11 +12,12 @@ from typing import Any
 
 from deploy.local import state
 from deploy.local.folder import Folder
-from deploy.local.processes import family, send, table
+from deploy.local.processes import family, identify, send, table, uptime
 
 ROOT = Path(__file__).parents[2]
 SUPERVISOR = "deploy.local.run"
-PATIENCE = 9.2  # seconds for an orderly stop, of the ten that a stop may take
+PATIENCE = 9.0  # seconds of this process's life for an orderly stop, of the ten that a stop may take
+SHORTEST = 6.0  # what is left for it however long this process took to begin: workers hand their rows back in it
 
 
 class Supervised:
@@ -59,13 +60,19 @@ class Supervised:
         self._process.returncode = 0  # else Popen complains of a child that nobody waited for
 
 
-def stop(folder: Folder, patience: float = PATIENCE) -> bool:
+def patience_left() -> float:
+    """Return what is left of the ten seconds: on a busy machine this process has spent some of them on starting."""
+    this = identify(os.getpid())
+    return max(SHORTEST, PATIENCE - (uptime(this) if this else 0.0))
+
+
+def stop(folder: Folder, patience: float | None = None) -> bool:
     """End a data directory's stack and return whether there was one; on return none of its processes is left."""
     running = state.find_running(folder)
     if running is None:
         return False
     send([running.supervisor], signal.SIGTERM)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (PATIENCE if patience is None else patience)
     while running.is_running or _is_locked(folder):
         if time.monotonic() > deadline:
             _kill(running)
