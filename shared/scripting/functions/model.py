@@ -17,7 +17,10 @@ LONGEST_NOTED = 200  # characters of their instructions
 
 
 def generate(context: Context, *words: str, **controls: Any) -> str:
-    """Ask the model: (instructions), (instructions, input), or either after (provider, model)."""
+    """Ask the model: (instructions), (instructions, input), or either after (provider, model).
+
+    A reply has at most `max_tokens`, 1000 unless given, and never more than PERSONAE_CHAT_MAX_TOKENS.
+    """
     instructions, about, named = _asked(words, controls)
     return _ask(context, "user", _request(instructions, about), {"temperature": 0.1, "max_tokens": 1000} | named)
 
