@@ -31,6 +31,7 @@ def surroundings(row: ModuleExecution, found: Situation) -> Surroundings:
         last_user_message=found.message,
         ai_response=found.reply,
         system=found.system,
+        is_last_attempt=row.purpose is Purpose.TEST and row.retry + 1 >= row.retries,
     )
 
 

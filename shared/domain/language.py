@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shared.domain.analysis import CONTEXT
+from shared.domain.rewriting import is_rewritten
 
 MODULES = frozenset(
     """asyncio base64 bisect collections copy dataclasses datetime decimal functools hashlib itertools json math os
@@ -20,7 +21,7 @@ CONTEXT_FUNCTIONS = frozenset(
     get_reflection_audit_trail to_json from_json join_strings split_string count_words""".split()
 )
 MISSING_SYNTAX: dict[type[ast.AST], str] = {
-    ast.Delete: "`del` does not exist: assign None, or build a new list or dict",
+    ast.Delete: "`del` takes names, items and plain slices: assign None, or build a new list or dict",
     ast.Yield: "`yield` does not exist: return a list",
     ast.YieldFrom: "`yield` does not exist: return a list",
     ast.TryStar: "`except*` does not exist: use `except`",
@@ -50,7 +51,7 @@ def gaps(script: str | None) -> list[Gap]:
 
 def _gaps_of(node: ast.AST, called: set[int]) -> Iterator[tuple[int, str]]:
     line = getattr(node, "lineno", 0)
-    if type(node) in MISSING_SYNTAX:
+    if type(node) in MISSING_SYNTAX and not is_rewritten(node):
         yield line, MISSING_SYNTAX[type(node)]
     elif isinstance(node, ast.ClassDef):
         yield from ((line, message) for message in _of_class(node))
@@ -72,9 +73,13 @@ def _of_class(node: ast.ClassDef) -> Iterator[str]:
 
 def _of_import(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
     names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-    yield from (f"there is no module `{name}`" for name in names if name.partition(".")[0] not in MODULES)
+    yield from (f"there is no module `{name}`" for name in names if not _exists(name, node))
     if any(alias.name == "*" for alias in node.names):
         yield "`import *` does not exist: name what you import"
+
+
+def _exists(name: str, node: ast.Import | ast.ImportFrom) -> bool:
+    return name.partition(".")[0] in MODULES or (name == "uuid" and is_rewritten(node))
 
 
 def _is_function_of_the_context(node: ast.Attribute) -> bool:

@@ -43,6 +43,7 @@ class Surroundings:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     seed: int | None = None
     changes: Changes = UNCHANGED  # what scripts before this one did
+    is_last_attempt: bool = False  # the script is told that the model is away: nobody tries again
 
     def attributes(self) -> dict[str, Any]:
         """Return what a script may read as a plain name or as an attribute of `ctx`."""

@@ -22,8 +22,10 @@ from pydantic_monty import (
 )
 
 from shared.domain import outputs
+from shared.domain.rewriting import rewrite
 from shared.errors import Unavailable
 from shared.scripting import sandbox
+from shared.scripting.prelude import prelude
 from shared.scripting.spending import MOST_CALLS, Spending
 from shared.scripting.values import Allowance, ScriptError, clean, plain
 
@@ -142,7 +144,9 @@ class _Dialogue:
         self._handle = ClassInstance(_Handle(), allowed_methods=frozenset(host.methods))
 
     def run(self, source: str) -> dict[str, Any]:
-        self._feed(source, {**self._host.inputs, "ctx": self._handle})
+        if ready := prelude(source, self._host.methods):
+            self._feed(ready, {})
+        self._feed(rewrite(source), {**self._host.inputs, "ctx": self._handle})
         found = self._feed(_collecting(outputs.candidates(source)), {})
         return _cleaned(found)
 

@@ -38,9 +38,9 @@ def perform(session):
     sent = []
     while claims := claim(session):
         for each in claims:
-            texts = passages.load(session, session.get_one(PassageEmbedding, each.id), tools)
-            sent += texts.values()
-            passages.work(texts, tools)
+            lacking = passages.load(session, session.get_one(PassageEmbedding, each.id), tools)
+            sent += lacking.texts.values()
+            passages.work(lacking, tools)
             work.settle(session, PassageEmbedding, [(each.id, each.fence)], RunStatus.COMPLETED)
     return sent
 

@@ -246,11 +246,13 @@ def test_a_function_that_we_say_is_missing_is(name: str) -> None:
 @pytest.mark.parametrize(
     ("script", "line"),
     [
-        ("a = 1\ndel a", 2),
+        ("a = 1\ndel a.b", 2),
+        ("a = [1]\ndel a[::2]", 2),
+        ("import uuid, socket", 1),
         ("def f():\n    yield 1", 2),
         ("\nclass A(dict): pass", 2),
         ("class A:\n    @property\n    def a(self): return 1", 1),
-        ("import uuid", 1),
+        ("from uuid import uuid1", 1),
         ("from math import *", 1),
         ("f = ctx.get_variable", 1),
         ("print(callable(1))", 1),

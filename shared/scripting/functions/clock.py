@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.scripting.context import Context
+from shared.scripting.values import ScriptError
 
 LONGEST_FORMAT = 200
 
@@ -40,8 +41,8 @@ def _now(context: Context, timezone: str | None = None) -> datetime:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (KeyError, OSError):  # unknown, or a folder of the database
-        raise ValueError(name) from None
+    except (KeyError, OSError, ValueError, TypeError, AttributeError):  # unknown, a folder of the database, no name
+        raise ScriptError(f"there is no time zone {str(name)[:100]!r}: name one as Europe/Berlin or UTC") from None
 
 
 def _written(time: datetime, format: str) -> str:

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from shared.domain import prompt
-from shared.errors import Rejected
+from shared.errors import Rejected, Transient
 from shared.providers.wire import ChatControls, ChatMessage
 from shared.scripting.context import Context
 
@@ -17,7 +17,10 @@ LONGEST_NOTED = 200  # characters of their instructions
 
 
 def generate(context: Context, *words: str, **controls: Any) -> str:
-    """Ask the model: (instructions), (instructions, input), or either after (provider, model)."""
+    """Ask the model: (instructions), (instructions, input), or either after (provider, model).
+
+    A reply has at most `max_tokens`, 1000 unless given, and never more than PERSONAE_CHAT_MAX_TOKENS.
+    """
     instructions, about, named = _asked(words, controls)
     return _ask(context, "user", _request(instructions, about), {"temperature": 0.1, "max_tokens": 1000} | named)
 
@@ -75,7 +78,7 @@ def _request(instructions: str, about: str) -> str:
 
 
 def _ask(context: Context, role: str, text: str, named: dict[str, Any]) -> str:
-    """Return the reply, or in words why there is none for good; raises Transient while the model is away."""
+    """Return the reply, or in words why there is none for good; raises Transient while another attempt may help."""
     surroundings = context.surroundings
     if surroundings.ask is None:
         return _refused(context, "no model may be asked in this stage")
@@ -89,7 +92,9 @@ def _ask(context: Context, role: str, text: str, named: dict[str, Any]) -> str:
     try:
         spoken = ChatMessage(role, fitted[-1].content)  # type: ignore[arg-type]
         return surroundings.ask([*system, spoken], ChatControls(**known, max_tokens=longest))
-    except Rejected as error:
+    except (Rejected, Transient) as error:
+        if isinstance(error, Transient) and not surroundings.is_last_attempt:
+            raise
         return _refused(context, str(error))
     finally:
         context.asked_seconds += time.monotonic() - started
