@@ -12,18 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, repeat
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services import leases
 from services.flag import STOPPING
 from services.leases import Held, Later, Stopped
+from services.outcomes import Outcome, failure, first_line, red, success
 from services.shares import SHARES, Visit
 from shared.db import get_session, will_pass
-from shared.domain.lifecycle import RunStatus, after_failure, pause
-from shared.errors import PersonaeError, Transient
+from shared.domain.lifecycle import RunStatus
 from shared.logs import bound_to
 from shared.models.base import Work
 from shared.queries import work as rows
@@ -57,17 +57,6 @@ class Kind(Generic[Row, Loaded, Result]):
     save: Callable[[Session, Row, Result], None]
     announce: Callable[[Held, "Outcome"], None]
     max_runtime: float
-
-
-class Outcome(NamedTuple):
-    """What became of one held row; `value` is what `work` returned, if it did; ERROR is tried again after `wait`."""
-
-    held: Held
-    status: RunStatus
-    value: Any = None
-    message: str | None = None
-    error_type: str | None = None
-    wait: float = 0.0
 
 
 KINDS: dict[str, dict[type[Work], Kind[Any, Any, Any]]] = {queue.name: {} for queue in QUEUES}
@@ -117,7 +106,7 @@ def _drain(queue: Queue) -> None:
         while not STOPPING.is_set() and _turn(queue, rings=first) and time.monotonic() < until:
             first = False
     except SQLAlchemyError as error:  # the database is away: the sweep rings again when it is back
-        log.warning("bell dropped", extra={"queue": queue.name, "reason": _first_line(error)})
+        log.warning("bell dropped", extra={"queue": queue.name, "reason": first_line(error)})
 
 
 def _turn(queue: Queue, *, rings: bool) -> bool:
@@ -130,7 +119,7 @@ def _turn(queue: Queue, *, rings: bool) -> bool:
             return False
         if rings and held[0].claim.more:
             BELL.ring(queue.name, f"after {held[0].name}")
-        failures = [line for outcomes in _perform(queue, held) for outcome in outcomes if (line := _red(outcome))]
+        failures = [line for outcomes in _perform(queue, held) for outcome in outcomes if (line := red(outcome))]
     if failures:
         raise Failed("; ".join(failures))
     return True
@@ -241,61 +230,12 @@ def _try(held: Held, load: Load) -> Outcome | None:
         except Lost:
             return None
         except Later:
-            return Outcome(held, RunStatus.PENDING) if held.why is None else _failure(held, Stopped(held.why))
+            return Outcome(held, RunStatus.PENDING) if held.why is None else failure(held, Stopped(held.why))
         except Exception as error:  # the row tells it, and `answer` raises it as one line
-            return _failure(held, error)
+            return failure(held, error)
         finally:
             leases.working_on(None)
-    return _success(held, value)
-
-
-def _success(held: Held, value: Any) -> Outcome | None:
-    match held.why:
-        case "lost":
-            return None
-        case "timeout":
-            return _failure(held, Stopped("timeout"))
-        case "cancel":
-            return Outcome(held, RunStatus.CANCELLED, value, "cancelled")
-        case _:
-            return Outcome(held, RunStatus.COMPLETED, value)
-
-
-def _failure(held: Held, error: Exception) -> Outcome | None:
-    if held.why == "lost":
-        return None
-    if held.why == "cancel":
-        return Outcome(held, RunStatus.CANCELLED, message="cancelled")
-    if held.why == "timeout":
-        error = Transient(f"took longer than {held.max_runtime:g} s")
-    claim = held.claim
-    transient = isinstance(error, Transient) or will_pass(error)
-    status = after_failure(claim.retry + 1, claim.retries, transient=transient)
-    asked = error.details.get("retry_after") if isinstance(error, Transient) else None
-    return Outcome(
-        held,
-        status,
-        message=_told(error),
-        error_type=_type_of(error, transient=transient),
-        wait=pause(claim.retry + 1, held.jitter, asked),
-    )
-
-
-def _type_of(error: Exception, *, transient: bool) -> str:
-    """Name the meaning of an error for whoever waits for the row, who may want to try again."""
-    if isinstance(error, PersonaeError):
-        return type(error).__name__
-    return Transient.__name__ if transient else "InternalError"
-
-
-def _told(error: Exception) -> str:
-    """Say an error in words for the row; one that we did not expect is logged whole as well."""
-    if isinstance(error, PersonaeError):
-        return str(error)[:2000]
-    if isinstance(error, DBAPIError):
-        return f"database: {_first_line(error)}"
-    log.error("work failed unexpectedly", exc_info=error)
-    return f"{type(error).__name__}: {error}"[:2000]
+    return success(held, value)
 
 
 def _settle(outcomes: list[Outcome]) -> list[Outcome]:
@@ -322,8 +262,8 @@ def _settle_apart(outcomes: list[Outcome], error: Exception) -> list[Outcome]:
         return [settled for outcome in outcomes for settled in _settle([outcome])]
     if outcomes[0].value is None:  # there is nothing left to leave out of it
         raise error
-    failure = _failure(outcomes[0].held, error)
-    return _settle([failure]) if failure else []
+    failed = failure(outcomes[0].held, error)
+    return _settle([failed]) if failed else []
 
 
 def _write(session: Session, outcomes: list[Outcome]) -> set[str]:
@@ -376,17 +316,6 @@ def _patiently(held: Held, act: Callable[[Session], Result]) -> Result:
             if not will_pass(error) or held.overdue(get_settings().lease_seconds) or held.why == "lost":
                 raise
             time.sleep(0.2 + random.random())
-
-
-def _red(outcome: Outcome) -> str | None:
-    """Return the line of a failure, with its row; None for anything else."""
-    if outcome.status not in (RunStatus.ERROR, RunStatus.FAILED):
-        return None
-    return f"{outcome.held.name}: {outcome.status}: {str(outcome.message)[:200]}"
-
-
-def _first_line(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", error)).partition("\n")[0]
 
 
 def tried(act: Callable[[], object]) -> Exception | None:

@@ -13,7 +13,7 @@ from services.dialogue.events import Events
 from services.dialogue.stages import prepare
 from services.dialogue.tools import Tools, chat_for, tools
 from services.leases import Held
-from services.work import Outcome
+from services.outcomes import Outcome
 from shared.db import get_session
 from shared.domain import prompt, stages
 from shared.domain.conversation import MessageRole

@@ -150,7 +150,7 @@ def test_passages_that_are_there_are_found_by_the_words_of_now_and_keep_their_ve
         command.upgrade(configuration(connection), "0005")
         words = text("SELECT tsv::text FROM knowledge_chunks ORDER BY content")
         assert connection.scalars(words).all() == [
-            "'4711' 'err' 'err-4711' 'seamanship'",
+            "'4711' 'err' 'err-4711' 'err4711' 'seamanship'",
             "'dog':2A 'dogs':1A 'run' 'running'",
         ]
         joined = text("SELECT count(*) FROM knowledge_chunks JOIN embeddings USING (content_hash)")

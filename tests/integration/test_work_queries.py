@@ -8,7 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.leases import Held
-from services.work import Outcome, _write
+from services.outcomes import Outcome
+from services.work import _write
 from shared import db
 from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus

@@ -1,17 +1,25 @@
 """A database, a broker and workers of a test's own."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pytest
 from sqlalchemy import func, select
 
+from shared import db
 from shared.db import get_session
 from shared.domain.lifecycle import TERMINAL, RunStatus
+from shared.settings import get_settings
+from shared.tasks import BELL, celery_app
+from tests import processes
 from tests.fakes import probe
 from tests.fakes.probe import Effect, Probe
-from tests.processes import DEADLINE, Server, Workers, eventually
+from tests.processes import DEADLINE, SHORT, Server, Workers, eventually
+
+APP = "tests.fakes.probe_app"
 
 
 class Site:
@@ -24,8 +32,6 @@ class Site:
 
     def add(self, count: int = 1, *, ring: bool = True, **values: Any) -> list[int]:
         """Commit runnable probes, and ring for them as a route does; return their ids."""
-        from shared.tasks import BELL
-
         with get_session() as session:
             ids = probe.add(session, count, **values)
         if ring:
@@ -69,3 +75,42 @@ class Site:
     def done_once(self, ids: Sequence[int]) -> bool:
         """Say whether each probe is COMPLETED with exactly one effect."""
         return self.statuses(ids) == {RunStatus.COMPLETED: len(ids)} and self.effects(ids) == dict.fromkeys(ids, 1)
+
+
+class Ground(NamedTuple):
+    """What a site stands on: a broker, the settings by which processes find it and the database, and who tends it."""
+
+    broker: Server
+    environment: dict[str, str]
+    keepers: Workers
+
+
+@contextmanager
+def ground(folder: Path, database_url: str, life: Mapping[str, str] = SHORT) -> Iterator[Ground]:
+    with processes.broker(folder / "broker") as (server, redis_url):
+        environment = {"PERSONAE_DATABASE_URL": database_url, "PERSONAE_REDIS_URL": redis_url, **life}
+        keepers = Workers(folder, environment, APP)
+        yield Ground(server, environment, keepers)
+        keepers.stop()
+
+
+@contextmanager
+def standing_on(ground: Ground, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A site whose workers end with the test."""
+    for name, value in ground.environment.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    with get_session() as session:
+        probe.create_tables(session)
+    workers = Workers(folder, ground.environment, APP)
+    yield Site(folder, workers, ground.broker)
+    workers.stop()
+    forget()
+
+
+def forget() -> None:
+    """Let the next call connect to what the settings name then."""
+    BELL.close()
+    db.close_engine()
+    celery_app.cache_clear()
+    get_settings.cache_clear()

@@ -3,9 +3,8 @@
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import redis
@@ -18,55 +17,15 @@ from shared.domain.lifecycle import POISON, RunStatus
 from shared.models import Conversation, Persona, Turn
 from shared.queries import work, workers
 from shared.settings import get_settings
-from shared.tasks import BELL, celery_app
+from shared.tasks import BELL
 from tests import processes
 from tests.conftest import url_of, wait_for_broker
 from tests.fakes import probe
 from tests.fakes.probe import Effect, Probe
-from tests.processes import SHORT, Server, Workers, allowed, eventually, migrate, until
-from tests.system.site import Site
+from tests.processes import SHORT, allowed, eventually, migrate, until
+from tests.system.site import Ground, Site, ground, standing_on
 
-APP = "tests.fakes.probe_app"
 RECOVERY = 30.0  # seconds from the end of a fault until every row is claimable: the promise of C127 and C168
-
-
-class Ground(NamedTuple):
-    """What a site stands on: a broker, the settings by which processes find it and the database, and who tends it."""
-
-    broker: Server
-    environment: dict[str, str]
-    keepers: Workers
-
-
-@contextmanager
-def ground(folder: Path, database_url: str, life: Mapping[str, str] = SHORT) -> Iterator[Ground]:
-    with processes.broker(folder / "broker") as (server, redis_url):
-        environment = {"PERSONAE_DATABASE_URL": database_url, "PERSONAE_REDIS_URL": redis_url, **life}
-        keepers = Workers(folder, environment, APP)
-        yield Ground(server, environment, keepers)
-        keepers.stop()
-
-
-@contextmanager
-def standing_on(ground: Ground, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A site whose workers end with the test."""
-    for name, value in ground.environment.items():
-        monkeypatch.setenv(name, value)
-    forget()
-    with get_session() as session:
-        probe.create_tables(session)
-    workers = Workers(folder, ground.environment, APP)
-    yield Site(folder, workers, ground.broker)
-    workers.stop()
-    forget()
-
-
-def forget() -> None:
-    """Let the next call connect to what the settings name then."""
-    BELL.close()
-    db.close_engine()
-    celery_app.cache_clear()
-    get_settings.cache_clear()
 
 
 @pytest.fixture
