@@ -1,6 +1,5 @@
 """A file's bytes to text, with the place of each page in it."""
 
-import html
 import importlib
 import re
 from collections.abc import Iterable, Sequence
@@ -8,14 +7,12 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import docx, pdf
+from shared.providers import docx, html, pdf
 from shared.providers.sniff import DOCX, HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
 
 PAGE_BREAK = "\n\n"
 PAGED = {PDF, PPTX}
 AS_IT_IS = {PLAIN, MARKDOWN}
-TITLE, HEAD = (re.compile(rf"<{name}(?=[\s>])[^<>]*+>", re.IGNORECASE) for name in ("title", "head"))
-HEAD_WITHIN = 65536
 LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 UNLOADED = ("failed to bind to", "bundled pdfium", "pdfium initialization failed")
@@ -83,23 +80,24 @@ class KreuzbergParser:
         """Read a document, or a part of one, that may hold no text; raises Invalid with a reason for people."""
         if mime_type == JSONL:  # whose lines must stay what they are
             return Parsed(decode_text(data))
+        if mime_type == HTML:
+            return _read_page(decode_text(data))
         return Parsed(clean(decode_text(data))) if mime_type in AS_IT_IS else self._extract(data, mime_type)
 
     def _extract(self, data: bytes, mime_type: str) -> Parsed:
         if mime_type == PDF and not is_whole_pdf(data):
             raise Invalid("the PDF is cut off: its end is missing")
         text = decode_text(data) if mime_type.startswith("text/") else None
-        title = _html_title(text) if text and mime_type == HTML else None
         kreuzberg: Any = importlib.import_module("kreuzberg")
         try:
-            source = _repaired(data, mime_type) if text is None else _without_head(text, mime_type).encode()
+            source = _repaired(data, mime_type) if text is None else text.encode()
             with _PanicIsInvalid():
                 result = kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
         except kreuzberg.KreuzbergError as error:
             raise _failure(str(error), mime_type) from error
         parsed = _paged(result.pages or (), data, mime_type) if mime_type in PAGED else Parsed(clean(result.content))
         authors = result.metadata.get("authors") or [None]
-        title = clean(title or result.metadata.get("title") or "")
+        title = clean(result.metadata.get("title") or "")
         return parsed._replace(title=title or None, author=clean(authors[0] or "") or None)
 
 
@@ -147,24 +145,9 @@ def _reason(said: str, mime_type: str) -> str:
     return f"the file is damaged: it cannot be read as {mime_type}"
 
 
-def _without_head(text: str, mime_type: str) -> str:
-    """Leave out the head, which would come out as a heading."""
-    start, _, end = _element(text, "head", HEAD) if mime_type == HTML else (0, 0, 0)
-    return text[:start] + text[end:]
-
-
-def _html_title(text: str) -> str | None:
-    start, inner, end = _element(text[:HEAD_WITHIN], "title", TITLE)
-    words = text[inner:end].rpartition("<")[0] if end > start else ""
-    return " ".join(html.unescape(words).split()) or None
-
-
-def _element(text: str, name: str, opening: re.Pattern[str]) -> tuple[int, int, int]:
-    """Return where the first element of a name begins, its content begins, and it ends; zeros where there is none."""
-    opened = opening.search(text)
-    closing = re.compile(rf"</{name}\s*+>", re.IGNORECASE)
-    closed = closing.search(text, opened.end()) if opened else None
-    return (opened.start(), opened.end(), closed.end()) if opened and closed else (0, 0, 0)
+def _read_page(page: str) -> Parsed:
+    read = html.read(page)
+    return Parsed(clean(read.text), (), clean(read.title or "") or None, None, read.warnings)
 
 
 def _paged(pages: Iterable[dict[str, Any]], data: bytes, mime_type: str) -> Parsed:
