@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
 from shared.providers import docx, html, pdf
+from shared.providers.pictures import without_drawings, without_pictures
 from shared.providers.sniff import DOCX, HTML, JSONL, MARKDOWN, PDF, PLAIN, PPTX, decode_text
 
 PAGE_BREAK = "\n\n"
@@ -82,7 +83,7 @@ class KreuzbergParser:
             return Parsed(decode_text(data))
         if mime_type == HTML:
             return _read_page(decode_text(data))
-        return Parsed(clean(decode_text(data))) if mime_type in AS_IT_IS else self._extract(data, mime_type)
+        return _read_text(decode_text(data), mime_type) if mime_type in AS_IT_IS else self._extract(data, mime_type)
 
     def _extract(self, data: bytes, mime_type: str) -> Parsed:
         if mime_type == PDF and not is_whole_pdf(data):
@@ -95,7 +96,9 @@ class KreuzbergParser:
                 result = kreuzberg.extract_bytes_sync(source, mime_type, _configuration(kreuzberg))
         except kreuzberg.KreuzbergError as error:
             raise _failure(str(error), mime_type) from error
-        parsed = _paged(result.pages or (), data, mime_type) if mime_type in PAGED else Parsed(clean(result.content))
+        parsed = (
+            _paged(result.pages or (), data, mime_type) if mime_type in PAGED else _read_text(result.content, mime_type)
+        )
         authors = result.metadata.get("authors") or [None]
         title = clean(result.metadata.get("title") or "")
         return parsed._replace(title=title or None, author=clean(authors[0] or "") or None)
@@ -143,6 +146,11 @@ def _reason(said: str, mime_type: str) -> str:
     if mime_type == PDF:
         return "the PDF is damaged or cut off"
     return f"the file is damaged: it cannot be read as {mime_type}"
+
+
+def _read_text(text: str, mime_type: str) -> Parsed:
+    drawn = clean(text)
+    return Parsed(without_pictures(without_drawings(drawn) if mime_type == MARKDOWN else drawn))
 
 
 def _read_page(page: str) -> Parsed:
