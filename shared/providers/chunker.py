@@ -1,16 +1,24 @@
 """A document's text to overlapping passages, in reading order."""
 
 import importlib
-from collections.abc import Callable
+import io
+import sys
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from shared.errors import Invalid
 
 CHARACTERS_PER_TOKEN = 3
+RULE = "|-: \t>"  # what the line below a table's headings is made of
+LEAST_ROOM = 0.25  # of a passage, which a table's headings leave to its rows
+Count = Callable[[str], int]
 
 
 class Chunk(NamedTuple):
-    """A passage; it is `text[start:end]` of the document."""
+    """A passage: `text[start:end]` of the document, behind the headings of its table if it begins inside of one."""
 
     text: str
     start: int
@@ -25,15 +33,102 @@ def count_roughly(text: str) -> int:
     return -(-len(text) // CHARACTERS_PER_TOKEN)
 
 
-def chunk(
-    text: str, size: int, overlap: int | float = 0, count_tokens: Callable[[str], int] = count_roughly
-) -> list[Chunk]:
-    """Split into passages of at most `size` tokens, cut where the text pauses.
+def chunk(text: str, size: int, overlap: int | float = 0, count_tokens: Count = count_roughly) -> list[Chunk]:
+    """Split into passages of at most `size` tokens, cut where the text pauses; a cut table has its headings in each.
 
     `overlap` is in tokens, or below 1 a share of `size`. Raises Invalid for sizes that make no sense.
     """
     if size < 1 or not 0 <= overlap < size:
         raise Invalid(f"chunks of {size} tokens cannot overlap by {overlap}: size is at least 1, overlap below it")
-    semchunk: Any = importlib.import_module("semchunk")
-    passages, places = semchunk.chunk(text, size, count_tokens, memoize=False, offsets=True, overlap=overlap or None)
-    return [Chunk(passage, start, end) for passage, (start, end) in zip(passages, places, strict=True)]
+    cutter = _Cutter(text, size, overlap, count_tokens)
+    tables = list(filter(None, map(cutter.repeatable, _tables(text))))
+    passages = cutter.cut(0, len(text))
+    if severed := _severed(tables, passages):
+        passages = cutter.cut_around(severed)
+    if len(_severed(tables, passages)) > len(_severed(severed, passages)):
+        passages = cutter.cut_around(tables)  # what was in one passage at first need not be so now
+    return passages
+
+
+class _Table(NamedTuple):
+    """Where a table is in the text, with the line that leads to it."""
+
+    lead: int
+    head: int
+    body: int
+    end: int
+
+
+class _Cutter:
+    def __init__(self, text: str, size: int, overlap: int | float, count: Count) -> None:
+        self._text = text
+        self._size = size
+        self._count = count
+        semchunk: Any = importlib.import_module("semchunk")
+        settings = {"memoize": False, "offsets": True, "overlap": overlap or None}
+        self._split = partial(semchunk.chunk, token_counter=count, **settings)
+
+    def cut(self, start: int, end: int, size: int = 0) -> list[Chunk]:
+        """Cut a stretch of the text."""
+        passages, places = self._split(self._text[start:end], size or self._size)
+        return [Chunk(said, start + first, start + last) for said, (first, last) in zip(passages, places, strict=True)]
+
+    def cut_around(self, tables: Sequence[_Table]) -> list[Chunk]:
+        """Cut the text and, each by itself, some tables in it."""
+        ends = [0, *(table.end for table in tables)]
+        starts = [*(table.lead for table in tables), len(self._text)]
+        passages = self.cut(ends[0], starts[0])
+        for table, (start, end) in zip(tables, zip(ends[1:], starts[1:], strict=True), strict=True):
+            passages += [*self._cut_table(table), *self.cut(start, end)]
+        return passages
+
+    def repeatable(self, table: _Table) -> _Table | None:
+        """Return a table that can be cut with its headings in each passage, without its lead if that is long."""
+        if not any(map(str.isalnum, self._text[table.head : table.body])):
+            return None
+        return next((each for each in (table, table._replace(lead=table.head)) if self._room(each)), None)
+
+    def _room(self, table: _Table) -> int:
+        """Return how many tokens of rows a passage can hold, 0 for too few."""
+        said = self._text[table.lead : table.head], self._text[table.head : table.body]
+        room = self._size - sum(map(self._count, said))
+        return room if room >= max(LEAST_ROOM * self._size, 1) else 0
+
+    def _cut_table(self, table: _Table) -> Iterator[Chunk]:
+        head = self._text[table.head : table.body]
+        rows = self.cut(table.body, table.end, self._room(table))
+        yield Chunk(self._text[table.lead : rows[0].end], table.lead, rows[0].end)
+        yield from (row._replace(text=head + row.text) for row in rows[1:])
+
+
+def _severed(tables: Sequence[_Table], passages: Sequence[Chunk]) -> list[_Table]:
+    """Return the tables inside of which a passage begins."""
+    starts = [*(passage.start for passage in passages), sys.maxsize]
+    return [table for table in tables if starts[bisect_left(starts, table.body)] < table.end]
+
+
+def _tables(text: str) -> Iterator[_Table]:
+    """Yield the tables of a Markdown text that have rows."""
+    lines = list(io.StringIO(text))
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    behind = 0
+    for at, (head, rule) in enumerate(pairwise(lines)):
+        if at >= behind and "|" in head and _is_rule(rule):
+            behind = next((row for row in range(at + 2, len(lines)) if "|" not in lines[row]), len(lines))
+            if behind > at + 2:
+                yield _Table(starts[_lead(lines, at)], starts[at], starts[at + 2], starts[behind])
+
+
+def _is_rule(line: str) -> bool:
+    return "|" in line and "-" in line and not line.strip(RULE + "\n")
+
+
+def _lead(lines: Sequence[str], table: int) -> int:
+    """Return the line that leads to a table: a line by itself in front of it, or its title."""
+    at = table - 1
+    while at >= 0 and not lines[at].strip():
+        at -= 1
+    alone = at >= 0 and (at == 0 or not lines[at - 1].strip()) and "|" not in lines[at]
+    return at if alone else table

@@ -40,6 +40,30 @@ READ_AS = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
+# What browsers know and Python does not.
+LABELS = {
+    "windows-31j": "cp932",
+    "x-sjis": "cp932",
+    "x-euc-jp": "euc_jp",
+    "windows-949": "cp949",
+    "x-gbk": "gb18030",
+    "cn-big5": "big5hkscs",
+    "x-x-big5": "big5hkscs",
+    "windows-874": "cp874",
+    "dos-874": "cp874",
+    "iso-8859-8-i": "iso8859_8",
+    "iso-8859-8-e": "iso8859_8",
+    "logical": "iso8859_8",
+    "visual": "iso8859_8",
+    "koi": "koi8_r",
+    "koi8": "koi8_r",
+    "koi8-ru": "koi8_u",
+    "mac": "mac_roman",
+    "x-mac-roman": "mac_roman",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "x-mac-ukrainian": "mac_cyrillic",
+    **{f"x-cp125{number}": f"cp125{number}" for number in range(9)},
+}
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -60,9 +84,10 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 
 def declared_in(page: bytes) -> str | None:
-    """Return the encoding that a page of HTML or XML names at its beginning."""
+    """Return the encoding that a page of HTML or XML names at its beginning, if it can be in that one."""
     found = DECLARED.search(page[:DECLARED_WITHIN])
-    return found[1].decode("ascii") if found else None
+    named = found[1].decode("ascii").lower() if found else ""
+    return named if named and not named.startswith(("utf-16", "utf-32", "unicode", "iso-10646-ucs")) else None
 
 
 def _utf8(data: bytes) -> str | None:
@@ -79,7 +104,8 @@ def _utf8(data: bytes) -> str | None:
 def _as_declared(data: bytes, declared: str) -> str | None:
     """Decode as declared; None where that is no encoding of text, or not that of these bytes."""
     try:
-        name = codecs.lookup(declared.strip().strip("\"'")).name
+        label = declared.strip().strip("\"'").lower()
+        name = codecs.lookup(LABELS.get(label, label)).name
         text = data.decode(READ_AS.get(name, name))
     except (LookupError, UnicodeError, ValueError, AssertionError):
         return None

@@ -1,6 +1,5 @@
 """A file's bytes to text, with the place of each page in it."""
 
-import html
 import importlib
 import re
 from collections.abc import Iterable, Sequence
@@ -8,7 +7,8 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import docx, epub, mail, pdf
+from shared.providers import docx, epub, html, mail, pdf
+from shared.providers.pictures import without_drawings, without_pictures
 from shared.providers.sniff import (
     DOCX,
     EML,
@@ -27,8 +27,6 @@ from shared.providers.sniff import (
 PAGE_BREAK = "\n\n"
 PAGED = {PDF, PPTX}
 AS_IT_IS = {PLAIN, MARKDOWN}
-TITLE, HEAD = (re.compile(rf"<{name}(?=[\s>])[^<>]*+>", re.IGNORECASE) for name in ("title", "head"))
-HEAD_WITHIN = 65536
 TAB = "&#9;"  # as the library writes that of an OpenDocument
 LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -102,7 +100,9 @@ class KreuzbergParser:
             return _read_book(epub.Book(data))
         if mime_type == EML:
             return self._read_mail(data)
-        return Parsed(clean(decode_text(data))) if mime_type in AS_IT_IS else self._extract(data, mime_type)
+        if mime_type == HTML:
+            return _read_page(decode_text(data))
+        return _read_text(decode_text(data), mime_type) if mime_type in AS_IT_IS else self._extract(data, mime_type)
 
     def _read_mail(self, data: bytes) -> Parsed:
         letter = mail.read(data, lambda part, name: self.read(part, sniff(part, name)).text)
@@ -112,12 +112,11 @@ class KreuzbergParser:
         if mime_type == PDF and not is_whole_pdf(data):
             raise Invalid("the PDF is cut off: its end is missing")
         text = decode_text(data) if mime_type.startswith("text/") else None
-        title = _html_title(text) if text and mime_type == HTML else None
-        source = _repaired(data, mime_type) if text is None else _without_head(text, mime_type).encode()
+        source = _repaired(data, mime_type) if text is None else text.encode()
         result = _extracted(source, mime_type)
         parsed = _structured(result, data, mime_type)
         authors = result.metadata.get("authors") or [None]
-        title = clean(title or result.metadata.get("title") or "")
+        title = clean(result.metadata.get("title") or "")
         return parsed._replace(title=title or None, author=clean(authors[0] or "") or None)
 
 
@@ -134,11 +133,9 @@ def _read_book(book: epub.Book) -> Parsed:
     """Join the chapters, and tell which could not be read; raises Invalid when nothing is left."""
     texts, faults = [], []
     for name, page, fault in book.chapters():
-        try:
-            texts.append(clean(_extracted(_without_head(page, HTML).encode(), HTML).content).strip() if page else "")
-        except Invalid as error:
-            fault = f"the chapter {name} cannot be read: {error}"
-        faults += [fault] if fault else []
+        chapter = _read_page(page) if page else Parsed("")
+        texts.append(chapter.text.strip())
+        faults += [fault] if fault else [f"{name}: {warning}" for warning in chapter.warnings]
     text = PAGE_BREAK.join(filter(None, texts))
     if faults and not text:
         raise Invalid("; ".join(faults[:FAULTS_TOLD]))
@@ -189,24 +186,14 @@ def _reason(said: str, mime_type: str) -> str:
     return f"the file is damaged: it cannot be read as {mime_type}"
 
 
-def _without_head(text: str, mime_type: str) -> str:
-    """Leave out the head, which would come out as a heading."""
-    start, _, end = _element(text, "head", HEAD) if mime_type == HTML else (0, 0, 0)
-    return text[:start] + text[end:]
+def _read_text(text: str, mime_type: str) -> Parsed:
+    drawn = clean(text)
+    return Parsed(without_pictures(without_drawings(drawn) if mime_type == MARKDOWN else drawn))
 
 
-def _html_title(text: str) -> str | None:
-    start, inner, end = _element(text[:HEAD_WITHIN], "title", TITLE)
-    words = text[inner:end].rpartition("<")[0] if end > start else ""
-    return " ".join(html.unescape(words).split()) or None
-
-
-def _element(text: str, name: str, opening: re.Pattern[str]) -> tuple[int, int, int]:
-    """Return where the first element of a name begins, its content begins, and it ends; zeros where there is none."""
-    opened = opening.search(text)
-    closing = re.compile(rf"</{name}\s*+>", re.IGNORECASE)
-    closed = closing.search(text, opened.end()) if opened else None
-    return (opened.start(), opened.end(), closed.end()) if opened and closed else (0, 0, 0)
+def _read_page(page: str) -> Parsed:
+    read = html.read(page)
+    return Parsed(clean(read.text), (), clean(read.title or "") or None, None, read.warnings)
 
 
 def _structured(result: Any, data: bytes, mime_type: str) -> Parsed:
@@ -214,7 +201,7 @@ def _structured(result: Any, data: bytes, mime_type: str) -> Parsed:
     if mime_type in PAGED and (result.pages or mime_type == PDF):
         return _paged(result.pages or (), data, mime_type)
     content = result.content.replace(TAB, " ") if mime_type == ODT else result.content
-    return Parsed(clean(content))
+    return _read_text(content, mime_type)
 
 
 def _paged(pages: Iterable[dict[str, Any]], data: bytes, mime_type: str) -> Parsed:
