@@ -12,6 +12,11 @@ ENDING = re.compile(r"[\s/]*+>")
 # Python refuses to read a number of thousands of digits.
 LONG_NUMBER, ZEROS = re.compile(r"&#[1-9]\d{7,}+;?"), re.compile(r"&#0++(?=\d)")
 REFERENCE = re.compile(r"&#?\w{1,32};")
+# Those that are looked at: the others of a large page would fill the memory.
+ATTRIBUTES = frozenset(
+    "alt alttext aria-hidden aria-label colspan hidden href open role rowspan shadowroot shadowrootmode start style "
+    "type value".split()
+)
 VOID = frozenset("area base br col embed frame hr img input link meta param source track wbr".split())
 RAW = frozenset("script style xmp iframe noembed textarea title".split())  # inside is no markup
 ROWS = ("thead", "tbody", "tfoot", "tr")
@@ -123,7 +128,8 @@ class _Scanner:
             found = ATTRIBUTE.match(self._page, at)
             if not found:
                 return 0
-            read.setdefault(found[1].lower(), _value(found[2] or ""))
+            if (name := found[1].lower()) in ATTRIBUTES:
+                read.setdefault(name, _value(found[2] or ""))
             at = found.end()
         tag.attributes = read or NONE
         return ending.end()
