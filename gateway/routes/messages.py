@@ -48,6 +48,10 @@ def list_messages(conversation_id: UUID, query_data: MessageQuery) -> dict[str, 
 @bp.input(RoleQuery, location="query")
 @bp.output(CountOut)
 def count_messages(conversation_id: UUID, query_data: RoleQuery) -> dict[str, int]:
+    """Say how many messages there are.
+
+    Those of a conversation, of one role where `sender_type` is given.
+    """
     with get_session() as session:
         conversation = conversations.get(session, scope(), conversation_id)
         return {"count": messages.count(session, scope(), conversation.id, role=query_data.role)}

@@ -41,7 +41,8 @@ def list_workers(query_data: PageQuery) -> dict[str, Any]:
 def get_work(kind: str, work_id: int) -> Work:
     """Read a row of work.
 
-    The kinds are `turns`, `steps` (of runs), `module_executions`, `memory_windows` and `webhook_deliveries`; the id
+    The kinds are `turns`, `steps` (of runs), `fetches`,
+    `module_executions`, `memory_windows`, `passage_embeddings` and `webhook_deliveries`; the id
     is the row's number.
     """
     with get_session() as session:
@@ -55,7 +56,8 @@ def get_why(kind: str, work_id: int) -> dict[str, Any]:
     """Say why a row of work is where it is.
 
     Its place in the queue, its worker, its next attempt, or that no worker listens. The kinds are `turns`, `steps`
-    (of runs), `module_executions`, `memory_windows` and `webhook_deliveries`; the id is the row's number.
+    (of runs), `fetches`, `module_executions`, `memory_windows`, `passage_embeddings` and `webhook_deliveries`; the id
+    is the row's number.
     """
     with get_session() as session:
         return asdict(why.explain(session, kinds.get(session, scope(), kind, work_id)))
@@ -67,8 +69,8 @@ def get_why(kind: str, work_id: int) -> dict[str, Any]:
 def cancel_work(kind: str, work_id: int) -> Work:
     """Stop a row of work.
 
-    A step takes the rest of its run with it. The kinds are `turns`, `steps` (of runs), `module_executions`,
-    `memory_windows` and `webhook_deliveries`; the id is the row's number.
+    A step takes the rest of its run with it. The kinds are `turns`, `steps` (of runs), `fetches`,
+    `module_executions`, `memory_windows`, `passage_embeddings` and `webhook_deliveries`; the id is the row's number.
     """
     with get_session() as session:
         row = kinds.get(session, scope(), kind, work_id)
@@ -84,7 +86,8 @@ def cancel_work(kind: str, work_id: int) -> Work:
 def retry_work(kind: str, work_id: int) -> Work:
     """Begin a row of work again that failed or was cancelled.
 
-    The kinds are `turns`, `steps` (of runs), `module_executions`, `memory_windows` and `webhook_deliveries`; the id
+    The kinds are `turns`, `steps` (of runs), `fetches`,
+    `module_executions`, `memory_windows`, `passage_embeddings` and `webhook_deliveries`; the id
     is the row's number.
     """
     with get_session() as session:

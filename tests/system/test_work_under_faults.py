@@ -97,7 +97,8 @@ def test_the_most_urgent_row_is_next_whatever_the_order_of_bells(site: Site) -> 
 
 
 @pytest.mark.capability("C124")
-def test_a_burst_of_other_work_leaves_slots_for_replies_and_loses_no_bell(site: Site) -> None:
+def test_a_burst_of_other_work_leaves_slots_for_replies_and_loses_no_bell(own_site: Site) -> None:
+    site = own_site
     site.workers.start("one", "dialogue,memory", concurrency=4)
     slow = site.add(6, queue="memory", act="sleep 600")
     eventually(lambda: site.statuses(slow)[RunStatus.RUNNING], lambda running: running == 3)

@@ -83,7 +83,7 @@ def test_a_template_is_looked_at_and_nothing_of_it_runs(client):
 
 @pytest.mark.capability("C72")
 def test_what_the_sandbox_lacks_is_told_with_its_line(client):
-    made = client.post(MODULES, json={"name": "a", "type": "advanced", "script": "x = 1\ndel x"}).json
+    made = client.post(MODULES, json={"name": "a", "type": "advanced", "script": "x = 1\ndel x.y"}).json
     (gap,) = made["script_analysis_metadata"]["language_gaps"]
     assert gap["line"] == 2
     assert "del" in gap["message"]
