@@ -77,6 +77,6 @@ _FOUND = select(DocumentURI.doc_hash).where(DocumentURI.owner_id == bindparam("o
 _EARLIER = (
     select(DocumentURIHistory.hash)
     .join(DocumentURI, DocumentURI.id == DocumentURIHistory.doc_uri_id)
-    .where(DocumentURI.owner_id == bindparam("owner_id"))
+    .where(DocumentURI.owner_id == bindparam("owner_id"), DocumentURI.version > 1)
 )
 STORED = select(func.sum(Document.file_size)).where(Document.hash.in_(union(_FOUND, _EARLIER)))
