@@ -11,9 +11,11 @@ from gateway.auth import requires
 from gateway.quotas import ADDS_WORK
 from shared.domain.access import Permission
 from shared.domain.lifecycle import UNFINISHED
-from shared.models import Document, Turn
+from shared.models import Document, RunGroup, Turn, WorkflowRun
 from shared.providers.blobs import open_blobs
-from shared.queries import work
+from shared.queries import quotas, work
+from shared.queries.kinds import KINDS
+from shared.queries.scope import Scope
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 from tests.integration.gateway.contract import OPERATIONS, Tenant
 
@@ -123,6 +125,20 @@ def test_every_other_route_adds_no_work(session, full):
             assert answer.status_code != 429, name
             adding |= {name} if unfinished(session) > before else set()
     assert adding == set()
+
+
+@pytest.mark.parametrize("status", sorted(UNFINISHED))
+def test_rows_of_every_kind_count_until_they_end_and_only_their_owners(session, owner_with, status):
+    for owner in ("a", "b"):
+        Tenant(owner_with(owner), f"mark {owner}").make_everything()
+    for kind in KINDS.values():
+        session.execute(update(kind.model).where(kind.model.status != status).values(status=status))
+    mine = [kind.joined(select(kind.model.id)).where(kind.owner_id == "a") for kind in KINDS.values()]
+    rows = sum(len(session.scalars(each).all()) for each in mine)
+    session.execute(update(WorkflowRun).values(status="RUNNING"))
+    session.execute(update(RunGroup).values(status="RUNNING"))
+    assert rows > 10
+    assert 1000 - quotas.require_room(session, Scope("a"), limit=1000) == rows
 
 
 def test_the_rows_are_asked_once_in_a_while(shared_engine, owner_with):
