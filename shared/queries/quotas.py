@@ -15,6 +15,7 @@ from shared.queries.scope import Scope
 NO_LIMIT = math.inf
 ROWS_WAITING = "PERSONAE_OWNER_ROWS_WAITING"
 BYTES_STORED = "PERSONAE_OWNER_BYTES_STORED"
+OWNERS = 1  # what tells a lock on an owner from one on a document
 RETRY_AFTER_SECONDS = 30  # work takes its time
 
 
@@ -37,10 +38,12 @@ def require_room(session: Session, scope: Scope, *, limit: int) -> float:
 def require_space(session: Session, scope: Scope, *, limit: int, more: int = 0) -> float:
     """Return how many bytes the owner may store beside `more`; raises TooMany where these are too many already.
 
-    Asked in the transaction that added a document, it counts once what the owner had before.
+    Asked in the transaction that added a document, it counts once what the owner had before; as the last thing, for
+    others who store for this owner wait until its commit: many at once would each find the same space free.
     """
     if not limit:
         return NO_LIMIT
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(scope.owner_id, OWNERS))))
     stored = int(session.scalar(STORED, {"owner_id": scope.owner_id}) or 0) + more
     if stored > limit:
         told = f"this would make {stored} bytes of documents, and {BYTES_STORED} allows {limit}: delete some first"

@@ -4,11 +4,13 @@ import io
 
 import pytest
 from flask import Response
-from sqlalchemy import event, func, select, update
+from sqlalchemy import event, func, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from gateway import create_app
 from gateway.auth import requires
 from gateway.quotas import ADDS_WORK
+from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import UNFINISHED
 from shared.models import Document, RunGroup, Turn, WorkflowRun
@@ -199,6 +201,16 @@ def test_a_document_that_arrives_counts_too(session, owner_with):
     assert sent[0].status_code == 201
     assert refused_by(sent[1]) == (BYTES, 20, None)
     assert session.scalar(select(func.count()).select_from(Document)) == 1
+
+
+def test_who_stores_beside_another_waits_for_what_that_one_stores(database_url):
+    with get_session() as first, get_session() as second:
+        quotas.require_space(first, Scope("a"), limit=20)
+        second.execute(text("SET LOCAL lock_timeout = '50ms'"))
+        quotas.require_space(second, Scope("b"), limit=20)
+        with pytest.raises(OperationalError, match="lock timeout"):
+            quotas.require_space(second, Scope("a"), limit=20)
+        second.rollback()
 
 
 # --- requests in work
