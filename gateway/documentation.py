@@ -47,6 +47,7 @@ LAST_EVENT_PARAMETER = {
 CHOICES = {"collection": [*CollectionType], "kind": [*KINDS]}  # of parameters in a path that are words
 FORMS: dict[str, Document] = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
 JSON = "application/json"
+RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds, where waiting may help"}}
 RESUMING = {"get_turn_events"}
 ANSWERS = {
     "200": "It is done, and this is the answer",
@@ -195,6 +196,7 @@ def _add_security(operation: Document, needed: str | None) -> None:
     operation["responses"] |= {
         "401": error_response(401, "No key, or one that is unknown, expired or revoked"),
         "403": error_response(403, f"The key lacks the scope {needed}", scope=str(needed)),
+        "429": error_response(429, "The owner has reached a limit; `details` names it") | {"headers": RETRY_AFTER},
     }
 
 

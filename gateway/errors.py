@@ -24,6 +24,7 @@ STATUS: dict[type[Exception], int] = {
     errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.TooLarge: 413,
+    errors.TooMany: 429,
     errors.WorkFailed: failures.FAILED_FOR_GOOD,
     errors.Rejected: 502,
     errors.Transient: 503,
@@ -54,7 +55,14 @@ INTEGRITY: dict[str, tuple[int, str]] = {
 WHOLE = "_schema: "  # APIFlask's name for a rule over several fields
 PYDANTICS_OWN = "Value error, "  # put before the words of our own rules
 PROGRAM_LIMIT = "54"  # a class of SQLSTATEs that are OperationalErrors too: a value too long for an index, say
-TYPES = {413: "TooLarge", 414: "AddressTooLong", 422: "Invalid", 500: "InternalError", 503: "Unavailable"}
+TYPES = {
+    413: "TooLarge",
+    414: "AddressTooLong",
+    422: "Invalid",
+    429: "TooMany",
+    500: "InternalError",
+    503: "Unavailable",
+}
 RETRY_AFTER_SECONDS = "5"
 LONGEST_PATH = 200  # characters of an address that an error repeats
 
@@ -96,7 +104,10 @@ def closest(error: Exception, table: dict[type[Exception], Any]) -> Any:
 
 def say_our_own(error: errors.PersonaeError) -> Response:
     """Our errors hold nothing secret and speak for themselves."""
-    return answer(closest(error, STATUS), str(error), error_type=type(error).__name__, details=error.details)
+    response = answer(closest(error, STATUS), str(error), error_type=type(error).__name__, details=error.details)
+    if isinstance(error, errors.TooMany) and error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def say_validation(error: HTTPError) -> Response:

@@ -83,10 +83,14 @@ FAULTS = {
     413: "the body is over the limit of 52494336 bytes",
     415: "send the body as JSON, with the header Content-Type: application/json",
     422: "nmae: there is no such field, only name, …; did you mean name?",
+    429: "192 requests are in work already, and PERSONAE_OWNER_REQUESTS allows no more: wait for one to end",
     502: "the chat server does not know the model",
     503: "the database is not available; try again shortly",
 }
-DETAILS: dict[int, Any] = {422: {"json": {"nmae": ["there is no such field, only name, …; did you mean name?"]}}}
+DETAILS: dict[int, Any] = {
+    422: {"json": {"nmae": ["there is no such field, only name, …; did you mean name?"]}},
+    429: {"limit": "PERSONAE_OWNER_REQUESTS", "value": 192},
+}
 
 
 def of(schema: Document, schemas: Document, name: str = "") -> Any:

@@ -13,6 +13,7 @@ from flask import Response, after_this_request, current_app, jsonify, request
 from pydantic import BaseModel
 from werkzeug.datastructures import FileStorage
 
+from gateway import quotas
 from gateway.auth import identity
 from shared.db import Session, get_session
 from shared.errors import Invalid
@@ -62,8 +63,16 @@ def idempotent(view: View) -> View:
 
 
 def install(app: APIFlask) -> None:
-    """Answer a replay as the first request was answered."""
+    """Answer a replay as the first request was answered, also where its owner may add no more work."""
+    app.before_request(refuse_at_the_door)
     app.register_error_handler(Replayed, say_again)
+
+
+def refuse_at_the_door() -> None:
+    """Refuse work that there is no room for before its body is read, unless it may have been answered before."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if HEADER not in request.headers or not getattr(view, MARK, False):
+        quotas.require_room()
 
 
 def say_again(error: Replayed) -> Response:
@@ -90,6 +99,7 @@ def once() -> Iterator[Once]:
         work = Once(session, identity().holder, key)
         if key is not None:
             _take(work, key)
+            quotas.require_room(session)
         yield work
         if not work.kept:
             raise RuntimeError("a route that works once must keep its answer")

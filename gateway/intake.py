@@ -1,6 +1,7 @@
 """Files at the gateway's door: stored before any row says that they are there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -11,7 +12,7 @@ from werkzeug.datastructures import FileStorage
 from shared.db import get_session
 from shared.domain.files import plain_name
 from shared.domain.persona import CollectionType
-from shared.errors import Invalid, Refused, Unavailable
+from shared.errors import Invalid, Refused, TooMany, Unavailable
 from shared.providers import blobs, intake
 from shared.providers.blobs import open_blobs
 from shared.providers.outbound import guard
@@ -77,6 +78,16 @@ def forget(doc_hashes: Iterable[str]) -> None:
     for doc_hash in doc_hashes:
         with get_session() as session:
             documents.purge(session, doc_hash, remove)
+
+
+@contextmanager
+def gone_if_refused(received: Iterable[Bytes]) -> Iterator[None]:
+    """Remove what was stored already when its owner has no space for it, or no room for the work it makes."""
+    try:
+        yield
+    except TooMany:
+        forget(stored.doc_hash for stored in received)
+        raise
 
 
 def open_uri(uri: str) -> intake.Found:

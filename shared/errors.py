@@ -39,6 +39,14 @@ class TooLarge(PersonaeError):
     """The input is over a limit."""
 
 
+class TooMany(PersonaeError):
+    """An owner has reached a limit, which `details` names; `retry_after` are seconds, where waiting may help."""
+
+    def __init__(self, message: str, *, retry_after: int | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
 class WorkFailed(PersonaeError):
     """Work that somebody waits for failed for good: the same again would fail again."""
 

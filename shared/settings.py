@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
+GIBIBYTE = 1 << 30
 
 
 def _named(name: str, *seed_names: str) -> AliasChoices:
@@ -56,6 +57,9 @@ class Settings(BaseSettings):
     flower_port: int = 5555
     max_body_bytes: int = MEBIBYTE
     max_upload_bytes: int = 50 * MEBIBYTE
+    owner_rows_waiting: int = Field(default=100_000, ge=0)  # of work; 0 is no limit, here and below
+    owner_bytes_stored: int = Field(default=50 * GIBIBYTE, ge=0)
+    owner_requests: int = Field(default=192, ge=0)  # in work at once in one process of the gateway, streams too
     trust_proxy_headers: bool = Field(
         default=False, validation_alias=_named("TRUST_PROXY_HEADERS", "AUTH_TRUST_PROXY_HEADERS")
     )

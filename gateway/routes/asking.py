@@ -9,6 +9,7 @@ from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
 from gateway.idempotency import begun, idempotent
+from gateway.quotas import adds_work
 from gateway.routes.search import ask
 from gateway.schemas.asking import AnswerOut, QuestionIn
 from gateway.waiting import wait_for_reply
@@ -31,6 +32,7 @@ LONGEST_TITLE = 200
 
 @bp.post("/<uuid:persona_id>/ask")
 @requires(Permission.CHAT)
+@adds_work
 @idempotent
 @bp.input(QuestionIn)
 @bp.output(AnswerOut)

@@ -7,6 +7,7 @@ from flask import current_app
 
 from gateway.auth import requires, scope
 from gateway.idempotency import idempotent, once
+from gateway.quotas import adds_work
 from gateway.schemas.batches import BatchIn, BatchOut, BatchPage, BatchQuery, BatchStart, BatchStarted, BatchStatus
 from gateway.schemas.paging import PageQuery, page_of
 from shared.db import get_session
@@ -71,6 +72,7 @@ def get_batch_status(query_data: BatchQuery) -> dict[str, Any]:
 
 @bp.post("/start-workflows")
 @requires(Permission.WRITE)
+@adds_work
 @idempotent
 @bp.input(BatchStart)
 @bp.output(BatchStarted, 201)

@@ -6,10 +6,11 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, current_app, url_for
 
-from gateway import intake
+from gateway import intake, quotas
 from gateway.auth import requires, scope
 from gateway.idempotency import begun, idempotent, once
 from gateway.limits import takes_upload
+from gateway.quotas import adds_work
 from gateway.routes.answers import as_json
 from gateway.schemas.documents import (
     DeletedOut,
@@ -48,6 +49,7 @@ NOT_YET: dict[int, Any] = {
 
 @bp.post("/ingest-document")
 @requires(Permission.WRITE)
+@adds_work
 @idempotent
 @takes_upload
 @bp.input(WaitQuery, location="query")
@@ -65,8 +67,9 @@ def ingest_document(query_data: WaitQuery, form_and_files_data: DocumentIn) -> A
     if asked.input_uri is not None and is_on_the_web(asked.input_uri):
         return fetch_document(asked.input_uri, asked.arrival(), wait=query_data.wait)
     stored = receive(asked)
-    with once() as once_:
+    with intake.gone_if_refused([stored]), once() as once_:
         brought = bring_in(once_.session, asked.arrival(), stored)
+        quotas.require_space(once_.session, stored.size)
         answer = once_.keep(DocumentOut(**brought.as_json()), 201)
     if brought.group is not None:
         PREPARE_DOCUMENT.ring(f"of run group {brought.group.id}")

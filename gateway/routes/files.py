@@ -5,7 +5,7 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 
-from gateway import intake
+from gateway import intake, quotas
 from gateway.auth import requires, scope
 from gateway.limits import takes_upload
 from gateway.schemas.files import FilePage, FileQuery, FilesIn, UploadOut
@@ -38,9 +38,10 @@ def upload_files(persona_id: UUID, collection: str, form_and_files_data: FilesIn
     with get_session() as session:
         personas.get(session, scope(), persona_id)
     received = intake.receive_each(form_and_files_data.files, where)
-    with get_session() as session:
+    with intake.gone_if_refused(received.kept.values()), get_session() as session:
         persona = personas.get(session, scope(), persona_id)
         uploaded = [add_file(session, persona, where, name, stored) for name, stored in received.in_order()]
+        quotas.require_space(session, sum(stored.size for stored in received.kept.values()))
     return {
         "uploaded": uploaded,
         "skipped": received.skipped,

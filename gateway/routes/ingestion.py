@@ -8,6 +8,7 @@ from flask import current_app
 
 from gateway.auth import requires, scope
 from gateway.idempotency import idempotent, once
+from gateway.quotas import adds_work
 from gateway.schemas.files import (
     ClearedOut,
     CollectionsOut,
@@ -31,6 +32,7 @@ bp = APIBlueprint("ingestion", __name__, url_prefix="/api/v1/personas/<uuid:pers
 
 @bp.post("/ingest")
 @requires(Permission.WRITE)
+@adds_work
 @idempotent
 @bp.output(JobsOut, 202)
 def ingest_persona(persona_id: UUID) -> JobsOut:
@@ -74,6 +76,7 @@ def get_ingestion_status(persona_id: UUID) -> dict[str, Any]:
 
 @bp.post("/ingestion/retry")
 @requires(Permission.WRITE)
+@adds_work
 @bp.output(RetriedOut, 202)
 def retry_ingestion(persona_id: UUID) -> dict[str, Any]:
     """Read again what failed.

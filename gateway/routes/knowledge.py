@@ -7,6 +7,7 @@ from uuid import UUID
 from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
+from gateway.quotas import adds_work
 from gateway.routes.answers import existed
 from gateway.schemas.knowledge import ChunkOut, ChunkPage, ChunkQuery, ChunksIn, ChunksOut
 from gateway.schemas.paging import page_of
@@ -23,6 +24,7 @@ bp = APIBlueprint("knowledge", __name__, url_prefix="/api/v1/knowledge/chunks")
 
 @bp.post("")
 @requires(Permission.WRITE)
+@adds_work
 @bp.input(ChunksIn)
 @bp.output(ChunksOut)
 def upsert_chunks(json_data: ChunksIn) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
 from gateway.idempotency import idempotent, once
+from gateway.quotas import adds_work
 from gateway.routes.answers import existed
 from gateway.schemas.conversations import (
     CountOut,
@@ -59,6 +60,7 @@ def count_messages(conversation_id: UUID, query_data: RoleQuery) -> dict[str, in
 
 @bp.post("/conversations/<uuid:conversation_id>/messages/import")
 @requires(Permission.CHAT)
+@adds_work
 @idempotent
 @bp.input(MessagesIn)
 @bp.output(ImportOut, 201)

@@ -8,6 +8,7 @@ from apiflask import APIBlueprint
 from gateway import cancelling
 from gateway.auth import requires, scope
 from gateway.idempotency import begun, idempotent
+from gateway.quotas import adds_work
 from gateway.routes.executions import NOT_YET, started
 from gateway.schemas.executions import ExecutionOut, FunctionsOut, RanOut, RunIn, ScriptIn, WaitQuery
 from gateway.schemas.modules import ModuleChange, ModuleIn, ModuleOut, ModulePage, ModuleQuery
@@ -90,6 +91,7 @@ def delete_module(module_id: UUID) -> str:
 
 @bp.post("/<uuid:module_id>/run")
 @requires(Permission.CHAT)
+@adds_work
 @idempotent
 @bp.input(WaitQuery, location="query")
 @bp.input(RunIn)
@@ -110,6 +112,7 @@ def run_module(module_id: UUID, query_data: WaitQuery, json_data: RunIn) -> Any:
 
 @bp.post("/test-script")
 @requires(Permission.WRITE)
+@adds_work
 @idempotent
 @bp.input(WaitQuery, location="query")
 @bp.input(ScriptIn)

@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
 from gateway.idempotency import begun, idempotent
+from gateway.quotas import adds_work
 from gateway.routes.executions import NOT_YET, started
 from gateway.schemas.executions import ExecutionOut, ResolvedOut, ResolveIn, WaitQuery
 from gateway.schemas.templates import TemplateIn, TemplateOut
@@ -43,6 +44,7 @@ def validate_template(json_data: TemplateIn) -> TemplateOut:
 
 @bp.post("/resolve")
 @requires(Permission.WRITE)
+@adds_work
 @idempotent
 @bp.input(WaitQuery, location="query")
 @bp.input(ResolveIn)

@@ -10,6 +10,7 @@ from flask import Response, request
 from gateway import cancelling, relay
 from gateway.auth import requires, scope
 from gateway.idempotency import begun, idempotent
+from gateway.quotas import adds_work
 from gateway.routes.answers import as_json
 from gateway.schemas.conversations import MessageOut
 from gateway.schemas.turns import MessageIn, SendQuery, TraceOut, TurnOut
@@ -70,6 +71,7 @@ WAITED: dict[int, Any] = {
 
 @bp.post("/conversations/<uuid:conversation_id>/messages")
 @requires(Permission.CHAT)
+@adds_work
 @idempotent
 @bp.input(SendQuery, location="query")
 @bp.input(MessageIn)

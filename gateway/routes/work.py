@@ -7,6 +7,7 @@ from apiflask import APIBlueprint
 
 from gateway import cancelling
 from gateway.auth import requires, scope
+from gateway.quotas import adds_work
 from gateway.schemas.paging import PageQuery, page_of
 from gateway.schemas.work import WhyOut, WorkerPage, WorkOut
 from shared.db import get_session
@@ -82,6 +83,7 @@ def cancel_work(kind: str, work_id: int) -> Work:
 
 @bp.post("/work/<string:kind>/<int:work_id>/retry")
 @requires(Permission.WRITE)
+@adds_work
 @bp.output(WorkOut, 202)
 def retry_work(kind: str, work_id: int) -> Work:
     """Begin a row of work again that failed or was cancelled.

@@ -7,6 +7,7 @@ from apiflask import APIBlueprint
 
 from gateway import cancelling
 from gateway.auth import requires, scope
+from gateway.quotas import adds_work
 from gateway.schemas.paging import page_of
 from gateway.schemas.workflow import GroupOut, GroupPage, GroupQuery, GroupWithRuns, RunOut, RunWithSteps
 from shared.db import Session, get_session
@@ -86,6 +87,7 @@ def resume_run_group(run_group_id: int) -> RunGroup:
 
 @bp.post("/run-groups/<int:run_group_id>/retry")
 @requires(Permission.WRITE)
+@adds_work
 @bp.output(GroupOut, 202)
 def retry_run_group(run_group_id: int) -> RunGroup:
     """Begin again what failed in a group.
@@ -145,6 +147,7 @@ def resume_run(run_id: int) -> WorkflowRun:
 
 @bp.post("/runs/<int:run_id>/retry")
 @requires(Permission.WRITE)
+@adds_work
 @bp.output(RunOut, 202)
 def retry_run(run_id: int) -> WorkflowRun:
     """Begin again what failed in a run.

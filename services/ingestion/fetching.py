@@ -1,19 +1,21 @@
 """A document on the web is fetched by a worker: bounded by one deadline, ended by a cancel, brought in once."""
 
+import os
 from functools import cache
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from sqlalchemy.orm import Session
 
 from services import leases
 from services.work import performs
+from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Unavailable
 from shared.models import Fetch
 from shared.providers import intake
 from shared.providers.blobs import Blobs, open_blobs
 from shared.providers.outbound import OnOpen, Outbound, guard
-from shared.queries import arrivals
+from shared.queries import arrivals, quotas
 from shared.queries.arrivals import Arrival
 from shared.queries.documents import Bytes
 from shared.queries.scope import Scope
@@ -35,6 +37,7 @@ class Order(NamedTuple):
 
     url: str
     arrival: Arrival
+    owner_id: str
 
 
 @cache
@@ -46,7 +49,7 @@ def tools() -> Tools:
 
 def load(session: Session, row: Fetch) -> Order:
     """Read what is to be fetched."""
-    return Order(row.url, Arrival.from_json(row.arrival))
+    return Order(row.url, Arrival.from_json(row.arrival), row.owner_id)
 
 
 def work(order: Order) -> Bytes:
@@ -55,9 +58,18 @@ def work(order: Order) -> Bytes:
     arrival = order.arrival
     found = intake.fetch(outbound, order.url, limit=limit, seconds=seconds, on_open=_listener())
     with found.file:
+        _require_space(order.owner_id, found.file)
         collection, given = arrival.collection, arrival.mime_type
         taken = intake.receive(blobs, found.file, found.name, limit=limit, collection=collection, given=given)
     return Bytes(*taken)
+
+
+def _require_space(owner_id: str, file: BinaryIO) -> None:
+    """Pass when a file that is not stored yet may be; raises TooMany."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    with get_session() as session:
+        quotas.require_space(session, Scope(owner_id), limit=get_settings().owner_bytes_stored, more=size)
 
 
 def save(session: Session, row: Fetch, stored: Bytes) -> None:

@@ -18,9 +18,10 @@ OVERRIDES = {"PERSONAE_GATEWAY_WORKERS": "1", "PERSONAE_STOP_GRACE_SECONDS": "5"
 class Gateway:
     """A gunicorn on a fixed port, which a test may stop and start again."""
 
-    def __init__(self, stack: RunningStack, log: Path) -> None:
+    def __init__(self, stack: RunningStack, log: Path, **settings: str) -> None:
         self._stack = stack
         self._log = log
+        self._settings = OVERRIDES | settings
         self._port = ports.free_port()
         self.process = self.start()
 
@@ -31,7 +32,7 @@ class Gateway:
         with self._log.open("ab") as file:
             self.process = subprocess.Popen(
                 [sys.executable, *commands.gateway().words[1:]],
-                env=environment | OVERRIDES | {"PERSONAE_GATEWAY_PORT": str(self._port)},
+                env=environment | self._settings | {"PERSONAE_GATEWAY_PORT": str(self._port)},
                 cwd=commands_.folder, stdout=file, stderr=file,
             )  # fmt: skip
         with self.client() as client:

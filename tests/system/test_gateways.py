@@ -82,6 +82,22 @@ def test_who_waits_at_a_gateway_that_is_stopped_is_told_the_turn_and_the_reply_i
     assert client.get(f"messages/{turn['assistant_message_id']}")["content"] == "Here it is."
 
 
+def test_a_stream_that_its_client_leaves_makes_room_for_the_next_request(
+    stack: RunningStack, conversation: str, model: FakeOpenAI, tmp_path: Path
+) -> None:
+    model.script(SLOWLY)
+    gateway = Gateway(stack, tmp_path / "gateway.log", PERSONAE_OWNER_REQUESTS="1")
+    try:
+        with gateway.client() as leaving, gateway.client() as other:
+            with leaving.streaming("POST", conversation, json={"content": "slowly"}) as events:
+                until_token(events, 1)
+                refused = other.ask("GET", "personas")
+            until(lambda: other.ask("GET", "personas").is_success)
+    finally:
+        gateway.stop()
+    assert (refused.status_code, refused.json()["details"]["limit"]) == (429, "PERSONAE_OWNER_REQUESTS")
+
+
 @pytest.mark.capability("C101")
 def test_a_persona_that_one_gateway_makes_answers_at_once_at_every_other(
     client: Client, gateway: Gateway, model: FakeOpenAI

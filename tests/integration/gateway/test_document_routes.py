@@ -18,6 +18,7 @@ from shared.models import DataSource, Document, DocumentBatch, DocumentURI, RunG
 from shared.providers.blobs import open_blobs
 from shared.providers.outbound import guard
 from shared.queries import fetches
+from shared.settings import get_settings
 from tests.fakes.documents import pdf
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 from tests.integration.gateway.worker import run_fetch
@@ -250,6 +251,16 @@ def test_what_a_worker_cannot_fetch_is_explained_to_who_waits(app, fetched, site
     _, row = fetched(path.format(site=site))
     assert (row.status, row.status_meta["error_type"]) == ("FAILED", error_type)
     assert STATUS[type(error_of(row))] == status
+    assert blobs_of(app) == []
+
+
+def test_a_page_that_its_owner_has_no_space_for_is_not_stored(app, fetched, site, monkeypatch):
+    monkeypatch.setenv("PERSONAE_OWNER_BYTES_STORED", "10")
+    get_settings.cache_clear()
+    _, row = fetched(f"http://{site}/page.html")
+    assert (row.status, row.status_meta["error_type"]) == ("FAILED", "TooMany")
+    assert "PERSONAE_OWNER_BYTES_STORED" in row.status_message
+    assert STATUS[type(error_of(row))] == 429
     assert blobs_of(app) == []
 
 

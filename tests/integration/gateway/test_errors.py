@@ -53,6 +53,7 @@ def throwing(error):
         (errors.Refused("forbidden address"), 400, "Refused"),
         (errors.Forbidden("no"), 403, "Forbidden"),
         (errors.TooLarge("much"), 413, "TooLarge"),
+        (errors.TooMany("enough"), 429, "TooMany"),
         (errors.WorkFailed("for good"), 502, "WorkFailed"),
         (errors.Unavailable("later"), 503, "Unavailable"),
         (errors.Transient("later"), 503, "Transient"),
