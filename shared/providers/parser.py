@@ -3,6 +3,7 @@
 import html
 import importlib
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
@@ -28,6 +29,7 @@ PAGE_BREAK = "\n\n"
 PAGED = {PDF, PPTX}
 AS_IT_IS = {PLAIN, MARKDOWN}
 TITLE, HEAD = (re.compile(rf"<{name}(?=[\s>])[^<>]*+>", re.IGNORECASE) for name in ("title", "head"))
+TITLE_END, HEAD_END = (re.compile(rf"</{name}\s*+>", re.IGNORECASE) for name in ("title", "head"))
 HEAD_WITHIN = 65536
 TAB = "&#9;"  # as the library writes that of an OpenDocument
 LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
@@ -62,7 +64,8 @@ class Parsed(NamedTuple):
 
     def page_at(self, offset: int) -> int | None:
         """Return the number of the page that holds a character, None where there are no pages."""
-        return next((page.number for page in reversed(self.pages) if page.start <= offset), None)
+        after = bisect_right(self.pages, offset, key=lambda page: page.start)
+        return self.pages[after - 1].number if after else None
 
 
 class CannotStart(Transient):
@@ -191,20 +194,19 @@ def _reason(said: str, mime_type: str) -> str:
 
 def _without_head(text: str, mime_type: str) -> str:
     """Leave out the head, which would come out as a heading."""
-    start, _, end = _element(text, "head", HEAD) if mime_type == HTML else (0, 0, 0)
+    start, _, end = _element(text, HEAD, HEAD_END) if mime_type == HTML else (0, 0, 0)
     return text[:start] + text[end:]
 
 
 def _html_title(text: str) -> str | None:
-    start, inner, end = _element(text[:HEAD_WITHIN], "title", TITLE)
+    start, inner, end = _element(text[:HEAD_WITHIN], TITLE, TITLE_END)
     words = text[inner:end].rpartition("<")[0] if end > start else ""
     return " ".join(html.unescape(words).split()) or None
 
 
-def _element(text: str, name: str, opening: re.Pattern[str]) -> tuple[int, int, int]:
-    """Return where the first element of a name begins, its content begins, and it ends; zeros where there is none."""
+def _element(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> tuple[int, int, int]:
+    """Return where the first element of a kind begins, its content begins, and it ends; zeros where there is none."""
     opened = opening.search(text)
-    closing = re.compile(rf"</{name}\s*+>", re.IGNORECASE)
     closed = closing.search(text, opened.end()) if opened else None
     return (opened.start(), opened.end(), closed.end()) if opened and closed else (0, 0, 0)
 
