@@ -17,8 +17,10 @@ UNPAIRED = re.compile("[\ud800-\udfff]")
 KEYS = ("text", "quote")  # both are found in seed 000's files
 SHAPE = 'a line is {"text": "the quote"}'
 HEADING = f"a CSV file of quotes names a column {' or '.join(KEYS)} in its first line, and each row holds a quote"
+MOST_MISSED, NEAR = 100, 4096  # quotes looked for in all of the rest, and characters for those after so many
 DELIMITERS = ",;\t|"
 ENDS_SENTENCE = re.compile(r"""[.!?…。！？][)\]"'”’»“]*(?:\s+[–—-].*)?$""")  # noqa: RUF001
+BLANK_LINE = re.compile(r"\S[^\S\n]*\n[^\S\n]*\n\s*\S")
 
 
 class Quote(NamedTuple):
@@ -38,7 +40,7 @@ def from_text(text: str) -> Iterator[Chunk]:
     """Yield a text's paragraphs; its lines where no blank line parts them or each ends a sentence."""
     lines = [*_lines(text)]
     each_ends = all(ENDS_SENTENCE.search(line) for line, _, _ in lines)
-    if each_ends or not re.search(r"\S[^\S\n]*\n[^\S\n]*\n\s*\S", text):
+    if each_ends or not BLANK_LINE.search(text):
         return _once(Quote(line.strip(), number, place) for line, number, place in lines)
     return _once(_paragraphs(lines))
 
@@ -102,7 +104,7 @@ def _under_a_key(entry: dict[str, Any]) -> str:
 def _rows(table: str, text: str) -> Iterator[Quote]:
     first = table.lstrip().partition("\n")[0]
     reader = csv.reader(io.StringIO(table.lstrip()), delimiter=max(DELIMITERS, key=first.count))
-    place = 0
+    place = missed = 0
     names: list[str] = []
     try:
         for row in reader:
@@ -110,7 +112,9 @@ def _rows(table: str, text: str) -> Iterator[Quote]:
                 names = _columns(row)
             elif any(cell.strip() for cell in row):
                 words = _cell(dict(zip(names, row, strict=False)), reader.line_num)
-                start = max(text.find(words, place), place)
+                found = text.find(words, place, len(text) if missed < MOST_MISSED else place + NEAR)
+                missed += found < 0
+                start = max(found, place)
                 place = min(start + len(words), len(text))
                 yield Quote(words, reader.line_num, (min(start, place), place))
     except csv.Error as error:

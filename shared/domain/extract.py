@@ -1,5 +1,6 @@
 """The sentences of a text that say most, and those that answer a question: by rules, in any language. Pure."""
 
+import heapq
 import math
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ STEM = 5  # letters by which inflected words are known as one: `bobina`, `bobine
 FIRST_IN_MESSAGE = 1.15  # what opens a message tends to be what it is about
 SPEAKERS = {"user": "User", "assistant": "I", "system": "Note"}
 LONGEST = 400  # characters; what has no end of a sentence for so long is a list or a table
+MOST_WEIGHED = 5000  # sentences against each other: a talk has hundreds
 LABEL = 5  # stems; a heading that no sign marks has no more
 UNFINISHED = 0.5  # what ends without a sign tends to be a heading or a label
 _END = re.compile(r"(?<=[.!?…])[\"'»”)\]]*\s+|(?<=[。\uff01\uff1f])(?![」』”\uff09])|\n+")
@@ -54,16 +56,15 @@ def summarise(lines: Sequence[Said], max_tokens: int, count: CountTokens = count
     rest = sentences([line.content for line in lines])
     rest = [sentence for sentence in rest if len(sentence.text.split()) >= SHORTEST] or rest
     weights = _weights(rest)
+    rest = heapq.nlargest(MOST_WEIGHED, rest, key=lambda sentence: _says(sentence, weights))
+    costs = {sentence: count(_spoken(lines[sentence.source], sentence)) + 1 for sentence in sorted(rest)}
     chosen: list[Sentence] = []
     left = max_tokens
-    while rest:
-        best = max(rest, key=lambda sentence: _says(sentence, weights))
-        rest.remove(best)
-        cost = count(_spoken(lines[best.source], best)) + 1
-        if cost <= left:
-            chosen.append(best)
-            left -= cost
-            weights |= {stem: weights[stem] ** 2 for stem in best.stems}
+    while costs := {sentence: cost for sentence, cost in costs.items() if cost <= left}:
+        best = max(costs, key=lambda sentence: _says(sentence, weights))
+        chosen.append(best)
+        left -= costs.pop(best)
+        weights |= {stem: weights[stem] ** 2 for stem in best.stems}
     return "\n".join(_spoken(lines[sentence.source], sentence) for sentence in sorted(chosen))
 
 

@@ -1,8 +1,7 @@
 """Which files a collection takes, and under what name one is kept. Pure."""
 
-import unicodedata
-
 from shared.domain.persona import CollectionType
+from shared.domain.text import normalised
 
 READABLE = {
     "text/plain": "txt",
@@ -42,7 +41,7 @@ def refusal(collection: CollectionType, mime_type: str) -> str | None:
 
 def plain_name(name: str) -> str:
     """Return a file's name without folders and control characters; the end, with its suffix, of one that is long."""
-    last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    last = normalised("NFC", name).replace("\\", "/").rpartition("/")[2]
     printable = "".join(character for character in last if character.isprintable()).strip()
     return printable[-LONGEST_NAME:] if printable.strip(".") else NAMELESS
 

@@ -10,9 +10,10 @@ _NOTE = re.compile(r"\[\^?\d{1,3}\]")  # a note of the text would read as a cita
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)|\s*<h[1-6]\b|\s*(\*\*|__)[^*_]{1,200}\1:?\s*$", re.IGNORECASE)
 _UNDERLINE = re.compile(r" {0,3}(?:={2,}|-{2,})\s*$")
 _RULER = re.compile(r"[\s|:*_=~`+-]*$")
-_LIST = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪◦]|\d{1,3}[.)])\s+|\s*(?:>\s*)+")
+_BULLET = re.compile(r"\s*+(?:>\s*+)*+(?:[-*+•▪◦]|\d{1,3}[.)])\s++|\s*+(?:>\s*+)++")
 _EMPHASIS = re.compile(r"(?<![\w*_~`])(\*{1,3}|_{1,3}|~~|`{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?!\w)")
 _STOP = re.compile(r"[.!?…:;。\uff01\uff1f][\"'»”)\]]*$")
+_LETTER = re.compile(r"\w")
 WRAPPED = 45  # characters from which a line without an end goes on in the next
 
 
@@ -22,7 +23,7 @@ def paragraphs(text: str) -> str:
     body = [_plain(line) if _is_body(lines, place) else "" for place, line in enumerate(lines)]
     if not any(body):
         body = [_without_signs(line.strip(" #")) for line in lines]
-    starts = [bool(_LIST.match(line) or line.lstrip().startswith("|")) for line in lines]
+    starts = [bool(_BULLET.match(line) or line.lstrip().startswith("|")) for line in lines]
     return _joined(body, starts)
 
 
@@ -34,12 +35,17 @@ def _is_body(lines: list[str], place: int) -> bool:
 def _plain(line: str) -> str:
     """Return a line without its signs; nothing of a line that is links alone, which is a menu."""
     linked = _LINK.sub("", _IMAGE.sub("", line))
-    return _without_signs(line) if linked == line or re.search(r"\w", _LIST.sub("", linked, count=1)) else ""
+    return _without_signs(line) if linked == line or _LETTER.search(_without_bullet(linked)) else ""
+
+
+def _without_bullet(line: str) -> str:
+    found = _BULLET.match(line)
+    return line[found.end() :] if found else line
 
 
 def _without_signs(line: str) -> str:
     plain = _NOTE.sub("", _TAG.sub("", _LINK.sub(r"\1", _IMAGE.sub("", line))))
-    plain = _EMPHASIS.sub(r"\2", _LIST.sub("", plain, count=1) if _LIST.match(plain) else plain)
+    plain = _EMPHASIS.sub(r"\2", _without_bullet(plain))
     if plain.lstrip().startswith("|"):
         plain = ", ".join(cell.strip() for cell in plain.split("|") if cell.strip())
     return plain.strip()

@@ -12,6 +12,8 @@ from shared.domain.text import fold
 
 UNNAMED = "Unnamed"
 LONGEST_SLUG = 100
+_NO_SLUG = re.compile(r"[^a-z0-9]+")
+_REFERRING = re.compile(r"(?<!\\)@(?=[A-Za-z])")
 
 
 class PersonaStatus(StrEnum):
@@ -56,7 +58,7 @@ def name_from(profile: dict[str, Any] | None) -> str:
 
 def slug_from(name: str) -> str:
     """Return a name as lower-case ASCII words joined by hyphens; a short hash of it where nothing is left."""
-    slug = re.sub(r"[^a-z0-9]+", "-", fold(name)).strip("-")
+    slug = _NO_SLUG.sub("-", fold(name)).strip("-")
     return slug[:LONGEST_SLUG].rstrip("-") or f"persona-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
@@ -76,7 +78,7 @@ def template_from(
         f"About you: {description}" if description else "",
         f"Your way of speaking: {speaking_style}" if speaking_style else "",
     ]
-    return re.sub(r"(?<!\\)@(?=[A-Za-z])", r"\\@", "\n\n".join(part for part in parts if part))
+    return _REFERRING.sub(r"\\@", "\n\n".join(part for part in parts if part))
 
 
 def quotes_from(text: str | None) -> list[str]:

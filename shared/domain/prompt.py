@@ -22,6 +22,8 @@ _PIECE = re.compile(r"([A-Za-z]{0,20}\d[A-Za-z\d]*)| ?([A-Z]?[a-z]+)| ?([A-Z]+)|
 LONG_WORD = 6  # letters; a tokenizer knows most shorter words of European languages in two pieces
 _MARK = re.compile(r"\[(\d{1,9}(?:\s{0,2}[,;\u2013-]\s{0,2}\d{1,9})*)\](?!\()")
 _LONE_MARK = re.compile(r"(?m)(?:^\[(\d{1,2})\](?!\(|: ?<?http)[ \t]*|[ \t]{0,3}\[(\d{1,2})\](?!\(|: ?<?http))")
+_BETWEEN_MARKS = re.compile(r"[,;]")
+_NUMBER = re.compile(r"\d+")
 _CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?…。\uff01\uff1f\n]")
 CITE = "Answer from the passages below where they help, and cite them by their numbers, like [1]."
@@ -210,8 +212,8 @@ def marked(reply: str, most: int) -> list[int]:
 
 
 def _numbers(group: str, most: int) -> Iterator[int]:
-    for part in re.split(r"[,;]", group):
-        first, *last = (int(number) for number in re.findall(r"\d+", part)[:2])
+    for part in _BETWEEN_MARKS.split(group):
+        first, *last = (int(number) for number in _NUMBER.findall(part)[:2])
         yield from range(first, min(last[0] if last else first, most) + 1)
 
 

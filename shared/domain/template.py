@@ -14,8 +14,9 @@ _FREE = r"(?<![^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])(?<!@)"
 _NAME_ENDS = r"(?![A-Za-z0-9_]|@[A-Za-z0-9_])"
 _REFERENCE = re.compile(rf"(?<!\\){_FREE}@({MODULE_NAME}){_NAME_ENDS}")
 _LIKE_A_NAME = re.compile(rf"(?<!\\){_FREE}@([A-Za-z0-9_]+){_NAME_ENDS}")
-_VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
-_PLACE = re.compile(rf"(?P<escaped>\\@)|{_FREE}@(?P<module>{MODULE_NAME}){_NAME_ENDS}|{_VARIABLE}")
+_NAME = re.compile(MODULE_NAME)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PLACE = re.compile(rf"(?P<escaped>\\@)|{_FREE}@(?P<module>{MODULE_NAME}){_NAME_ENDS}|{_VARIABLE.pattern}")
 
 
 def references(template: str) -> list[str]:
@@ -25,7 +26,7 @@ def references(template: str) -> list[str]:
 
 def invalid_names(template: str) -> list[str]:
     """Return what follows an `@` like a name and is none, each once: it begins with a digit or is too long."""
-    return [name for name in dict.fromkeys(_LIKE_A_NAME.findall(template)) if not re.fullmatch(MODULE_NAME, name)]
+    return [name for name in dict.fromkeys(_LIKE_A_NAME.findall(template)) if not _NAME.fullmatch(name)]
 
 
 BY_WORDS_ONLY = "searched_by_words_only"  # no vector was to be had: the warning of a search that may miss something
@@ -76,7 +77,7 @@ def resolve(template: str, pieces: Mapping[str, Piece], *, later: Iterable[str] 
 
 def has_variables(content: str | None) -> bool:
     """Say whether a content names variables."""
-    return re.search(_VARIABLE, content or "") is not None
+    return _VARIABLE.search(content or "") is not None
 
 
 class _Filling:

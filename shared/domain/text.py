@@ -3,9 +3,18 @@
 import hashlib
 import re
 import unicodedata
+from typing import Literal
 
 _MARKS = re.compile("[\u0300-\u036f]")
 _UNSEEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]")
+MOST_MARKS = 32  # on one letter; the time to put them in order grows with their square
+_MARK = "".join(
+    chr(code)
+    for span in (range(0x0300, 0xAC00), range(0xFB00, 0xFF00), range(0x1_0000, 0x1_F000))
+    for code in span
+    if unicodedata.combining(unicodedata.normalize("NFKD", chr(code))[0])
+)
+_PILED = re.compile(f"([{_MARK}]{{{MOST_MARKS}}})[{_MARK}]+")
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2212", "-"))
 _UNDECOMPOSED = str.maketrans(
     {"đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "ł": "l", "ø": "o", "œ": "oe", "æ": "ae", "þ": "th"}
@@ -26,14 +35,19 @@ GRAMMAR = frozenset(
 )
 
 
+def normalised(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
+    """Return text in a form of Unicode, without the marks on a letter beyond the 32nd, which no language has."""
+    return text if text.isascii() else unicodedata.normalize(form, _PILED.sub(r"\1", text))
+
+
 def fold(text: str) -> str:
     """Return text without letter case and diacritics, so that `Poeţi`, `poeți` and `poeti` are found as one.
 
     Only the marks of European scripts go; in others a mark may be a vowel. What is not seen, such as soft hyphens and
     zero-width spaces, goes too, and hyphens and minus signs are one.
     """
-    bare = _MARKS.sub("", unicodedata.normalize("NFKD", _UNSEEN.sub("", text)))
-    return unicodedata.normalize("NFKC", bare).casefold().translate(_UNDECOMPOSED).translate(_DASHES)
+    bare = _MARKS.sub("", normalised("NFKD", _UNSEEN.sub("", text)))
+    return normalised("NFKC", bare).casefold().translate(_UNDECOMPOSED).translate(_DASHES)
 
 
 def keywords(text: str) -> list[str]:
@@ -47,5 +61,5 @@ def keywords(text: str) -> list[str]:
 
 def content_hash(text: str) -> str:
     """Return the sha256, in hex, of text but for its spacing, Unicode form and what is not seen: an embedding's key."""
-    normal = " ".join(unicodedata.normalize("NFC", _UNSEEN.sub("", text)).split())
+    normal = " ".join(normalised("NFC", _UNSEEN.sub("", text)).split())
     return hashlib.sha256(normal.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from math import prod
 
 import regex
 
@@ -9,8 +10,10 @@ LONGEST_SEARCHED = 2000  # characters, from each end of a message
 TIMEOUT_SECONDS = 0.1
 ALWAYS = frozenset({"", "*"})
 MOST_REPEATED = 10_000  # what a pattern may come to once its repeats are written out: compiling it takes no longer
-# Escapes, sets and comments hold no repeats; what is left of a broken one is read as what follows it.
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]|\{(\d*)(?:(,)(\d*))?\}|.", re.DOTALL)
+# Escapes, sets and comments hold no repeats; one without an end is no expression, and goes to the end.
+_TOKEN = re.compile(r"\\.|\(\?#[^)]*+\)?|\[\^?\]?(?:\\.|[^\]\\])*+\\?+(?:\]|\Z)|\{(\d*+)(?:(,)(\d*+))?\}|.", re.DOTALL)
+_VERBOSE = re.compile(r"\(\?[A-Za-z0-9-]{0,20}x")  # in which a comment goes from # to the end of a line
+_NUMBER = re.compile(r"\d+")
 
 
 def matches(pattern: str | None, message: str | None) -> bool:
@@ -65,6 +68,8 @@ def _ends(message: str) -> str:
 
 def _is_too_large(pattern: str) -> bool:
     """Say whether a pattern's size passes the limit, a repeat of up to n counted as n times what it repeats."""
+    if "#" in pattern and _VERBOSE.search(pattern):  # a comment may hide a bracket: whatever it hides counts
+        return len(pattern) * prod(int(number) or 1 for number in _NUMBER.findall(pattern)) > MOST_REPEATED
     total, before, groups = 0, 0, list[int]()
     for token, times in _tokens(pattern):
         if token == "(":

@@ -21,6 +21,7 @@ NOTES = {"footnote": "word/footnotes.xml", "endnote": "word/endnotes.xml"}
 SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 DROPPED = frozenset({"moveFrom", "del", "softHyphen"})
 SAID = ("t", "br")
+OWN_PREFIX = re.compile(r"ns\d+")  # the library keeps these to itself
 OFF = ("0", "false", "off")
 AS_TEXT: dict[str, Callable[[ElementTree.Element], str]] = {
     "tab": lambda _: " ",  # the parser would write &#9;
@@ -86,7 +87,7 @@ def _parsed(part: bytes) -> Element:
 
 def _serialised(root: Element, original: bytes) -> bytes:
     for _, (prefix, uri) in ElementTree.iterparse(io.BytesIO(original), ["start-ns"]):
-        if not re.fullmatch(r"ns\d+", prefix):
+        if not OWN_PREFIX.fullmatch(prefix):
             ElementTree.register_namespace(prefix, uri)
     return bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True))
 
@@ -96,16 +97,20 @@ def _mend(root: Element) -> None:
     todo = [root]
     while todo:
         parent = todo.pop()
-        for child in [*parent]:
+        parent[:] = [child for child in parent if not _is_dropped(child)]  # one by one, many take long to leave
+        for child in parent:
             kind = _kind(child)
-            if kind in DROPPED or (kind == "r" and _is_hidden(child)):
-                parent.remove(child)
-            elif kind in ("cr", "br"):
+            if kind in ("cr", "br"):
                 _become_break(child)
             elif kind in AS_TEXT and _kind(parent) == "r":
                 _become_text(child, AS_TEXT[kind](child))
             else:
                 todo.append(child)
+
+
+def _is_dropped(element: Element) -> bool:
+    kind = _kind(element)
+    return kind in DROPPED or (kind == "r" and _is_hidden(element))
 
 
 def _become_break(element: Element) -> None:
@@ -149,8 +154,8 @@ def _put_notes(root: Element, members: dict[str, bytes]) -> None:
         mark = told.setdefault((kind, id), len(told) + 1)
         _become_text(reference, f"[{mark}]")
     place = len(body) - (_kind(body[-1]) == "sectPr" if len(body) else 0)
-    for (kind, id), mark in reversed(told.items()):
-        body.insert(place, _paragraph(f"[{mark}] {notes[kind][id]}", root.tag.partition("}")[0]))
+    namespace = root.tag.partition("}")[0]
+    body[place:place] = [_paragraph(f"[{mark}] {notes[kind][id]}", namespace) for (kind, id), mark in told.items()]
 
 
 def _notes(part: bytes) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from shared.settings import Settings
 Vector = list[float]
 InputType = Literal["query", "passage"]
 QUERY_PATIENCE = 5.0  # seconds for the one query that somebody waits for; a search by words is better than none
+_WORD = re.compile(r"\w+")
 
 
 class Embedding(Protocol):
@@ -154,7 +155,7 @@ class FakeEmbedding:
 def word_vector(text: str, dimensions: int) -> Vector:
     """Sum a few signed dimensions per word and scale to length 1; text without words points one fixed way."""
     vector = [0.0] * dimensions
-    for word in re.findall(r"\w+", text.lower()) or [""]:
+    for word in _WORD.findall(text.lower()) or [""]:
         for place, sign in _places(word, dimensions):
             vector[place] += sign
     length = math.sqrt(sum(number * number for number in vector)) or 1.0

@@ -3,7 +3,6 @@
 import io
 import posixpath
 import re
-import unicodedata
 import zipfile
 from collections.abc import Iterator
 from html.entities import html5
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urldefrag
 from xml.etree import ElementTree
 
+from shared.domain.text import normalised
 from shared.errors import Invalid, Refused
 from shared.providers import encoding
 from shared.providers.archives import DAMAGED
@@ -212,4 +212,4 @@ def _plain(path: str) -> str:
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", _plain(name)).casefold()
+    return normalised("NFC", _plain(name)).casefold()

@@ -17,6 +17,7 @@ EXTRACTIVE = "extractive"  # the model's name, and the provider type that asks f
 NOTHING_FOUND = "I found nothing about this in what I have read."
 NOTHING_FOUND_RO = "Nu am găsit nimic despre asta în ce am citit."
 _ROMANIAN = re.compile(r"\b(acest|am|ati|ce|care|cand|cine|cum|despre|este|esti|in|nu|pe|sa|si|sunt|unde)\b")
+_SPACED_WORD = re.compile(r"(?<!\s)\s*+\S+")
 
 
 class Extractive:
@@ -54,7 +55,7 @@ class ExtractiveStream:
         self._closed.set()
 
     def __iter__(self) -> Iterator[ChatEvent]:
-        for word in re.findall(r"\s*\S+", self._answer):
+        for word in _SPACED_WORD.findall(self._answer):
             if self._closed.is_set():
                 return
             yield Text(word)

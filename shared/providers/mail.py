@@ -12,6 +12,7 @@ from shared.providers import encoding
 
 EML = "message/rfc822"
 HEADERS = ("From", "To", "Cc", "Date")
+LONGEST_HEADER = 20_000  # characters; the time to decode one grows with its square
 LARGEST_SHARE = 4  # times longer a page may be than the plain text beside it, which else only says that there is a page
 
 Message = email.message.Message
@@ -54,10 +55,15 @@ def _header(message: Message, name: str) -> str:
     value = message.get(name, "")
     raw = str(value).encode("ascii", "surrogateescape") if not isinstance(value, email.header.Header) else b""
     try:
-        words = encoding.decode(raw) if not raw.isascii() else _joined(email.header.decode_header(value))
+        words = encoding.decode(raw) if not raw.isascii() else _plain(value)
     except (Refused, email.errors.HeaderParseError, LookupError, UnicodeError):
         words = str(value).encode("ascii", "replace").decode()
     return " ".join(words.split())
+
+
+def _plain(value: str | email.header.Header) -> str:
+    """Return a header's words decoded; one that is too long for that as it is written."""
+    return str(value) if len(str(value)) > LONGEST_HEADER else _joined(email.header.decode_header(value))
 
 
 def _joined(parts: Sequence[tuple[bytes | str, str | None]]) -> str:
@@ -107,7 +113,7 @@ def _text(part: Message, text_of: TextOf, warnings: list[str]) -> str:
 def _name(part: Message) -> str:
     try:
         name = part.get_filename() or ""
-        return " ".join(_joined(email.header.decode_header(name)).split())
+        return " ".join(_plain(name).split())
     except (Refused, email.errors.HeaderParseError, LookupError, UnicodeError):
         return "an attachment"
 

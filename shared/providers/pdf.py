@@ -15,12 +15,16 @@ END = b"%%EOF"
 OBJECT = re.compile(rb"\d\s+obj\b|endobj|endstream")
 BROKEN = "\x02"  # what the library writes for a hyphen at the end of a line
 BROKEN_WORD = re.compile(r"(-|(?<!\w))(\w+)\x02\s*(?=(\w+)(-?))")
+LINE_END = re.compile(r"\r\n?|\n")
+HYPHENATED = re.compile(r"[\w-]+")
 # Words that stay apart from what follows their hyphen; any other was parted at the end of a line.
 COMPOUNDS = frozenset(
     "all cross ex half mid non well self quasi vice twenty thirty forty fifty sixty seventy eighty ninety".split()
 )
 SHORT_WORD = 3  # letters, as those in the middle of mother-in-law
 DEEPEST_FIELD = 8
+SURE_VALUE = 200  # characters: a longer one is no part of a word, whatever stands beside it
+PART_OF_WORD = re.compile(r"\w")
 LONG_VALUE = 8  # characters: a shorter one stands in many a text by chance
 BREAKS_THE_FORMAT = (PyPdfError, ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError)
 
@@ -39,14 +43,14 @@ def mend_page(text: str, known: frozenset[str]) -> str:
     """Return a page's text with its broken words joined and its right-to-left lines in the order of reading."""
     joined = BROKEN_WORD.sub(lambda found: _joined(found, known), text).replace(BROKEN, "-")
     is_right_to_left = is_mostly_right_to_left(joined)
-    lines = re.split(r"\r\n?|\n", joined)
+    lines = LINE_END.split(joined)
     return "\n".join(in_reading_order(line, page_is_right_to_left=is_right_to_left) for line in lines)
 
 
 def words_of(texts: Sequence[str]) -> frozenset[str]:
     """Return the words that stand whole in a document, hyphenated ones among them."""
     return frozenset(
-        word.casefold() for text in texts for word in re.findall(r"[\w-]+", text.replace(BROKEN, f" {BROKEN} "))
+        word.casefold() for text in texts for word in HYPHENATED.findall(text.replace(BROKEN, f" {BROKEN} "))
     )
 
 
@@ -132,11 +136,20 @@ def _resolved(value: Any) -> Any:
 
 def with_fields(page: str, fields: Sequence[tuple[str, str]]) -> str:
     """Return a page's text and the fields that it does not tell, as `name: value`."""
-    told = [f"{name}: {value}" if name else value for name, value in fields if not _tells(page, value)]
+    words = " ".join(page.split())
+    told = [f"{name}: {value}" if name else value for name, value in fields if not _tells(words, value)]
     return "\n".join([page, *told] if page.strip() else told)
 
 
-def _tells(page: str, value: str) -> bool:
+def _tells(words: str, value: str) -> bool:
     """Say whether a page tells a value; a short one may stand there by chance, and is better told twice than lost."""
-    words = rf"(?<!\w){re.escape(value)}(?!\w)"
-    return len(value) >= LONG_VALUE and re.search(words, " ".join(page.split())) is not None
+    if len(value) > SURE_VALUE:
+        return value in words
+    at = words.find(value) if len(value) >= LONG_VALUE else -1
+    while at >= 0 and not _stands_alone(words, at, at + len(value)):
+        at = words.find(value, at + 1)
+    return at >= 0
+
+
+def _stands_alone(words: str, start: int, end: int) -> bool:
+    return not (PART_OF_WORD.match(words[max(start - 1, 0) : start]) or PART_OF_WORD.match(words, end))

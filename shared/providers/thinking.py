@@ -11,6 +11,7 @@ LONGEST_HEADER = 200
 _HEADER = rf"<\|(?:start|channel)\|>.{{0,{LONGEST_HEADER}}}?<\|message\|>"
 _END = r"<\|(?:end|return|call)\|>"
 _MARK = re.compile(rf"`+|</?(?:{'|'.join(NAMES)})>|{_HEADER}|{_END}", re.IGNORECASE | re.DOTALL)
+_CLOSING = {name: re.compile(f"</{name}>", re.IGNORECASE) for name in NAMES}
 _CHANNEL_END = re.compile(rf"{_END}|{_HEADER}", re.DOTALL)
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
 _OPEN_HEADER = re.compile(r"<\|(?:start|channel)\|>")
@@ -40,7 +41,7 @@ class ThinkSplitter:
 
     def __init__(self) -> None:
         self.has_thought = False
-        self._held = ""
+        self._held, self._at = "", 0  # what is not told yet, from a place on: to cut each mark off would copy the rest
         self._until: re.Pattern[str] | None = None  # what ends the thought that is being read
         self._code = ""  # the backticks that opened the code that is being read
         self._has_channels = False
@@ -50,19 +51,19 @@ class ThinkSplitter:
 
     def feed(self, piece: str) -> Iterator[Piece]:
         """Yield what is certain, and hold back what may be the beginning of a mark."""
-        self._held += piece
-        while (found := (self._until or _MARK).search(self._held)) and not self._may_go_on(found):
-            before, mark = self._held[: found.start()], found[0]
-            self._held = self._held[found.end() :]
+        self._held, self._at = self._held[self._at :] + piece, 0
+        while (found := (self._until or _MARK).search(self._held, self._at)) and not self._may_go_on(found):
+            before, self._at = self._held[self._at : found.start()], found.end()
             yield from self._say(before)
-            yield from self._meet(mark)
-        kept = _unfinished(self._held)
-        certain, self._held = self._held[:kept], self._held[kept:]
+            yield from self._meet(found[0])
+        rest = self._held[self._at :]
+        certain = rest[: _unfinished(rest)]
+        self._at += len(certain)
         yield from self._say(certain)
 
     def flush(self) -> Iterator[Piece]:
         """Yield what is still held back when the reply ends."""
-        rest, self._held = self._held, ""
+        rest, self._held, self._at = self._held[self._at :], "", 0
         yield from self._say(rest)
 
     def _may_go_on(self, found: re.Match[str]) -> bool:
@@ -96,7 +97,7 @@ class ThinkSplitter:
         elif mark.startswith("</"):
             yield from self._meet_closing(mark)
         else:
-            self._begin_thought(re.compile(f"</{mark[1:]}", re.IGNORECASE))
+            self._begin_thought(_CLOSING[mark[1:-1].lower()])
 
     def _meet_code(self, mark: str) -> Iterator[Piece]:
         yield from self._say(mark)
@@ -133,7 +134,7 @@ class ThinkSplitter:
         self._until = None
         self._strips = not self._last or self._last.isspace()
         if mark.endswith("<|message|>"):  # the next channel began without an end of this one
-            self._held = mark + self._held
+            self._at -= len(mark)
 
 
 def _unfinished(text: str) -> int:

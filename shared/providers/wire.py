@@ -109,13 +109,15 @@ def read_events(chunks: Iterable[bytes]) -> Iterator[str]:
     Lines end in LF, CR or both, and in nothing else: str.splitlines would cut JSON at U+2028.
     """
     data: list[bytes] = []
+    size = 0
     for line in _lines(chunks):
         if line.startswith(b"data:"):
             data.append(line[5:].strip())
+            size += len(data[-1]) + 1
         elif not line and data:
             yield b"\n".join(data).decode("utf-8", "replace")
-            data = []
-        if sum(map(len, data)) > MAX_EVENT_BYTES:
+            data, size = [], 0
+        if size > MAX_EVENT_BYTES:
             raise Transient(ENDLESS)
     if data:
         yield b"\n".join(data).decode("utf-8", "replace")

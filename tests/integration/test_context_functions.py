@@ -246,6 +246,20 @@ def test_reflections_can_be_looked_back_at(run: Callable[..., Execution], module
     assert run("may = ctx.can_reflect()").variables["may"] is False
 
 
+@pytest.mark.capability("C76")
+def test_a_reflection_inside_too_many_modules_is_blocked(
+    run: Callable[..., Execution], module: Callable[..., None]
+) -> None:
+    module("third", "may = ctx.can_reflect()\nthought = ctx.reflect('How so?')")
+    module("second", "inner = ctx.run_module('third')['variables']\nthought = ctx.reflect('How so?')")
+    module("first", "inner = ctx.run_module('second')['variables']")
+    done = run("inner = ctx.run_module('first')['variables']['inner']", asks=True, system="Ada")
+    assert done.variables["inner"]["inner"]["thought"].startswith("Reflection blocked for safety")
+    assert done.variables["inner"]["inner"]["may"] is False
+    assert not done.variables["inner"]["thought"].startswith("Reflection blocked")
+    assert [warning.warning_type for warning in done.warnings()] == ["reflection_blocked"]
+
+
 @pytest.mark.capability("C70")
 @pytest.mark.parametrize(
     "call",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.text import content_hash, fold, keywords
+from shared.domain.text import MOST_MARKS, content_hash, fold, keywords, normalised
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,10 @@ def test_diacritics_make_another_text():
 )
 def test_keywords(question: str, found: list[str]) -> None:
     assert keywords(question) == found
+
+
+def test_marks_piled_on_a_letter_are_put_in_order_up_to_the_32nd() -> None:
+    piled = "x" + "\u0315\u0300\u05ae" * 100
+    assert len(normalised("NFC", piled)) == 1 + MOST_MARKS
+    assert normalised("NFC", "a\u0306ă\u0323") == "ăặ"
+    assert content_hash(piled) == content_hash(piled + "\u0300")

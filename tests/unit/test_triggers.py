@@ -49,6 +49,8 @@ HUGE = [
     "a{10}{10}{10}{10}{10}",
     r"[\]{2}(]{20000}",
     "((((a{100}){100}){100}",
+    r"(?#[)(?:(?:a{1000}){100}){3}(?#])",
+    "(?x)#[\n(?:(?:a{1000}){100}){3}#]\n",
 ]
 
 
@@ -60,7 +62,20 @@ def test_a_pattern_whose_repeats_multiply_is_never_compiled(pattern: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "pattern", [None, "", "*", "rain|snow", r"\d{4}-\d{2}-\d{2}", r"[^]{9}]{3}", "c++", "x{,5}", "{a}"]
+    "pattern",
+    [
+        None,
+        "",
+        "*",
+        "rain|snow",
+        r"\d{4}-\d{2}-\d{2}",
+        r"[^]{9}]{3}",
+        "c++",
+        "x{,5}",
+        "{a}",
+        "(?x)a{9} # nine",
+        r"#\d{5}.{0,999}",
+    ],
 )
 def test_patterns_in_use_can_be_saved(pattern: str | None) -> None:
     assert fault_of(pattern) is None

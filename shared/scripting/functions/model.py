@@ -12,6 +12,8 @@ QUOTAS = {"generate": 5, "reflect": 5}  # calls in one run
 CONTROLS = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "seed", "stop", "json_mode")
 ROLES = ("user", "assistant", "system")
 LOWEST_PROMPT = 200  # tokens
+DEEPEST_REFLECTION = 3  # modules inside each other, the outermost and the one that reflects among them
+BLOCKED = f"Reflection blocked for safety: no more than {DEEPEST_REFLECTION} modules inside each other may reflect"
 MOST_NOTED = 10  # reflections
 LONGEST_NOTED = 200  # characters of their instructions
 
@@ -31,14 +33,22 @@ def reflect(context: Context, *words: str, role: str = "assistant", **controls: 
         raise ValueError(role)
     instructions, about, named = _asked(words, controls)
     _note_reflection(context, role, instructions)
+    if _is_too_deep(context):
+        context.warn("reflection_blocked", BLOCKED)
+        return BLOCKED
     if not context.surroundings.system:
         return "Error: there is no persona that could reflect"
     return _ask(context, role, _request(instructions, about), {"temperature": 0.3, "max_tokens": 200} | named)
 
 
 def can_reflect(context: Context, module_id: str | None = None, timing: str | None = None) -> bool:
-    """Say whether `reflect` would be answered here: in a stage that may ask the model, with a persona to think."""
-    return context.surroundings.ask is not None and bool(context.surroundings.system)
+    """Say whether `reflect` would be answered here: a stage that may ask, a persona to think, and not too deep."""
+    return context.surroundings.ask is not None and bool(context.surroundings.system) and not _is_too_deep(context)
+
+
+def _is_too_deep(context: Context) -> bool:
+    """Say whether this module runs inside so many that it may not reflect (seed 001)."""
+    return len(context.path) > DEEPEST_REFLECTION
 
 
 def get_reflection_audit_trail(context: Context) -> list[dict[str, Any]]:
