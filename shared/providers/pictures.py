@@ -19,6 +19,7 @@ TAG = re.compile(r"<[a-zA-Z][^<>]*+>")
 DEFINITION = re.compile(rf"^[ ]{{0,3}}\[([^\[\]\n]{{1,200}})\]:[ \t]*\n?[ \t]*<?{PLACE}[^\n]*\n?", re.MULTILINE)
 REFERENCE = re.compile(r"!\[([^\[\]]{0,1000})\]\[([^\[\]\n]{0,200})\]")
 STYLE = re.compile(rf"url\(\s?[\"']?{PLACE}[\"']?\s?\)")
+SVG = re.compile("svg", re.IGNORECASE)
 FENCED = re.compile(r"(^[ ]{0,3}```[^\n]*\n.*?^[ ]{0,3}```)", re.MULTILINE | re.DOTALL)
 
 
@@ -92,7 +93,7 @@ def _words_of_tag(found: re.Match[str]) -> str:
 
 def _undrawn(text: str) -> str:
     out, at = [], 0
-    lowered = text.lower() if text.isascii() else re.sub("SVG", "svg", text, flags=re.IGNORECASE)
+    lowered = text.lower() if text.isascii() else SVG.sub("svg", text)
     while (start := lowered.find("<svg", at)) >= 0 and (end := lowered.find("</svg>", start)) >= 0:
         out += [text[at:start], _title(text[start:end])]
         at = end + len("</svg>")
