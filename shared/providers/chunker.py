@@ -4,9 +4,8 @@ import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from shared.domain.tokens import count_for_embedding
 from shared.errors import Invalid
-
-CHARACTERS_PER_TOKEN = 3
 
 
 class Chunk(NamedTuple):
@@ -17,16 +16,8 @@ class Chunk(NamedTuple):
     end: int
 
 
-def count_roughly(text: str) -> int:
-    """Estimate multilingual-e5's tokens, from above for prose: workers hold no model to count exactly.
-
-    Measured characters per token: English 4.1, Romanian 3.3; tables and code 1.9, which this counts too low.
-    """
-    return -(-len(text) // CHARACTERS_PER_TOKEN)
-
-
 def chunk(
-    text: str, size: int, overlap: int | float = 0, count_tokens: Callable[[str], int] = count_roughly
+    text: str, size: int, overlap: int | float = 0, count_tokens: Callable[[str], int] = count_for_embedding
 ) -> list[Chunk]:
     """Split into passages of at most `size` tokens, cut where the text pauses.
 
