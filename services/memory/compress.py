@@ -6,7 +6,8 @@ from typing import NamedTuple
 from services import leases
 from shared.domain import extract, memory
 from shared.domain.extract import SPEAKERS
-from shared.domain.prompt import Said, count_roughly
+from shared.domain.prompt import Said
+from shared.domain.tokens import count_roughly
 from shared.errors import Transient
 from shared.providers.chat import Chat, complete
 from shared.providers.extractive import EXTRACTIVE

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from shared.domain.markdown import paragraphs
-from shared.domain.prompt import CountTokens, Said, count_roughly
+from shared.domain.prompt import Said
 from shared.domain.text import fold, keywords
+from shared.domain.tokens import CountTokens, count_roughly
 
 SHORTEST = 3  # words; a shorter sentence greets or agrees
 STEM = 5  # letters by which inflected words are known as one: `bobina`, `bobinei`

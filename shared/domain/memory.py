@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.domain.prompt import CountTokens, count_roughly
+from shared.domain.tokens import CountTokens, count_roughly
 
 HEAD = 0  # the sequence of the window before the first of seed 001's
 

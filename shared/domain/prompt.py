@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.domain.text import fold
+from shared.domain.tokens import CountTokens, count_roughly
 
-CountTokens = Callable[[str], int]
 ORDER = ("profile", "quotes", "works")  # seed 000: who the persona is comes before what it said and wrote
 LONGEST_PASSAGE = {"profile": 1200, "works": 600}  # characters (seed 000), where whole passages do not fit
 ROOMY = 4000  # tokens; seed 000's cuts were made for smaller prompts, and a larger one holds passages whole
@@ -18,8 +18,6 @@ MIN_WORDS = 3  # a sentence with fewer words of content rests on nothing
 SHARED_WORDS = 0.6
 _SENTENCE = re.compile(r"[.!?\n]+")
 _WORD = re.compile(r"\w+")
-_PIECE = re.compile(r"([A-Za-z]{0,20}\d[A-Za-z\d]*)| ?([A-Z]?[a-z]+)| ?([A-Z]+)|([^\x00-\x7f]+)|([^\w])\5*|_", re.ASCII)
-LONG_WORD = 6  # letters; a tokenizer knows most shorter words of European languages in two pieces
 _MARK = re.compile(r"\[(\d{1,9}(?:\s{0,2}[,;\u2013-]\s{0,2}\d{1,9})*)\](?!\()")
 _LONE_MARK = re.compile(r"(?m)(?:^\[(\d{1,2})\](?!\(|: ?<?http)[ \t]*|[ \t]{0,3}\[(\d{1,2})\](?!\(|: ?<?http))")
 _BETWEEN_MARKS = re.compile(r"[,;]")
@@ -64,25 +62,6 @@ class Prompt:
     passages: tuple[Passage, ...]
     tokens: int
     dropped: dict[str, int] = field(default_factory=dict)  # passages, messages, and characters of the two texts
-
-
-def count_roughly(text: str) -> int:
-    """Overestimate a text's tokens without a tokenizer: signs and digits one each, words by their letters.
-
-    Measured with the bundled model's vocabulary, which is small and English: others make fewer tokens of most texts.
-    """
-    return 1 + sum(map(_cost, _PIECE.finditer(text)))
-
-
-def _cost(piece: re.Match[str]) -> int:
-    _, word, capitals, foreign, sign = piece.groups()
-    if word:
-        return -(-len(word) // (3 if len(word) <= LONG_WORD else 2))
-    if capitals:
-        return -(-len(capitals) // 2)
-    if foreign:
-        return -(-3 * len(foreign.encode()) // 4)
-    return 1 + len(piece[0]) // 4 if sign else len(piece[0])  # a tokenizer knows rulers and indentation
 
 
 def build(

@@ -4,17 +4,16 @@ import importlib
 import io
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from shared.domain.tokens import CountTokens, count_for_embedding
 from shared.errors import Invalid
 
-CHARACTERS_PER_TOKEN = 3
 RULE = "|-: \t>"  # what the line below a table's headings is made of
 LEAST_ROOM = 0.25  # of a passage, which a table's headings leave to its rows
-Count = Callable[[str], int]
 
 
 class Chunk(NamedTuple):
@@ -25,15 +24,9 @@ class Chunk(NamedTuple):
     end: int
 
 
-def count_roughly(text: str) -> int:
-    """Estimate multilingual-e5's tokens, from above for prose: workers hold no model to count exactly.
-
-    Measured characters per token: English 4.1, Romanian 3.3; tables and code 1.9, which this counts too low.
-    """
-    return -(-len(text) // CHARACTERS_PER_TOKEN)
-
-
-def chunk(text: str, size: int, overlap: int | float = 0, count_tokens: Count = count_roughly) -> list[Chunk]:
+def chunk(
+    text: str, size: int, overlap: int | float = 0, count_tokens: CountTokens = count_for_embedding
+) -> list[Chunk]:
     """Split into passages of at most `size` tokens, cut where the text pauses; a cut table has its headings in each.
 
     `overlap` is in tokens, or below 1 a share of `size`. Raises Invalid for sizes that make no sense.
@@ -60,7 +53,7 @@ class _Table(NamedTuple):
 
 
 class _Cutter:
-    def __init__(self, text: str, size: int, overlap: int | float, count: Count) -> None:
+    def __init__(self, text: str, size: int, overlap: int | float, count: CountTokens) -> None:
         self._text = text
         self._size = size
         self._count = count

@@ -7,8 +7,9 @@ from typing import Self
 
 from shared.domain import extract
 from shared.domain.memory import within
-from shared.domain.prompt import Passage, count_roughly
+from shared.domain.prompt import Passage
 from shared.domain.text import fold
+from shared.domain.tokens import count_roughly
 from shared.providers.chat import DEFAULTS
 from shared.providers.thinking import Text
 from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End

@@ -9,10 +9,10 @@ from sqlalchemy import Select, and_, bindparam, delete, exists, func, or_, selec
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
-from shared.domain import prompt
 from shared.domain.conversation import ConversationStatus, MessageRole
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.memory import UNCHANGED, Changes
+from shared.domain.tokens import count_roughly
 from shared.errors import Conflict, Invalid, NotFound
 from shared.models import Conversation, KnowledgeChunk, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
 from shared.models.turns import BLOCKED
@@ -58,7 +58,7 @@ def add(
         raise Invalid("the conversation has no persona that could answer: set persona_id first")
     if conversation.status is ConversationStatus.ARCHIVED:
         raise Conflict("the conversation is archived: set its status to active first")
-    tokens = prompt.count_roughly(content)  # a provider tells those of the whole prompt, with the reply
+    tokens = count_roughly(content)  # a provider tells those of the whole prompt, with the reply
     message = Message(conversation_id=conversation.id, role=MessageRole.USER, content=content, input_tokens=tokens)
     session.add(message)
     session.flush()

@@ -3,7 +3,8 @@
 import pytest
 
 from services.memory.compress import Tools, summarise
-from shared.domain.prompt import Said, count_roughly
+from shared.domain.prompt import Said
+from shared.domain.tokens import count_roughly
 from shared.errors import Transient
 from shared.providers.chat import FakeChat
 from shared.queries.memory import WindowContext

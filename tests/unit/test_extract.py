@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import extract
-from shared.domain.prompt import Passage, Said, count_roughly
+from shared.domain.prompt import Passage, Said
+from shared.domain.tokens import count_roughly
 from shared.providers.chat import complete
 from shared.providers.extractive import NOTHING_FOUND, NOTHING_FOUND_RO, Extractive, answer_from
 from shared.providers.thinking import Text

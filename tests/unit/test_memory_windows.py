@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.memory import HEAD, Remembered, WindowRule, as_text, due, within
-from shared.domain.prompt import count_roughly
+from shared.domain.tokens import count_roughly
 
 RULE = WindowRule()
 remembered = st.builds(Remembered, st.just("25-35"), st.text(min_size=1, max_size=300))

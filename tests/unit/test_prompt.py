@@ -12,10 +12,10 @@ from shared.domain.prompt import (
     Said,
     build,
     cited,
-    count_roughly,
     marked,
     without_empty_marks,
 )
+from shared.domain.tokens import count_roughly
 
 texts = st.text(max_size=400)
 passages = st.lists(st.builds(Passage, chunk_id=st.uuids().map(str), content=texts, title=texts), max_size=6)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.ingestion import quotes
-from shared.domain import extract, lexemes, markdown, prompt, text
+from shared.domain import extract, lexemes, markdown, prompt, text, tokens
 from shared.domain.prompt import Said
 from shared.errors import Invalid, Refused
 from shared.providers import chunker, directions, docx, encoding, epub, mail, pdf, sniff, thinking, wire
@@ -75,7 +75,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "sentences": lambda said: extract.sentences([said]),
     "summarise": lambda said: extract.summarise([Said("user", said)], 200),
     "answer": lambda said: extract.answer("a b 1", [(1, said)]),
-    "count_roughly": prompt.count_roughly,
+    "count_roughly": tokens.count_roughly,
     "build": lambda said: prompt.build("", said, budget=1000),
     "marked": lambda said: prompt.marked(said, 5),
     "without_empty_marks": lambda said: prompt.without_empty_marks(said, 2),

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.tokens import count_for_embedding
 from shared.errors import Invalid
-from shared.providers.chunker import chunk, count_roughly
+from shared.providers.chunker import chunk
 
 TEXT = "One sentence about foxes. Another about hens.\n\n" * 40
 
@@ -16,7 +17,7 @@ TEXT = "One sentence about foxes. Another about hens.\n\n" * 40
 def test_a_chunk_is_its_place_in_the_text_and_never_over_size(text: str, size: int) -> None:
     for passage in chunk(text, size):
         assert passage.text == text[passage.start : passage.end]
-        assert count_roughly(passage.text) <= size
+        assert count_for_embedding(passage.text) <= size
 
 
 def test_nothing_but_white_space_is_lost() -> None:
