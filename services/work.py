@@ -95,8 +95,8 @@ def answer(queue: Queue) -> None:
             if visit.has_slot:
                 _drain(queue)
     finally:
-        if visit is not None and visit.somebody_left:
-            BELL.ring(queue.name, "a slot is free")
+        if visit is not None:
+            BELL.ring_all(visit.refused, "a slot is free")
 
 
 def _drain(queue: Queue) -> None:
