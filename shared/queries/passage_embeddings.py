@@ -16,7 +16,7 @@ from shared.queries.rows import removed
 from shared.queries.scope import Scope, owner_of
 
 UNCLAIMED = (RunStatus.PENDING, RunStatus.ERROR)
-FORGOTTEN = -1  # the priority of what was found to lack a vector: what somebody has just sent goes first
+FORGOTTEN = -1000  # the priority of what was found to lack a vector: whatever somebody has sent goes first
 
 
 def add(
