@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import leases
-from services.embedding.line import Line, Request, Share
+from services.embedding.line import Entry, Line, Request
 from shared.db import get_session
 from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType
@@ -96,13 +96,13 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
 
 def _embed_missing(loaded: Loaded, with_: Tools) -> None:
     counts = Counter(content_hash(row["text"]) for row in loaded.rows)
-    embed_in_turn(Share(loaded.step.step_id, loaded.step.owner_id, dict(loaded.missing), counts), with_)
+    embed_in_turn(Entry(loaded.step.step_id, loaded.step.owner_id, dict(loaded.missing), counts), with_)
 
 
-def embed_in_turn(share: Share, with_: Tools) -> None:
+def embed_in_turn(entry: Entry, with_: Tools) -> None:
     """Have texts embedded in their turn; each answer is kept at once, so that no retry begins at zero."""
     line = with_.line or Line(with_.batch)
-    line.serve(share, partial(_ask_and_keep, with_=with_))
+    line.serve(entry, partial(_ask_and_keep, with_=with_))
 
 
 def _ask_and_keep(request: Request, with_: Tools) -> bool:
@@ -120,7 +120,7 @@ def _ask(request: Request, with_: Tools) -> list[Vector] | None:
         if held := leases.current():
             held.check()
         try:
-            with with_.place(min(share.left for share in request.shares)):
+            with with_.place(min(entry.left for entry in request.entries)):
                 since = time.monotonic()
                 vectors = with_.embedding.embed_passages(texts)
                 request.seconds = time.monotonic() - since

@@ -1,4 +1,4 @@
-"""Embed and store, declared as work: `load` reads what is missing, `save` writes vectors and passages."""
+"""Embed and store, declared as work: `load` reads what is missing, `work` keeps vectors as they come."""
 
 from functools import cache
 
@@ -16,6 +16,7 @@ from shared.providers.blobs import open_blobs
 from shared.providers.embedding import connect_embedding
 from shared.queries import work as rows
 from shared.queries import workflows
+from shared.queries.passage_embeddings import FORGOTTEN
 from shared.settings import get_settings
 from shared.tasks import EMBED_DOCUMENT, EMBED_PASSAGES
 
@@ -36,23 +37,23 @@ def tools() -> Tools:
 
 
 def others_wait() -> bool:
-    """Say whether documents wait that no worker has taken yet."""
+    """Say whether documents, or passages that somebody sent, wait that no worker has taken yet."""
     with get_session() as session:
-        return rows.count_waiting(session, RunStep, EMBED_DOCUMENT.queue.name, limit=1) > 0
+        return rows.is_waiting(session, (RunStep, PassageEmbedding), EMBED_DOCUMENT.queue.name, above=FORGOTTEN)
 
 
 def load(session: Session, step: RunStep) -> steps.Loaded:
-    """Read the passages, and which of them nobody has embedded yet."""
+    """Read the passages, and for a step that embeds which of them nobody has embedded yet."""
     return LOAD[step.step_type](session, workflows.context(session, step), tools())
 
 
 def work(loaded: steps.Loaded) -> Result:
-    """Embed; storing has nothing to do outside its transaction."""
+    """Embed, or leave the artifact that says what is stored."""
     return WORK[loaded.step.step_type](loaded, tools())
 
 
 def save(session: Session, step: RunStep, result: Result) -> None:
-    """Write vectors, or replace the document's passages."""
+    """Write the step's facts, and of a step that stores the document's passages: vectors are there already."""
     workflows.note_facts(session, step, SAVE[step.step_type](session, result))
 
 

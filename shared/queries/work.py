@@ -192,11 +192,19 @@ def claim(
 def _best_first(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Collection[type[Work]]:
     if len(kinds) < 2:
         return kinds
-    statement = " UNION ALL ".join(BEST.format(t=model.__tablename__) for model in kinds)
-    given = {"queue": queue, "suspects": suspects}
-    rows = session.execute(text(f"{statement} ORDER BY priority DESC, ready_at"), given)
     by_name = {model.__tablename__: model for model in kinds}
-    return [by_name[row.name] for row in rows]
+    return [by_name[row.name] for row in _best(session, kinds, queue, suspects)]
+
+
+def _best(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Sequence[Any]:
+    each = " UNION ALL ".join(BEST.format(t=model.__tablename__) for model in kinds)
+    best_first = text(f"{each} ORDER BY priority DESC, ready_at")
+    return session.execute(best_first, {"queue": queue, "suspects": suspects}).all()
+
+
+def is_waiting(session: Session, kinds: Collection[type[Work]], queue: str, *, above: int) -> bool:
+    """Say whether a row of these tables, with a priority above the given one, waits on the queue to be claimed."""
+    return any(row.priority > above for row in _best(session, kinds, queue, suspects=True))
 
 
 def renew(session: Session, model: type[Work], keys: Sequence[tuple[int, int]], *, lease: float) -> list[News]:
@@ -343,8 +351,7 @@ def end_leases(session: Session, model: type[Work], worker: str) -> None:
 
 
 def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> set[str]:
-    ended = [row.id for row in rows if RunStatus(row.status) in TERMINAL]
-    return follow(session, reload(session, model, ended))
+    return follow(session, reload(session, model, [row.id for row in rows if RunStatus(row.status) in TERMINAL]))
 
 
 def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[WorkRow]:
@@ -357,8 +364,7 @@ def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[W
 
 def count_waiting(session: Session, model: type[Work], queue: str, *, limit: int) -> int:
     """Count the table's runnable rows on the queue, up to `limit`."""
-    given = {"queue": queue, "suspects": True, "limit": limit}
-    return session.scalar(_for(WAITING, model), given) or 0
+    return session.scalar(_for(WAITING, model), {"queue": queue, "suspects": True, "limit": limit}) or 0
 
 
 def only_sweeper(session: Session) -> bool:

@@ -49,12 +49,13 @@ class Crowd:
         self.advances: list[Advance] = []
         self.threads: list[threading.Thread] = []
 
-    def come(self, name: str, passages: int, owner: str = "ana") -> None:
+    def come(self, name: str, passages: int, owner: str = "ana", row_id: int | None = None) -> None:
         """Let a document join, and wait until it has."""
         texts = [f"{name} {number}" for number in range(passages)]
-        self.threads.append(threading.Thread(target=self._embed, args=(name, texts, owner, len(self.threads))))
+        number = len(self.threads) if row_id is None else row_id
+        self.threads.append(threading.Thread(target=self._embed, args=(name, texts, owner, number)))
         self.threads[-1].start()
-        self._wait(lambda: len(self.line._shares) == len(self.threads))
+        self._wait(lambda: len(self.line._entries) == len(self.threads))
         if len(self.threads) == 1:
             assert self.server.asked.wait(60)
 
@@ -164,13 +165,14 @@ def test_each_request_says_how_far_its_documents_are(crowd: Crowd) -> None:
     assert [advance[1:4] for advance in crowd.advances if advance.step_id == 1] == [(2, 2, 0)]
 
 
-def test_what_had_its_turn_makes_room_for_what_nobody_has_taken_but_the_first_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("ids", [(1, 2, 3), (900, 5, 6)], ids=["documents", "passages after a document"])
+def test_what_had_its_turn_makes_room_for_what_nobody_has_taken_but_the_first_that_came_goes_on(
+    monkeypatch: pytest.MonkeyPatch, ids: tuple[int, int, int]
 ) -> None:
     monkeypatch.setattr(line_, "TURN", 3)
     crowd = Crowd(Line(16, crowded=lambda: True), Held())
-    for name in ("first", "second", "third"):
-        crowd.come(name, 200)
+    for name, row_id in zip(("first", "second", "third"), ids, strict=True):
+        crowd.come(name, 200, row_id=row_id)
     crowd.waits_for_two_to_end(after=6)
     crowd.go_on()
     assert isinstance(crowd.ended["first"], steps.Result)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from services.embedding import passages, steps
+from services.embedding.tasks import others_wait
 from services.upkeep.retention import PassageRounds
 from shared.api import minipilot
 from shared.domain.lifecycle import RunStatus
@@ -135,6 +136,17 @@ def test_a_thousand_passages_are_waited_for_with_few_statements(session, shared_
     event.remove(shared_engine, "before_cursor_execute", note)
     ours = [statement for statement in sent if not statement.startswith("SAVEPOINT")]  # the fixture's
     assert len(ours) <= 4  # the passages, their vectors, what waits for them, the row of work
+
+
+def test_documents_make_room_for_passages_that_somebody_sent_but_not_for_what_the_sweep_found(session):
+    assert others_wait() is False
+    session.add(KnowledgeChunk(source="s", content="By the ORM."))
+    session.flush()
+    assert PassageRounds().embed_some(session, model=MODEL) == 1
+    assert others_wait() is False
+    write(session, "One.")
+    session.commit()
+    assert others_wait() is True
 
 
 def test_a_text_that_several_passages_hold_is_sent_once(session):
