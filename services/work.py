@@ -158,19 +158,18 @@ def _claim(queue: Queue, worker: str, *, suspects: bool) -> list[Held]:
 def _perform(queue: Queue, held: list[Held]) -> Iterator[list[Outcome]]:
     """Work on the rows, where that is mostly waiting on all at once; yield the outcomes as they are settled."""
     loads = list(_load_together(held))
-    if len(loads) > 1 and queue.pool == "threads":
-        return _side_by_side(loads)
-    return _in_turn(loads)
+    together = len(loads) > 1 and queue.pool == "threads"
+    return _settled(_side_by_side(loads) if together else _in_turn(loads))
 
 
 def _side_by_side(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
-    """Work on rows at once: a short one does not wait for the long one that was claimed with it."""
+    """Work on rows at once, and yield what ends together: a short one does not wait for a long one."""
     with ThreadPoolExecutor(len(loads)) as pool:
         left = {pool.submit(_attempt, item, load) for item, load in loads}
         while left:
             ended, left = wait(left, return_when=FIRST_COMPLETED)
             more, left = wait(left, timeout=SETTLE_EVERY)
-            yield _settle([outcome for future in ended | more if (outcome := future.result())])
+            yield [outcome for future in ended | more if (outcome := future.result())]
 
 
 def _in_turn(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
@@ -180,9 +179,9 @@ def _in_turn(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
         if outcome := _attempt(item, loaded):
             done.append(outcome)
         if time.monotonic() - since > SETTLE_EVERY:
-            yield _settle(done)
+            yield done
             done, since = [], time.monotonic()
-    yield _settle(done)
+    yield done
 
 
 Load = Callable[[], Any]  # returns what a kind's `load` returned, or raises what it raised
@@ -238,6 +237,20 @@ def _try(held: Held, load: Load) -> Outcome | None:
     return success(held, value)
 
 
+def _settled(groups: Iterable[list[Outcome]]) -> Iterator[list[Outcome]]:
+    """Settle one group of outcomes after another; what one of them met is raised when the others are written."""
+    failed: Exception | None = None
+    for outcomes in groups:
+        try:
+            settled = _settle(outcomes)
+        except Exception as error:  # its row alone loses its lease
+            failed = failed or error
+        else:
+            yield settled
+    if failed is not None:
+        raise failed
+
+
 def _settle(outcomes: list[Outcome]) -> list[Outcome]:
     """Settle outcomes in one transaction; where that fails for another reason than the connection, one by one."""
     if not outcomes:
@@ -259,7 +272,7 @@ def _settle(outcomes: list[Outcome]) -> list[Outcome]:
 
 def _settle_apart(outcomes: list[Outcome], error: Exception) -> list[Outcome]:
     if len(outcomes) > 1:
-        return [settled for outcome in outcomes for settled in _settle([outcome])]
+        return [outcome for alone in _settled([outcome] for outcome in outcomes) for outcome in alone]
     if outcomes[0].value is None:  # there is nothing left to leave out of it
         raise error
     failed = failure(outcomes[0].held, error)
