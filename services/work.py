@@ -22,7 +22,7 @@ from services.flag import STOPPING
 from services.leases import Held, Later, Stopped
 from services.outcomes import Outcome, failure, first_line, red, success
 from services.shares import SHARES, Visit
-from shared.db import get_session, will_pass
+from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.logs import bound_to
 from shared.models.base import Work
@@ -321,14 +321,12 @@ def _kind_of(held: Held) -> Kind[Any, Any, Any]:
 
 def _patiently(held: Held, act: Callable[[Session], Result]) -> Result:
     """Run `act` in a transaction, again while the connection is lost and the lease can still be ours."""
-    while True:
-        try:
-            with get_session() as session:
-                return act(session)
-        except SQLAlchemyError as error:
-            if not will_pass(error) or held.overdue(get_settings().lease_seconds) or held.why == "lost":
-                raise
-            time.sleep(0.2 + random.random())
+
+    def once() -> Result:
+        with get_session() as session:
+            return act(session)
+
+    return leases.patiently(once, held)
 
 
 def tried(act: Callable[[], object]) -> Exception | None:

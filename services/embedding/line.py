@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from services import leases
 from services.leases import Later
+from shared.db import will_pass
 from shared.errors import PersonaeError
 from shared.queries.progress import Advance
 
@@ -38,7 +41,7 @@ class Entry:
     served: int = 0  # when it was last asked for
     is_step: bool = True
     alone: bool = False  # its texts, or those of others beside it, were refused: they are tried apart
-    error: PersonaeError | None = None
+    error: PersonaeError | SQLAlchemyError | None = None
     number: int = 0  # in the order in which they came
     joined: int = 0  # how many requests had been made before
     since: float = field(default_factory=time.monotonic)
@@ -201,12 +204,14 @@ class Line:
             answered = ask(request)
             if not answered:
                 self._size = max(1, len(request.parts) // 2)
-        except PersonaeError as error:
+        except (PersonaeError, SQLAlchemyError) as error:
+            if will_pass(error):
+                raise
             self._blame(request, error)
         finally:
             self._close(request, answered)
 
-    def _blame(self, request: Request, error: PersonaeError) -> None:
+    def _blame(self, request: Request, error: PersonaeError | SQLAlchemyError) -> None:
         """Let a refusal end the document it belongs to; of several, each is asked for alone to find out."""
         for entry in request.entries:
             if len(request.entries) == 1:

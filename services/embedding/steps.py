@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import select
@@ -28,6 +28,7 @@ from shared.queries.scope import Scope
 from shared.queries.workflows import StepContext
 
 Facts = dict[str, Any]
+Given = TypeVar("Given")
 TEXTS_PER_REQUEST = 16
 SHORTEST_REST = 0.1
 LONGEST_REST = 60.0  # seconds between two tries at a server that says it is busy
@@ -106,11 +107,25 @@ def embed_in_turn(entry: Entry, with_: Tools) -> None:
 
 
 def _ask_and_keep(request: Request, with_: Tools) -> bool:
-    vectors = _ask(request, with_)
+    vectors = _patiently(lambda: _ask(request, with_))
     if vectors is None:  # too much for its time
         return False
-    with_.keep(with_.embedding.model, dict(zip(request.hashes, vectors, strict=True)), request.advances())
+    by_hash = dict(zip(request.hashes, vectors, strict=True))
+    _patiently(lambda: with_.keep(with_.embedding.model, by_hash, request.advances()))
     return True
+
+
+def _patiently(act: Callable[[], Given]) -> Given:
+    """Let no hiccup of the database end the work that asks for others, too; raises Stopped when told to stop."""
+    held = leases.current()
+    if held is None:
+        return act()
+
+    def once() -> Given:
+        held.check()
+        return act()
+
+    return leases.patiently(once, held)
 
 
 def _ask(request: Request, with_: Tools) -> list[Vector] | None:

@@ -1,7 +1,9 @@
 """Embed and store, declared as work: `load` reads what is missing, `work` keeps vectors as they come."""
 
+import logging
 from functools import cache
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services.embedding import passages, steps
@@ -19,6 +21,8 @@ from shared.queries import workflows
 from shared.queries.passage_embeddings import FORGOTTEN
 from shared.settings import get_settings
 from shared.tasks import EMBED_DOCUMENT, EMBED_PASSAGES
+
+log = logging.getLogger(__name__)
 
 LOAD = {WorkflowStepType.EMBED: steps.load_missing, WorkflowStepType.STORE: steps.load_passages}
 WORK = {WorkflowStepType.EMBED: steps.embed, WorkflowStepType.STORE: steps.note_stored}
@@ -38,8 +42,12 @@ def tools() -> Tools:
 
 def others_wait() -> bool:
     """Say whether documents, or passages that somebody sent, wait that no worker has taken yet."""
-    with get_session() as session:
-        return rows.is_waiting(session, (RunStep, PassageEmbedding), EMBED_DOCUMENT.queue.name, above=FORGOTTEN)
+    try:
+        with get_session() as session:
+            return rows.is_waiting(session, (RunStep, PassageEmbedding), EMBED_DOCUMENT.queue.name, above=FORGOTTEN)
+    except SQLAlchemyError as error:  # whoever waits has to wait for one more request
+        log.warning("no look at who waits", extra={"reason": type(error).__name__})
+        return False
 
 
 def load(session: Session, step: RunStep) -> steps.Loaded:
