@@ -37,6 +37,7 @@ class Entry:
     owner: str
     waiting: dict[str, str]
     passages: Mapping[str, int]
+    fence: int = 0  # of its claim
     asked: int = 0  # texts under way
     served: int = 0  # when it was last asked for
     is_step: bool = True
@@ -95,6 +96,7 @@ class Request:
         return [
             Advance(
                 entry.row_id,
+                entry.fence,
                 sum(entry.passages.values()),
                 entry.done + passages,
                 entry.before,

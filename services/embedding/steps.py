@@ -97,7 +97,8 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
 
 def _embed_missing(loaded: Loaded, with_: Tools) -> None:
     counts = Counter(content_hash(row["text"]) for row in loaded.rows)
-    embed_in_turn(Entry(loaded.step.step_id, loaded.step.owner_id, dict(loaded.missing), counts), with_)
+    step = loaded.step
+    embed_in_turn(Entry(step.step_id, step.owner_id, dict(loaded.missing), counts, step.fence), with_)
 
 
 def embed_in_turn(entry: Entry, with_: Tools) -> None:

@@ -188,7 +188,7 @@ def test_each_request_says_how_far_its_documents_are(crowd: Crowd) -> None:
     crowd.go_on()
     of_book = [advance for advance in crowd.advances if advance.step_id == 0]
     assert [advance.done for advance in of_book] == [16, 30, 40]
-    assert [advance[1:4] for advance in crowd.advances if advance.step_id == 1] == [(2, 2, 0)]
+    assert [advance[2:5] for advance in crowd.advances if advance.step_id == 1] == [(2, 2, 0)]
 
 
 @pytest.mark.parametrize("ids", [(1, 2, 3), (900, 5, 6)], ids=["documents", "passages after a document"])

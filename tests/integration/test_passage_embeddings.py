@@ -116,6 +116,22 @@ def test_the_sweep_goes_on_where_it_stopped(session):
     assert (added, after) == ([1, 1, 0], FIRST)
 
 
+def test_what_others_embedded_while_the_sweep_looked_is_not_counted(session, shared_engine):
+    session.add_all(KnowledgeChunk(source="s", content=text, owner_id=text) for text in ("One.", "Two."))
+    session.flush()
+    steps.store(session, MODEL, {content_hash("Three."): [1.0]}, [])
+
+    def embed_beside(connection, cursor, statement, *more):
+        if "NOT (EXISTS" in statement:  # the sweep has read what lacks a vector
+            given = (content_hash("One."), MODEL)
+            connection.exec_driver_sql("INSERT INTO embeddings VALUES (%s, %s, '[1]') ON CONFLICT DO NOTHING", given)
+
+    event.listen(shared_engine, "after_cursor_execute", embed_beside)
+    added, _ = passage_embeddings.add_forgotten(session, model=MODEL, batch=10, after=FIRST)
+    event.remove(shared_engine, "after_cursor_execute", embed_beside)
+    assert added == 1 == rows(session)
+
+
 def test_what_failed_is_tried_again_when_its_row_is_forgotten(session):
     write(session, "One.")
     ended = {"status": RunStatus.FAILED, "completed_date": func.clock_timestamp() - timedelta(hours=2)}
