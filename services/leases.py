@@ -4,24 +4,26 @@ import contextvars
 import json
 import logging
 import os
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.db import get_reserved_session
+from shared.db import get_reserved_session, will_pass
 from shared.models.base import Work
 from shared.queries import work, workers
 from shared.settings import get_settings
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 CANCEL_CHANNEL = "cancel"
 Reason = Literal["cancel", "lost", "timeout"]
 Key = tuple[str, int, int]
@@ -135,6 +137,18 @@ def unhurried() -> Iterator[Callable[[], None]]:
     held = current()
     with held.unhurried() if held else nullcontext():
         yield held.check if held else lambda: None
+
+
+def patiently(act: Callable[[], Result], held: Held) -> Result:
+    """Do what needs the database, again while its connection is lost and the lease can still be ours."""
+    while True:
+        try:
+            return act()
+        except SQLAlchemyError as error:
+            if not will_pass(error) or held.overdue(get_settings().lease_seconds) or held.why == "lost":
+                raise
+            log.info("the database is asked again", extra={"work": held.name, "reason": type(error).__name__})
+            time.sleep(0.2 + random.random())
 
 
 class Identity:

@@ -13,27 +13,27 @@ def room(slots: int, queues: Collection[str]) -> int:
 
 
 class Share:
-    """Some slots; whoever finds none free goes, and whoever leaves learns that somebody did."""
+    """Some slots; whoever finds none free goes, and whoever leaves learns which queues' bells went."""
 
     def __init__(self, slots: int) -> None:
         self._free = slots
-        self._somebody_left = False
+        self._refused: set[str] = set()
         self._lock = threading.Lock()
 
-    def enter(self) -> bool:
-        """Take a slot, if one is free."""
+    def enter(self, queue: str) -> bool:
+        """Take a slot for a row of the queue, if one is free."""
         with self._lock:
             if self._free == 0:
-                self._somebody_left = True
+                self._refused.add(queue)
                 return False
             self._free -= 1
             return True
 
-    def leave(self) -> bool:
-        """Give the slot back; say whether somebody found none since one was last given back."""
+    def leave(self) -> set[str]:
+        """Give the slot back; return the queues for which none was free since one was last given back."""
         with self._lock:
             self._free += 1
-            told, self._somebody_left = self._somebody_left, False
+            told, self._refused = self._refused, set()
             return told
 
 
@@ -53,20 +53,20 @@ class Shares:
     def taken(self, queue: str) -> Iterator["Visit"]:
         """Take a slot for a row of the queue while the block runs."""
         share = self._of.get(queue)
-        visit = Visit(share is None or share.enter())
+        visit = Visit(share is None or share.enter(queue))
         try:
             yield visit
         finally:
             if share is not None and visit.has_slot:
-                visit.somebody_left = share.leave()
+                visit.refused = share.leave()
 
 
 class Visit:
-    """Whether a slot was free and, afterwards, whether somebody else found none meanwhile."""
+    """Whether a slot was free and, afterwards, the queues for which none was free meanwhile."""
 
     def __init__(self, has_slot: bool) -> None:
         self.has_slot = has_slot
-        self.somebody_left = False
+        self.refused: set[str] = set()
 
 
 SHARES = Shares()

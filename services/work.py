@@ -22,7 +22,7 @@ from services.flag import STOPPING
 from services.leases import Held, Later, Stopped
 from services.outcomes import Outcome, failure, first_line, red, success
 from services.shares import SHARES, Visit
-from shared.db import get_session, will_pass
+from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.logs import bound_to
 from shared.models.base import Work
@@ -95,8 +95,8 @@ def answer(queue: Queue) -> None:
             if visit.has_slot:
                 _drain(queue)
     finally:
-        if visit is not None and visit.somebody_left:
-            BELL.ring(queue.name, "a slot is free")
+        if visit is not None:
+            BELL.ring_all(visit.refused, "a slot is free")
 
 
 def _drain(queue: Queue) -> None:
@@ -158,19 +158,18 @@ def _claim(queue: Queue, worker: str, *, suspects: bool) -> list[Held]:
 def _perform(queue: Queue, held: list[Held]) -> Iterator[list[Outcome]]:
     """Work on the rows, where that is mostly waiting on all at once; yield the outcomes as they are settled."""
     loads = list(_load_together(held))
-    if len(loads) > 1 and queue.pool == "threads":
-        return _side_by_side(loads)
-    return _in_turn(loads)
+    together = len(loads) > 1 and queue.pool == "threads"
+    return _settled(_side_by_side(loads) if together else _in_turn(loads))
 
 
 def _side_by_side(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
-    """Work on rows at once: a short one does not wait for the long one that was claimed with it."""
+    """Work on rows at once, and yield what ends together: a short one does not wait for a long one."""
     with ThreadPoolExecutor(len(loads)) as pool:
         left = {pool.submit(_attempt, item, load) for item, load in loads}
         while left:
             ended, left = wait(left, return_when=FIRST_COMPLETED)
             more, left = wait(left, timeout=SETTLE_EVERY)
-            yield _settle([outcome for future in ended | more if (outcome := future.result())])
+            yield [outcome for future in ended | more if (outcome := future.result())]
 
 
 def _in_turn(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
@@ -180,9 +179,9 @@ def _in_turn(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
         if outcome := _attempt(item, loaded):
             done.append(outcome)
         if time.monotonic() - since > SETTLE_EVERY:
-            yield _settle(done)
+            yield done
             done, since = [], time.monotonic()
-    yield _settle(done)
+    yield done
 
 
 Load = Callable[[], Any]  # returns what a kind's `load` returned, or raises what it raised
@@ -238,6 +237,20 @@ def _try(held: Held, load: Load) -> Outcome | None:
     return success(held, value)
 
 
+def _settled(groups: Iterable[list[Outcome]]) -> Iterator[list[Outcome]]:
+    """Settle one group of outcomes after another; what one of them met is raised when the others are written."""
+    failed: Exception | None = None
+    for outcomes in groups:
+        try:
+            settled = _settle(outcomes)
+        except Exception as error:  # its row alone loses its lease
+            failed = failed or error
+        else:
+            yield settled
+    if failed is not None:
+        raise failed
+
+
 def _settle(outcomes: list[Outcome]) -> list[Outcome]:
     """Settle outcomes in one transaction; where that fails for another reason than the connection, one by one."""
     if not outcomes:
@@ -259,7 +272,7 @@ def _settle(outcomes: list[Outcome]) -> list[Outcome]:
 
 def _settle_apart(outcomes: list[Outcome], error: Exception) -> list[Outcome]:
     if len(outcomes) > 1:
-        return [settled for outcome in outcomes for settled in _settle([outcome])]
+        return [outcome for alone in _settled([outcome] for outcome in outcomes) for outcome in alone]
     if outcomes[0].value is None:  # there is nothing left to leave out of it
         raise error
     failed = failure(outcomes[0].held, error)
@@ -308,14 +321,12 @@ def _kind_of(held: Held) -> Kind[Any, Any, Any]:
 
 def _patiently(held: Held, act: Callable[[Session], Result]) -> Result:
     """Run `act` in a transaction, again while the connection is lost and the lease can still be ours."""
-    while True:
-        try:
-            with get_session() as session:
-                return act(session)
-        except SQLAlchemyError as error:
-            if not will_pass(error) or held.overdue(get_settings().lease_seconds) or held.why == "lost":
-                raise
-            time.sleep(0.2 + random.random())
+
+    def once() -> Result:
+        with get_session() as session:
+            return act(session)
+
+    return leases.patiently(once, held)
 
 
 def tried(act: Callable[[], object]) -> Exception | None:

@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from services import leases
 from services.leases import Later
+from shared.db import will_pass
 from shared.errors import PersonaeError
 from shared.queries.progress import Advance
 
@@ -23,22 +26,25 @@ TURN = 32  # requests, after which a document makes room for those that nobody h
 
 
 @dataclass(eq=False)
-class Share:
+class Entry:
     """A document in the line: by hash the texts that it still lacks, and on how many of its passages each is.
 
-    Passages that no document brought stand in it as well; nobody is told how far they are (`is_step`).
+    Passages that no document brought stand in it as well; nobody is told how far they are (`is_step`). The `row_id`
+    is of the one's table or the other's: it tells nothing about who came first.
     """
 
-    step_id: int
+    row_id: int
     owner: str
     waiting: dict[str, str]
     passages: Mapping[str, int]
+    fence: int = 0  # of its claim
     asked: int = 0  # texts under way
     served: int = 0  # when it was last asked for
     is_step: bool = True
     alone: bool = False  # its texts, or those of others beside it, were refused: they are tried apart
-    error: PersonaeError | None = None
-    joined: int = 0
+    error: PersonaeError | SQLAlchemyError | None = None
+    number: int = 0  # in the order in which they came
+    joined: int = 0  # how many requests had been made before
     since: float = field(default_factory=time.monotonic)
     before: int = 0
     done: int = 0
@@ -52,11 +58,11 @@ class Share:
         return len(self.waiting) + self.asked
 
 
-ORDERS: tuple[Callable[[Share], int], ...] = (
-    lambda share: share.served,
-    lambda share: share.left,
-    lambda share: share.step_id,
-    lambda share: share.left,
+ORDERS: tuple[Callable[[Entry], int], ...] = (
+    lambda entry: entry.served,
+    lambda entry: entry.left,
+    lambda entry: entry.number,
+    lambda entry: entry.left,
 )
 
 
@@ -64,7 +70,7 @@ ORDERS: tuple[Callable[[Share], int], ...] = (
 class Request:
     """Texts that are asked for together, each with its hash and the document it belongs to."""
 
-    parts: list[tuple[Share, str, str]]
+    parts: list[tuple[Entry, str, str]]
     seconds: float = 0.0  # that the server took for it
 
     @property
@@ -78,25 +84,26 @@ class Request:
         return [key for _, key, _ in self.parts]
 
     @property
-    def shares(self) -> list[Share]:
+    def entries(self) -> list[Entry]:
         """The documents that have texts in it."""
-        return list(dict.fromkeys(share for share, _, _ in self.parts))
+        return list(dict.fromkeys(entry for entry, _, _ in self.parts))
 
     def advances(self) -> list[Advance]:
         """Say how far its documents are with it."""
-        gained: Counter[Share] = Counter()
-        for share, key, _ in self.parts:
-            gained[share] += share.passages[key]
+        gained: Counter[Entry] = Counter()
+        for entry, key, _ in self.parts:
+            gained[entry] += entry.passages[key]
         return [
             Advance(
-                share.step_id,
-                sum(share.passages.values()),
-                share.done + passages,
-                share.before,
-                time.monotonic() - share.since,
+                entry.row_id,
+                entry.fence,
+                sum(entry.passages.values()),
+                entry.done + passages,
+                entry.before,
+                time.monotonic() - entry.since,
             )
-            for share, passages in gained.items()
-            if share.is_step
+            for entry, passages in gained.items()
+            if entry.is_step
         ]
 
 
@@ -111,81 +118,82 @@ class Line:
         self._free = leaders
         self._crowded = crowded
         self._changed = threading.Condition()
-        self._shares: list[Share] = []
+        self._entries: list[Entry] = []
         self._turns: Counter[str] = Counter()
         self._served: dict[str, int] = {}
-        self._clock = self._requests = self._in_time = 0
+        self._clock = self._came = self._requests = self._in_time = 0
         self._is_crowded = False
 
-    def serve(self, share: Share, ask: Ask) -> None:
+    def serve(self, entry: Entry, ask: Ask) -> None:
         """Stay until a document has its vectors, and ask for whoever's turn it is meanwhile.
 
         Raises what its own texts met with; Later when it has had its turn and others wait to be taken.
         """
-        with self._joined(share):
-            while request := self._next(share):
+        with self._joined(entry):
+            while request := self._next(entry):
                 self._lead(request, ask)
                 self._is_crowded = self._crowded()
 
     @contextmanager
-    def _joined(self, share: Share) -> Iterator[None]:
+    def _joined(self, entry: Entry) -> Iterator[None]:
         with self._changed:
-            share.joined = self._requests
-            self._shares.append(share)
+            self._came += 1
+            entry.number, entry.joined = self._came, self._requests
+            self._entries.append(entry)
         try:
             yield
         finally:
             with self._changed:
-                self._shares.remove(share)
+                self._entries.remove(entry)
                 self._changed.notify_all()
 
-    def _next(self, share: Share) -> Request | None:
+    def _next(self, entry: Entry) -> Request | None:
         """Wait until this thread is to ask; None when its document has all its vectors."""
         with self._changed, leases.unhurried() as check:
             while True:
                 check()
-                if self._is_over(share):
+                if self._is_over(entry):
                     return None
                 if self._free and (request := self._take()):
                     self._free -= 1
                     return request
                 self._changed.wait(POLL_SECONDS)
 
-    def _is_over(self, share: Share) -> bool:
-        if share.error is not None:
-            raise share.error
-        if share.left and not share.asked and self._is_crowded and self._had_its_turn(share):
+    def _is_over(self, entry: Entry) -> bool:
+        if entry.error is not None:
+            raise entry.error
+        if entry.left and not entry.asked and self._is_crowded and self._had_its_turn(entry):
             raise Later
-        return not share.left
+        return not entry.left
 
-    def _had_its_turn(self, share: Share) -> bool:
+    def _had_its_turn(self, entry: Entry) -> bool:
         """Say whether a document is to make room; the first of all is not: it goes on to its end."""
-        if self._requests - share.joined < TURN:
+        if self._requests - entry.joined < TURN:
             return False
-        return share.step_id > min(other.step_id for other in self._shares)
+        return entry is not self._entries[0]
 
     def _take(self) -> Request | None:
-        parts: list[tuple[Share, str, str]] = []
-        staying = [share for share in self._shares if not self._is_crowded or not self._had_its_turn(share)]
-        while len(parts) < self._size and (share := self._pick(staying, parts)):
-            key = next(iter(share.waiting))
-            parts.append((share, key, share.waiting.pop(key)))
-            share.asked += 1
-            if share.alone and not share.waiting:
+        parts: list[tuple[Entry, str, str]] = []
+        staying = [entry for entry in self._entries if not self._is_crowded or not self._had_its_turn(entry)]
+        while len(parts) < self._size and (entry := self._pick(staying, parts)):
+            key = next(iter(entry.waiting))
+            parts.append((entry, key, entry.waiting.pop(key)))
+            entry.asked += 1
+            if entry.alone and not entry.waiting:
                 break
         return Request(parts) if parts else None
 
-    def _pick(self, shares: list[Share], parts: list[tuple[Share, str, str]]) -> Share | None:
+    def _pick(self, entries: list[Entry], parts: list[tuple[Entry, str, str]]) -> Entry | None:
         """Choose whose text is the next of a request: who is to be alone at once, else owners in turn by ORDERS."""
         if parts and parts[0][0].alone:
             return parts[0][0]
-        there = [share for share in shares if share.waiting and not share.error and not (share.alone and parts)]
+        there = [entry for entry in entries if entry.waiting and not entry.error and not (entry.alone and parts)]
         if not there:
             return None
         if not parts:
-            there = [share for share in there if share.alone] or there
-        owner = min({share.owner for share in there}, key=lambda name: self._served.get(name, 0))
-        mine = [share for share in there if share.owner == owner]
+            there = [entry for entry in there if entry.alone] or there
+        owner = min({entry.owner for entry in there}, key=lambda name: self._served.get(name, 0))
+        mine = [entry for entry in there if entry.owner == owner]
         self._clock += 1
         self._turns[owner] += 1
         chosen = min(mine, key=ORDERS[self._turns[owner] % len(ORDERS)])
@@ -198,29 +206,31 @@ class Line:
             answered = ask(request)
             if not answered:
                 self._size = max(1, len(request.parts) // 2)
-        except PersonaeError as error:
+        except (PersonaeError, SQLAlchemyError) as error:
+            if will_pass(error):
+                raise
             self._blame(request, error)
         finally:
             self._close(request, answered)
 
-    def _blame(self, request: Request, error: PersonaeError) -> None:
+    def _blame(self, request: Request, error: PersonaeError | SQLAlchemyError) -> None:
         """Let a refusal end the document it belongs to; of several, each is asked for alone to find out."""
-        for share in request.shares:
-            if len(request.shares) == 1:
-                share.error = error
-            share.alone = True
+        for entry in request.entries:
+            if len(request.entries) == 1:
+                entry.error = error
+            entry.alone = True
 
     def _close(self, request: Request, answered: bool) -> None:
         with self._changed:
             self._free += 1
             self._requests += 1
-            for share, key, text in reversed(request.parts):
-                share.asked -= 1
+            for entry, key, text in reversed(request.parts):
+                entry.asked -= 1
                 if answered:
-                    share.done += share.passages[key]
-                    share.alone = False
+                    entry.done += entry.passages[key]
+                    entry.alone = False
                 else:
-                    share.waiting = {key: text, **share.waiting}
+                    entry.waiting = {key: text, **entry.waiting}
             if answered:
                 self._fit(len(request.parts), request.seconds)
             self._changed.notify_all()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from services.embedding import steps
-from services.embedding.line import Share
+from services.embedding.line import Entry
 from services.embedding.steps import Tools
 from shared.models import PassageEmbedding
 from shared.queries import passage_embeddings
@@ -28,7 +28,7 @@ def load(session: Session, row: PassageEmbedding, with_: Tools) -> Lacking:
 def work(lacking: Lacking, with_: Tools) -> None:
     """Ask for their vectors; raises Transient while the server is away, Stopped when told to stop."""
     row_id, owner, texts = lacking
-    steps.embed_in_turn(Share(row_id, owner, dict(texts), Counter(texts.keys()), is_step=False), with_)
+    steps.embed_in_turn(Entry(row_id, owner, dict(texts), Counter(texts.keys()), is_step=False), with_)
 
 
 def save(session: Session, row: PassageEmbedding, done: None) -> None:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services import leases
-from services.embedding.line import Line, Request, Share
+from services.embedding.line import Entry, Line, Request
 from shared.db import get_session
 from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType
@@ -28,6 +28,7 @@ from shared.queries.scope import Scope
 from shared.queries.workflows import StepContext
 
 Facts = dict[str, Any]
+Given = TypeVar("Given")
 TEXTS_PER_REQUEST = 16
 SHORTEST_REST = 0.1
 LONGEST_REST = 60.0  # seconds between two tries at a server that says it is busy
@@ -96,21 +97,36 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
 
 def _embed_missing(loaded: Loaded, with_: Tools) -> None:
     counts = Counter(content_hash(row["text"]) for row in loaded.rows)
-    embed_in_turn(Share(loaded.step.step_id, loaded.step.owner_id, dict(loaded.missing), counts), with_)
+    step = loaded.step
+    embed_in_turn(Entry(step.step_id, step.owner_id, dict(loaded.missing), counts, step.fence), with_)
 
 
-def embed_in_turn(share: Share, with_: Tools) -> None:
+def embed_in_turn(entry: Entry, with_: Tools) -> None:
     """Have texts embedded in their turn; each answer is kept at once, so that no retry begins at zero."""
     line = with_.line or Line(with_.batch)
-    line.serve(share, partial(_ask_and_keep, with_=with_))
+    line.serve(entry, partial(_ask_and_keep, with_=with_))
 
 
 def _ask_and_keep(request: Request, with_: Tools) -> bool:
-    vectors = _ask(request, with_)
+    vectors = _patiently(lambda: _ask(request, with_))
     if vectors is None:  # too much for its time
         return False
-    with_.keep(with_.embedding.model, dict(zip(request.hashes, vectors, strict=True)), request.advances())
+    by_hash = dict(zip(request.hashes, vectors, strict=True))
+    _patiently(lambda: with_.keep(with_.embedding.model, by_hash, request.advances()))
     return True
+
+
+def _patiently(act: Callable[[], Given]) -> Given:
+    """Let no hiccup of the database end the work that asks for others, too; raises Stopped when told to stop."""
+    held = leases.current()
+    if held is None:
+        return act()
+
+    def once() -> Given:
+        held.check()
+        return act()
+
+    return leases.patiently(once, held)
 
 
 def _ask(request: Request, with_: Tools) -> list[Vector] | None:
@@ -120,7 +136,7 @@ def _ask(request: Request, with_: Tools) -> list[Vector] | None:
         if held := leases.current():
             held.check()
         try:
-            with with_.place(min(share.left for share in request.shares)):
+            with with_.place(min(entry.left for entry in request.entries)):
                 since = time.monotonic()
                 vectors = with_.embedding.embed_passages(texts)
                 request.seconds = time.monotonic() - since

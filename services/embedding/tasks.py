@@ -1,7 +1,9 @@
-"""Embed and store, declared as work: `load` reads what is missing, `save` writes vectors and passages."""
+"""Embed and store, declared as work: `load` reads what is missing, `work` keeps vectors as they come."""
 
+import logging
 from functools import cache
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services.embedding import passages, steps
@@ -16,8 +18,11 @@ from shared.providers.blobs import open_blobs
 from shared.providers.embedding import connect_embedding
 from shared.queries import work as rows
 from shared.queries import workflows
+from shared.queries.passage_embeddings import FORGOTTEN
 from shared.settings import get_settings
 from shared.tasks import EMBED_DOCUMENT, EMBED_PASSAGES
+
+log = logging.getLogger(__name__)
 
 LOAD = {WorkflowStepType.EMBED: steps.load_missing, WorkflowStepType.STORE: steps.load_passages}
 WORK = {WorkflowStepType.EMBED: steps.embed, WorkflowStepType.STORE: steps.note_stored}
@@ -36,23 +41,27 @@ def tools() -> Tools:
 
 
 def others_wait() -> bool:
-    """Say whether documents wait that no worker has taken yet."""
-    with get_session() as session:
-        return rows.count_waiting(session, RunStep, EMBED_DOCUMENT.queue.name, limit=1) > 0
+    """Say whether documents, or passages that somebody sent, wait that no worker has taken yet."""
+    try:
+        with get_session() as session:
+            return rows.is_waiting(session, (RunStep, PassageEmbedding), EMBED_DOCUMENT.queue.name, above=FORGOTTEN)
+    except SQLAlchemyError as error:  # whoever waits has to wait for one more request
+        log.warning("no look at who waits", extra={"reason": type(error).__name__})
+        return False
 
 
 def load(session: Session, step: RunStep) -> steps.Loaded:
-    """Read the passages, and which of them nobody has embedded yet."""
+    """Read the passages, and for a step that embeds which of them nobody has embedded yet."""
     return LOAD[step.step_type](session, workflows.context(session, step), tools())
 
 
 def work(loaded: steps.Loaded) -> Result:
-    """Embed; storing has nothing to do outside its transaction."""
+    """Embed, or leave the artifact that says what is stored."""
     return WORK[loaded.step.step_type](loaded, tools())
 
 
 def save(session: Session, step: RunStep, result: Result) -> None:
-    """Write vectors, or replace the document's passages."""
+    """Write the step's facts, and of a step that stores the document's passages: vectors are there already."""
     workflows.note_facts(session, step, SAVE[step.step_type](session, result))
 
 

@@ -73,6 +73,7 @@ def _repairs(settings: Settings, *, expire: bool) -> Iterator[Mend]:
         yield from (partial(work.end_lost, model=model, row_id=row_id) for row_id in lost)
         yield from (partial(work.end_unheard, model=model, row_id=row_id, honour=honour) for row_id in unheard)
         yield partial(work.promote_due, model=model)
+        yield partial(work.end_waits, model=model, queues=[queue.name for queue in QUEUES])
     yield from retention.prunings(settings)
     yield partial(retention.PASSAGES.embed_some, model=settings.embedding_model)
 

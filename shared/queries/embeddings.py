@@ -25,12 +25,21 @@ def known(session: Session, model: str, hashes: Collection[str]) -> set[str]:
         return set()
     wanted = func.unnest(list(hashes))
     held = select(Embedding.content_hash).where(Embedding.model == model, Embedding.content_hash.in_(select(wanted)))
-    found = set(session.scalars(held.order_by(Embedding.content_hash).with_for_update(key_share=True)))
-    old = Embedding.created_at < func.clock_timestamp() - FRESH
-    mine = (Embedding.model == model, Embedding.content_hash.in_(found))
+    # Stops a deletion and no other reader: a batch that asks for one document after another must never wait here.
+    found = set(session.scalars(held.with_for_update(read=True, key_share=True)))
     if found:
-        session.execute(update(Embedding).where(*mine, old).values(created_at=func.clock_timestamp()))
+        _renew(session, model, found)
     return found
+
+
+def _renew(session: Session, model: str, hashes: Collection[str]) -> None:
+    """Make old vectors as new as now; those that another transaction is renewing are left to it."""
+    old = Embedding.created_at < func.clock_timestamp() - FRESH
+    mine = select(Embedding.content_hash).where(Embedding.model == model, Embedding.content_hash.in_(hashes), old)
+    free = mine.order_by(Embedding.content_hash).with_for_update(key_share=True, skip_locked=True).cte("free")
+    these = (Embedding.model == model, Embedding.content_hash == free.c.content_hash)
+    renewed = update(Embedding).where(*these).values(created_at=func.clock_timestamp())
+    session.execute(renewed, execution_options={"synchronize_session": False})
 
 
 def prune(session: Session, *, keep: timedelta, batch: int, after: str = "") -> tuple[int, str]:

@@ -16,7 +16,7 @@ from shared.queries.rows import removed
 from shared.queries.scope import Scope, owner_of
 
 UNCLAIMED = (RunStatus.PENDING, RunStatus.ERROR)
-FORGOTTEN = -1  # the priority of what was found to lack a vector: what somebody has just sent goes first
+FORGOTTEN = -1000  # the priority of what was found to lack a vector: whatever somebody has sent goes first
 
 
 def add(
@@ -81,7 +81,7 @@ def add_forgotten(session: Session, *, model: str, batch: int, after: UUID) -> t
     for owner_id, hash in session.execute(_lacking(model).where(KnowledgeChunk.id.in_(ids))):
         by_owner.setdefault(owner_id, []).append(hash)
     added = [add(session, Scope(owner), by_owner[owner], model=model, priority=FORGOTTEN) for owner in by_owner]
-    return len(added), ids[-1]
+    return sum(row_id is not None for row_id in added), ids[-1]
 
 
 def _lacking(model: str) -> Any:

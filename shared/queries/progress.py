@@ -1,17 +1,16 @@
 """How far each file of a group of runs is: its step, its passages, why it failed, and how long it will take."""
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shared.domain import progress
 from shared.domain.lifecycle import RunStatus
-from shared.models import RunStep
 from shared.queries import work
 
 MOST_FILES = 500
@@ -92,22 +91,38 @@ class Advance(NamedTuple):
     """How many of a document's passages have vectors, how many had some before, and for how long it is worked on."""
 
     step_id: int
+    fence: int  # of the claim under which it is worked on
     passages: int
     done: int
     before: int
     seconds: float
 
 
+# Locked in the order of their ids, so that none deadlock; what another claim works on by now tells for itself.
+_HELD = text(f"""
+    SELECT step.id, step.status_meta -> 'marks' AS marks, extract(epoch FROM clock_timestamp())::float AS now
+    FROM runstep step JOIN {work.HELD} ON step.id = held.id AND step.fence = held.fence
+    WHERE step.status = '{RunStatus.RUNNING.value}' ORDER BY step.id FOR NO KEY UPDATE OF step""")
+_NOTE = text("""
+    UPDATE runstep SET status_meta = status_meta || told.facts
+    FROM unnest(CAST(:ids AS bigint[]), CAST(CAST(:facts AS text[]) AS jsonb[])) AS told(id, facts)
+    WHERE runstep.id = told.id""")
+
+
 def note(session: Session, advances: Iterable[Advance]) -> None:
-    """Keep how far documents are while they are worked on, in the order of their steps, so that none deadlock."""
-    now = work.database_seconds(session)
-    for step_id, passages, done, before, seconds in sorted(advances):
-        running = (RunStep.id == step_id) & (RunStep.status == RunStatus.RUNNING)
-        marks = session.scalar(select(RunStep.status_meta["marks"]).where(running)) or [[now - seconds, before]]
-        facts = {"passages": passages, "passages_done": done, "marks": progress.marked(marks, now, done)}
-        added = RunStep.status_meta.op("||")(bindparam("facts", facts, type_=JSONB))
-        changed = update(RunStep).where(running).values(status_meta=added)
-        session.execute(changed, execution_options={"synchronize_session": False})
+    """Keep how far documents are while they are worked on, in two statements for all of them."""
+    by_id = {advance.step_id: advance for advance in advances}
+    if not by_id:
+        return
+    given = {"ids": list(by_id), "fences": [advance.fence for advance in by_id.values()]}
+    facts = {row.id: json.dumps(_facts(by_id[row.id], row.marks, row.now)) for row in session.execute(_HELD, given)}
+    if facts:
+        session.execute(_NOTE, {"ids": list(facts), "facts": list(facts.values())})
+
+
+def _facts(advance: Advance, marks: Any, now: float) -> dict[str, Any]:
+    marked = progress.marked(marks or [[now - advance.seconds, advance.before]], now, advance.done)
+    return {"passages": advance.passages, "passages_done": advance.done, "marks": marked}
 
 
 def of_runs(session: Session, run_ids: Collection[int]) -> list[FileProgress]:

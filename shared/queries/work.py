@@ -17,19 +17,22 @@ WorkRow = TypeVar("WorkRow", bound=Work)
 OnEnd = Callable[[Session, Any], Iterable[str]]
 SWEEP_LOCK = 0x5357_4545
 
+# A row that had its turn waits behind all others, and keeps in `made_room` the priority that it has again at its next.
+AS_BEFORE = "priority = coalesce((status_meta ->> 'made_room')::int, priority), status_meta = status_meta - 'made_room'"
+WAITED_ENOUGH = 60.0  # seconds: however many came meanwhile, it goes before them
+
 RUNNABLE = "queue = :queue AND status = 'PENDING' AND ready_at IS NOT NULL AND (crashes = 0 OR :suspects)"
 # `more` is read as of the statement's start, when the claimed rows were still waiting.
 CLAIM = f"""
     WITH best AS MATERIALIZED (SELECT id FROM {{t}} WHERE {RUNNABLE}
         ORDER BY priority DESC, id LIMIT :limit FOR UPDATE SKIP LOCKED)
     UPDATE {{t}} SET status = 'RUNNING', fence = fence + 1, worker_id = :worker, start_date = clock_timestamp(),
-        status_date = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => :lease)
+        status_date = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => :lease),
+        {AS_BEFORE}
     WHERE id = ANY(ARRAY(SELECT id FROM best))
     RETURNING id, fence, retry, retries, crashes, status_meta,
         EXISTS (SELECT FROM {{t}} WHERE {RUNNABLE} AND id <> ALL(ARRAY(SELECT id FROM best))) AS more"""
-BEST = (
-    f"""(SELECT '{{t}}' AS name, priority, ready_at FROM {{t}} WHERE {RUNNABLE} ORDER BY priority DESC, id LIMIT 1)"""
-)
+BEST = f"(SELECT '{{t}}' AS name, priority, ready_at FROM {{t}} WHERE {RUNNABLE} ORDER BY priority DESC, id LIMIT 1)"
 BEST_CRASHES = f"SELECT crashes FROM {{t}} WHERE {RUNNABLE} ORDER BY priority DESC, id LIMIT 1"
 HELD = "unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS held(id, fence)"
 # SKIP LOCKED: our own settlement holds its row; waiting for it would let every other lease of this process run out.
@@ -45,10 +48,11 @@ END = f"""
     UPDATE {{t}} SET status = CASE WHEN :again AND cancel_requested_at IS NOT NULL THEN 'CANCELLED' ELSE :status END,
         status_date = clock_timestamp(), status_message = :message, lease_until = NULL, retry = retry + :failures,
         status_meta = (status_meta - 'error_type')
-            || jsonb_strip_nulls(jsonb_build_object('error_type', CAST(:error_type AS text))),
+            || jsonb_strip_nulls(jsonb_build_object('error_type', CAST(:error_type AS text),
+                'made_room', CASE WHEN :behind THEN {{t}}.priority END)),
         completed_date = CASE WHEN :again AND cancel_requested_at IS NULL THEN NULL ELSE clock_timestamp() END,
         ready_at = CASE WHEN :again THEN clock_timestamp() + make_interval(secs => :delay) ELSE ready_at END,
-        priority = {{t}}.priority - :behind
+        priority = CASE WHEN :behind THEN least({{t}}.priority, 0) - 1 ELSE {{t}}.priority END
     FROM {HELD} WHERE {{t}}.id = held.id AND {{t}}.fence = held.fence AND {{t}}.status = 'RUNNING' RETURNING {{t}}.*"""
 EXPIRED = "status = 'RUNNING' AND lease_until < clock_timestamp()"
 ENDS = f"(cancel_requested_at IS NOT NULL OR crashes + 1 >= {POISON_CRASHES})"
@@ -76,6 +80,10 @@ DUE = """
     UPDATE {t} SET status = 'PENDING', status_date = clock_timestamp()
     WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'ERROR' AND ready_at <= clock_timestamp()
         ORDER BY ready_at LIMIT 1000 FOR UPDATE SKIP LOCKED))"""
+WAITED = f"""
+    UPDATE {{t}} SET {AS_BEFORE} WHERE id = ANY(ARRAY(SELECT id FROM {{t}}
+        WHERE queue = ANY(:queues) AND priority < 0 AND status = 'PENDING' AND status_meta ? 'made_room'
+            AND ready_at <= clock_timestamp() - make_interval(secs => :seconds) FOR UPDATE SKIP LOCKED))"""
 OF_WORKER = "SELECT id FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)"
 HAND_BACK = f"""
     UPDATE {{t}} SET fence = fence + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp(),
@@ -94,10 +102,10 @@ CANCEL = """
         completed_date = CASE status WHEN 'RUNNING' THEN NULL ELSE clock_timestamp() END
     WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE id = ANY(:ids) AND status IN ('PENDING', 'ERROR', 'RUNNING')
         ORDER BY id FOR UPDATE)) RETURNING id, status, fence"""
-RETRY = """
-    UPDATE {t} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
+RETRY = f"""
+    UPDATE {{t}} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
-        ready_at = CASE WHEN :ready THEN clock_timestamp() END
+        ready_at = CASE WHEN :ready THEN clock_timestamp() END, {AS_BEFORE}
     WHERE id = ANY(:ids) AND status = ANY(:states) RETURNING id"""
 WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
 
@@ -184,12 +192,19 @@ def claim(
 def _best_first(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Collection[type[Work]]:
     if len(kinds) < 2:
         return kinds
-    statement = " UNION ALL ".join(BEST.format(t=model.__tablename__) for model in kinds)
-    rows = session.execute(
-        text(f"{statement} ORDER BY priority DESC, ready_at"), {"queue": queue, "suspects": suspects}
-    )
     by_name = {model.__tablename__: model for model in kinds}
-    return [by_name[row.name] for row in rows]
+    return [by_name[row.name] for row in _best(session, kinds, queue, suspects)]
+
+
+def _best(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Sequence[Any]:
+    each = " UNION ALL ".join(BEST.format(t=model.__tablename__) for model in kinds)
+    best_first = text(f"{each} ORDER BY priority DESC, ready_at")
+    return session.execute(best_first, {"queue": queue, "suspects": suspects}).all()
+
+
+def is_waiting(session: Session, kinds: Collection[type[Work]], queue: str, *, above: int) -> bool:
+    """Say whether a row of these tables, with a priority above the given one, waits on the queue to be claimed."""
+    return any(row.priority > above for row in _best(session, kinds, queue, suspects=True))
 
 
 def renew(session: Session, model: type[Work], keys: Sequence[tuple[int, int]], *, lease: float) -> list[News]:
@@ -213,8 +228,8 @@ def settle(
     """Write the status of rows held under these (id, fence) keys, and return those that were still held.
 
     `error_type` names the error that ended them, and stands in their `status_meta` while it is the last word. Where
-    `status` is ERROR, the next attempt is due after `wait` seconds. PENDING sets them back behind those that wait:
-    they had their turn.
+    `status` is ERROR, the next attempt is due after `wait` seconds. PENDING sets them back behind those that wait,
+    until their next claim, or for a minute: they had their turn.
     """
     given = {
         "ids": [id for id, _ in keys],
@@ -225,7 +240,7 @@ def settle(
         "failures": int(status in (RunStatus.ERROR, RunStatus.FAILED)),
         "again": status in (RunStatus.ERROR, RunStatus.PENDING),
         "delay": wait if status is RunStatus.ERROR else 0.0,
-        "behind": int(status is RunStatus.PENDING),
+        "behind": status is RunStatus.PENDING,
     }
     statement = select(model).from_statement(_for(END, model))
     return list(session.scalars(statement, given, execution_options={"populate_existing": True}))
@@ -315,6 +330,11 @@ def promote_due(session: Session, model: type[Work]) -> None:
     session.execute(_for(DUE, model))
 
 
+def end_waits(session: Session, model: type[Work], queues: Sequence[str]) -> None:
+    """Give rows that made room a minute ago their priority back: others that come and come must not hold them up."""
+    session.execute(_for(WAITED, model), {"queues": list(queues), "seconds": WAITED_ENOUGH})
+
+
 def hand_back(session: Session, model: type[Work], worker: str) -> tuple[int, int]:
     """Give back the rows of every worker process whose id starts with `worker`; counts as no failure and no crash.
 
@@ -331,8 +351,7 @@ def end_leases(session: Session, model: type[Work], worker: str) -> None:
 
 
 def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> set[str]:
-    ended = [row.id for row in rows if RunStatus(row.status) in TERMINAL]
-    return follow(session, reload(session, model, ended))
+    return follow(session, reload(session, model, [row.id for row in rows if RunStatus(row.status) in TERMINAL]))
 
 
 def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[WorkRow]:
@@ -345,8 +364,7 @@ def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[W
 
 def count_waiting(session: Session, model: type[Work], queue: str, *, limit: int) -> int:
     """Count the table's runnable rows on the queue, up to `limit`."""
-    given = {"queue": queue, "suspects": True, "limit": limit}
-    return session.scalar(_for(WAITING, model), given) or 0
+    return session.scalar(_for(WAITING, model), {"queue": queue, "suspects": True, "limit": limit}) or 0
 
 
 def only_sweeper(session: Session) -> bool:

@@ -41,6 +41,7 @@ class StepContext:
     roots: dict[ArtifactType, str]
     params: dict[str, Any]
     owner_id: str
+    fence: int = 0  # of the claim under which it is worked on
 
 
 _OTHER = aliased(RunStep)
@@ -86,6 +87,7 @@ def context(session: Session, step: RunStep) -> StepContext:
         roots=_roots(found.config_ids),
         params=found.run_params,
         owner_id=found.owner_id,
+        fence=step.fence,
     )
 
 

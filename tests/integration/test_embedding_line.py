@@ -1,19 +1,27 @@
 """Many documents before one embedding server: counted in requests, for seconds are the machine's."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+from psycopg2 import Error as DriverError
+from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
 
+from services import leases
 from services.embedding import line as line_
 from services.embedding import steps
 from services.embedding.line import Line
+from services.embedding.tasks import others_wait
 from services.leases import Later
+from shared.db import close_engine, use_database
 from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType, WorkflowStepType
 from shared.errors import PersonaeError, Rejected, Transient
+from shared.models import RunStep
 from shared.providers.blobs import FakeBlobs
 from shared.queries.progress import Advance
+from shared.queries.work import Claim
 from shared.queries.workflows import StepContext
 
 ROOTS = dict.fromkeys(ArtifactType, "1")
@@ -48,13 +56,17 @@ class Crowd:
         self.ended: dict[str, object] = {}
         self.advances: list[Advance] = []
         self.threads: list[threading.Thread] = []
+        self.hiccups: list[str] = []  # where the database is away once
+        self.kept: set[str] = set()
+        self.never_kept = ""
 
-    def come(self, name: str, passages: int, owner: str = "ana") -> None:
+    def come(self, name: str, passages: int, owner: str = "ana", row_id: int | None = None) -> None:
         """Let a document join, and wait until it has."""
         texts = [f"{name} {number}" for number in range(passages)]
-        self.threads.append(threading.Thread(target=self._embed, args=(name, texts, owner, len(self.threads))))
+        number = len(self.threads) if row_id is None else row_id
+        self.threads.append(threading.Thread(target=self._embed, args=(name, texts, owner, number)))
         self.threads[-1].start()
-        self._wait(lambda: len(self.line._shares) == len(self.threads))
+        self._wait(lambda: len(self.line._entries) == len(self.threads))
         if len(self.threads) == 1:
             assert self.server.asked.wait(60)
 
@@ -65,14 +77,29 @@ class Crowd:
     def _embed(self, name: str, texts: list[str], owner: str, number: int) -> None:
         step = StepContext(number, WorkflowStepType.EMBED, self.document, "text/plain", {}, {}, ROOTS, {}, owner)
         missing = {content_hash(text): text for text in texts}
-        tools = steps.Tools(self.blobs, self.server, self._keep, line=self.line)
+        tools = steps.Tools(self.blobs, self.server, self._keep, self._place, line=self.line)
+        leases.working_on(leases.Held(Claim(RunStep, number, 1, 0, 3, 0, {}, False), "embedding", max_runtime=60))
         try:
             self.ended[name] = steps.embed(steps.Loaded(step, [{"text": text} for text in texts], missing), tools)
-        except (PersonaeError, Later) as error:
+        except (PersonaeError, SQLAlchemyError, Later) as error:
             self.ended[name] = error
 
     def _keep(self, model: str, vectors: dict[str, list[float]], advances: list[Advance]) -> None:
+        self._hiccup("keep")
+        if self.never_kept in vectors:
+            raise DataError("INSERT", {}, DriverError("a vector is refused"))
+        self.kept |= vectors.keys()
         self.advances += advances
+
+    @contextmanager
+    def _place(self, texts_left: int) -> Iterator[None]:
+        self._hiccup("place")
+        yield
+
+    def _hiccup(self, where: str) -> None:
+        if where in self.hiccups:
+            self.hiccups.remove(where)
+            raise OperationalError("SELECT", {}, DriverError("the connection was closed"))
 
     def waits_for_two_to_end(self, *, after: int) -> None:
         """Keep the answers back, after so many requests, until two documents have left the line."""
@@ -161,20 +188,46 @@ def test_each_request_says_how_far_its_documents_are(crowd: Crowd) -> None:
     crowd.go_on()
     of_book = [advance for advance in crowd.advances if advance.step_id == 0]
     assert [advance.done for advance in of_book] == [16, 30, 40]
-    assert [advance[1:4] for advance in crowd.advances if advance.step_id == 1] == [(2, 2, 0)]
+    assert [advance[2:5] for advance in crowd.advances if advance.step_id == 1] == [(2, 2, 0)]
 
 
-def test_what_had_its_turn_makes_room_for_what_nobody_has_taken_but_the_first_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("ids", [(1, 2, 3), (900, 5, 6)], ids=["documents", "passages after a document"])
+def test_what_had_its_turn_makes_room_for_what_nobody_has_taken_but_the_first_that_came_goes_on(
+    monkeypatch: pytest.MonkeyPatch, ids: tuple[int, int, int]
 ) -> None:
     monkeypatch.setattr(line_, "TURN", 3)
     crowd = Crowd(Line(16, crowded=lambda: True), Held())
-    for name in ("first", "second", "third"):
-        crowd.come(name, 200)
+    for name, row_id in zip(("first", "second", "third"), ids, strict=True):
+        crowd.come(name, 200, row_id=row_id)
     crowd.waits_for_two_to_end(after=6)
     crowd.go_on()
     assert isinstance(crowd.ended["first"], steps.Result)
     assert [type(crowd.ended[name]) for name in ("second", "third")] == [Later, Later]
+
+
+@pytest.mark.parametrize("where", ["keep", "place"])
+def test_a_hiccup_of_the_database_ends_nobodys_attempt_and_asks_for_nothing_twice(crowd: Crowd, where: str) -> None:
+    crowd.hiccups = [where, where]
+    for name in ("first", "second"):
+        crowd.come(name, 20)
+    requests = crowd.go_on()
+    assert all(isinstance(ended, steps.Result) for ended in crowd.ended.values())
+    assert (len(crowd.kept), sum(map(len, requests)), crowd.hiccups) == (40, 40, [])
+
+
+def test_what_the_database_refuses_ends_the_document_it_belongs_to_and_no_other(crowd: Crowd) -> None:
+    crowd.never_kept = content_hash("bad 3")
+    for name in ("first", "good", "bad", "fine"):
+        crowd.come(name, 20)
+    crowd.go_on()
+    assert isinstance(crowd.ended.pop("bad"), DataError)
+    assert all(isinstance(ended, steps.Result) for ended in crowd.ended.values())
+
+
+def test_nobody_makes_room_while_the_database_cannot_say_who_waits() -> None:
+    use_database("postgresql+psycopg2://nobody:none@127.0.0.1:1/none")
+    assert others_wait() is False
+    close_engine()
 
 
 def test_a_server_that_is_away_fails_each_document_by_itself() -> None:

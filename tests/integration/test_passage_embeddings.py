@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from services.embedding import passages, steps
+from services.embedding.tasks import others_wait
 from services.upkeep.retention import PassageRounds
 from shared.api import minipilot
 from shared.domain.lifecycle import RunStatus
@@ -115,6 +116,22 @@ def test_the_sweep_goes_on_where_it_stopped(session):
     assert (added, after) == ([1, 1, 0], FIRST)
 
 
+def test_what_others_embedded_while_the_sweep_looked_is_not_counted(session, shared_engine):
+    session.add_all(KnowledgeChunk(source="s", content=text, owner_id=text) for text in ("One.", "Two."))
+    session.flush()
+    steps.store(session, MODEL, {content_hash("Three."): [1.0]}, [])
+
+    def embed_beside(connection, cursor, statement, *more):
+        if "NOT (EXISTS" in statement:  # the sweep has read what lacks a vector
+            given = (content_hash("One."), MODEL)
+            connection.exec_driver_sql("INSERT INTO embeddings VALUES (%s, %s, '[1]') ON CONFLICT DO NOTHING", given)
+
+    event.listen(shared_engine, "after_cursor_execute", embed_beside)
+    added, _ = passage_embeddings.add_forgotten(session, model=MODEL, batch=10, after=FIRST)
+    event.remove(shared_engine, "after_cursor_execute", embed_beside)
+    assert added == 1 == rows(session)
+
+
 def test_what_failed_is_tried_again_when_its_row_is_forgotten(session):
     write(session, "One.")
     ended = {"status": RunStatus.FAILED, "completed_date": func.clock_timestamp() - timedelta(hours=2)}
@@ -135,6 +152,17 @@ def test_a_thousand_passages_are_waited_for_with_few_statements(session, shared_
     event.remove(shared_engine, "before_cursor_execute", note)
     ours = [statement for statement in sent if not statement.startswith("SAVEPOINT")]  # the fixture's
     assert len(ours) <= 4  # the passages, their vectors, what waits for them, the row of work
+
+
+def test_documents_make_room_for_passages_that_somebody_sent_but_not_for_what_the_sweep_found(session):
+    assert others_wait() is False
+    session.add(KnowledgeChunk(source="s", content="By the ORM."))
+    session.flush()
+    assert PassageRounds().embed_some(session, model=MODEL) == 1
+    assert others_wait() is False
+    write(session, "One.")
+    session.commit()
+    assert others_wait() is True
 
 
 def test_a_text_that_several_passages_hold_is_sent_once(session):

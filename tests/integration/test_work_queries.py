@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from services.leases import Held
 from services.outcomes import Outcome
-from services.work import _write
+from services.work import _settled, _write
 from shared import db
 from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
@@ -114,6 +114,29 @@ def test_a_batch_locks_what_follows_in_the_order_of_its_rows(database_url: str) 
             free = select(Conversation.id).where(Conversation.id == talks[1].id).with_for_update(skip_locked=True)
             assert session.scalar(free) == talks[1].id
         settling.result(20)
+
+
+REFUSE = """
+    CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE check_violation; END $$ LANGUAGE plpgsql;
+    CREATE TRIGGER refuse BEFORE UPDATE ON turns FOR EACH ROW WHEN (OLD.id = {id}) EXECUTE FUNCTION refuse()"""
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_cannot_be_settled_does_not_keep_the_others_from_it(database_url: str, *, together: bool) -> None:
+    with get_session() as session:
+        persona = Persona(name="Ada", template="You are Ada.")
+        talks = [Conversation(persona=persona) for _ in range(3)]
+        session.add_all(talks)
+        session.flush()
+        asked = [turns.add(session, MINE, talk.id, "One?").id for talk in talks]
+        held = [Held(claim, "dialogue", max_runtime=60.0) for claim in take(session, limit=3)]
+        session.execute(text(REFUSE.format(id=asked[0])))
+    ends = [Outcome(item, RunStatus.FAILED, message="no model") for item in held]
+    with pytest.raises(IntegrityError):
+        list(_settled([ends] if together else [[end] for end in ends]))
+    with get_session() as session:
+        statuses = [session.get_one(Turn, id).status for id in asked]
+    assert statuses == [RunStatus.RUNNING, RunStatus.FAILED, RunStatus.FAILED]
 
 
 @pytest.mark.capability("C133")

@@ -2,7 +2,9 @@
 
 import pytest
 
+from services import work
 from services.shares import Shares, room
+from shared.tasks import BELL, MEMORY, MODULES
 
 QUEUES = ["dialogue", "memory", "modules"]
 
@@ -28,16 +30,30 @@ def test_modules_and_memory_leave_room_for_replies() -> None:
     assert all(visit.has_slot for _, visit in entered(shares, "dialogue", 6))
 
 
-def test_whoever_leaves_learns_once_that_somebody_found_no_slot() -> None:
+def test_whoever_leaves_learns_once_whose_bells_found_no_slot() -> None:
     shares = Shares()
     shares.divide(2, QUEUES)
-    (held, first), (refused, second) = entered(shares, "modules", 2)
-    refused.__exit__(None, None, None)
+    (held, first), *refused = (
+        entered(shares, "modules", 1) + entered(shares, "memory", 2) + entered(shares, "modules", 1)
+    )
+    for visit, second in refused:
+        visit.__exit__(None, None, None)
+        assert (second.has_slot, second.refused) == (False, set())
     held.__exit__(None, None, None)
-    assert (first.has_slot, first.somebody_left, second.has_slot, second.somebody_left) == (True, True, False, False)
+    assert (first.has_slot, first.refused) == (True, {"memory", "modules"})
     (held, third) = entered(shares, "modules", 1)[0]
     held.__exit__(None, None, None)
-    assert third.somebody_left is False
+    assert third.refused == set()
+
+
+def test_a_bell_of_another_queue_that_found_no_slot_is_rung_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares, rung = Shares(), []
+    shares.divide(2, QUEUES)
+    monkeypatch.setattr(work, "SHARES", shares)
+    monkeypatch.setattr(BELL, "ring", lambda queue, *label: rung.append(queue))
+    monkeypatch.setattr(work, "_turn", lambda queue, *, rings: work.answer(MEMORY) if queue is MODULES else False)
+    work.answer(MODULES)
+    assert rung == ["memory"]
 
 
 @pytest.mark.parametrize("queues", [["embedding"], ["memory", "modules"], ["dialogue"]])

@@ -181,7 +181,7 @@ def embedding(writer, persona, session):
 def test_each_request_moves_the_passages_done_and_tells_the_time_left(writer, persona, embedding, session):
     seen = []
     for done in (10, 20):
-        progress.note(session, [progress.Advance(embedding.id, 40, done, 0, 100.0)])
+        progress.note(session, [progress.Advance(embedding.id, embedding.fence, 40, done, 0, 100.0)])
         told = status(writer, persona)
         file, job = file_of(told, "x.txt"), works_of(told)
         assert (file["passages"], file["passages_done"]) == (40, done) == (job["passages"], job["passages_done"])
@@ -191,7 +191,7 @@ def test_each_request_moves_the_passages_done_and_tells_the_time_left(writer, pe
 
 
 def test_what_was_embedded_long_ago_says_nothing_of_the_time_left(writer, persona, embedding, session):
-    progress.note(session, [progress.Advance(embedding.id, 40, 10, 0, 100.0)])
+    progress.note(session, [progress.Advance(embedding.id, embedding.fence, 40, 10, 0, 100.0)])
     long_ago = {"passages": 40, "passages_done": 10, "marks": [[0, 0], [100, 10]]}
     session.execute(update(RunStep).where(RunStep.id == embedding.id).values(status_meta=long_ago))
     told = status(writer, persona)

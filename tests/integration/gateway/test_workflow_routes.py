@@ -1,11 +1,14 @@
 """Runs over REST: watched, cancelled, paused, resumed, retried."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select, update
 
 from shared.domain.lifecycle import RunStatus
 from shared.models import RunStep
 from shared.queries import work
+from shared.queries.passage_embeddings import FORGOTTEN
 from tests.integration.gateway.test_files import persona, upload, writer
 from tests.integration.gateway.worker import run_steps, settle, take
 
@@ -141,6 +144,45 @@ def test_a_step_that_had_its_turn_waits_behind_the_others_and_goes_on(writer, ru
     assert other.id != first.id
     assert claim(session).id == first.id
     assert (states(writer, run)[0], writer.get(run).json["steps"][0]["retry"]) == ("RUNNING", 0)
+
+
+def make_room(session, priority):
+    """Let the best step have its turn and be set back, with a priority that somebody gave it."""
+    first = claim(session)
+    session.execute(update(RunStep).where(RunStep.id == first.id).values(priority=priority))
+    settle(session, first, RunStatus.PENDING)
+    return first.id
+
+
+def priority_of(session, step_id):
+    return session.scalar(select(RunStep.priority).where(RunStep.id == step_id))
+
+
+@pytest.mark.parametrize("priority", [7, 0, -3])
+def test_a_step_makes_room_for_all_others_and_has_its_priority_again_at_its_next_turn(run, session, priority):
+    first = make_room(session, priority)
+    assert FORGOTTEN < priority_of(session, first) < min(priority, 0)
+    while (step := claim(session)).id != first:
+        assert step is not None
+    assert priority_of(session, first) == priority
+    assert "made_room" not in step.status_meta
+
+
+def test_a_step_that_made_room_goes_before_what_came_since_when_it_has_waited_enough(run, session):
+    first = make_room(session, 0)
+    work.end_waits(session, RunStep, ["ingestion"])
+    assert priority_of(session, first) == -1
+    since = func.clock_timestamp() - timedelta(seconds=work.WAITED_ENOUGH)
+    session.execute(update(RunStep).where(RunStep.id == first).values(ready_at=since))
+    work.end_waits(session, RunStep, ["ingestion"])
+    assert claim(session).id == first
+
+
+def test_a_step_that_made_room_and_is_tried_again_has_its_priority(run, session):
+    first = make_room(session, 0)
+    work.cancel(session, RunStep, [first])
+    work.retry(session, RunStep, [first])
+    assert claim(session).id == first
 
 
 @pytest.mark.capability("C133")
