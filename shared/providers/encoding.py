@@ -4,6 +4,7 @@ import codecs
 import re
 import unicodedata
 
+from shared.domain.alphabets import LATIN, MANY, OTHERS
 from shared.errors import Refused
 from shared.providers.looks import codecs_by_looks
 
@@ -25,6 +26,7 @@ DECLARED = re.compile(
     rb"(?:<meta\s[^<>]{0,500}?charset|<\?xml\s[^<>]{0,100}?encoding)\s{0,9}=\s{0,9}[\"']?([\w:.-]{2,40})", re.I
 )
 DECLARED_WITHIN = 4096
+NAMES_OF_WIDE = ("utf-16", "utf-32", "utf16", "utf32", "u16", "u32", "unicode", "iso-10646-ucs")
 NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 BETWEEN_WORDS = " \n\u3001\u3002"
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -64,6 +66,18 @@ LABELS = {
     "x-mac-ukrainian": "mac_cyrillic",
     **{f"x-cp125{number}": f"cp125{number}" for number in range(9)},
 }
+# Python knows many more: some are no encodings of text, some take time that grows with the square of a page.
+BELIEVED = {
+    codecs.lookup(name).name
+    for name in (
+        *(encoding for language in (*LATIN, *OTHERS, *MANY) for encoding in language.encodings),
+        *("utf-8", "utf-8-sig", "utf-16", "utf-32", *WIDE, "iso2022_jp", "cp437", "cp850", "cp852"),
+        *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
+        *READ_AS,
+        *READ_AS.values(),
+        *LABELS.values(),
+    )
+}
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -87,7 +101,7 @@ def declared_in(page: bytes) -> str | None:
     """Return the encoding that a page of HTML or XML names at its beginning, if it can be in that one."""
     found = DECLARED.search(page[:DECLARED_WITHIN])
     named = found[1].decode("ascii").lower() if found else ""
-    return named if named and not named.startswith(("utf-16", "utf-32", "unicode", "iso-10646-ucs")) else None
+    return named if named and not named.replace("_", "-").startswith(NAMES_OF_WIDE) else None
 
 
 def _utf8(data: bytes) -> str | None:
@@ -102,14 +116,14 @@ def _utf8(data: bytes) -> str | None:
 
 
 def _as_declared(data: bytes, declared: str) -> str | None:
-    """Decode as declared; None where that is no encoding of text, or not that of these bytes."""
+    """Decode as declared; None where that is no encoding that pages are in, or not that of these bytes."""
     try:
         label = declared.strip().strip("\"'").lower()
         name = codecs.lookup(LABELS.get(label, label)).name
-        text = data.decode(READ_AS.get(name, name))
-    except (LookupError, UnicodeError, ValueError, AssertionError):
+        text = data.decode(READ_AS.get(name, name)) if name in BELIEVED else None
+    except (LookupError, UnicodeError, ValueError):
         return None
-    return text if isinstance(text, str) and not CONTROL.search(text) else None
+    return text if text is not None and not CONTROL.search(text) else None
 
 
 def _wide(data: bytes) -> str:
