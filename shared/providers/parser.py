@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
@@ -60,7 +61,8 @@ class Parsed(NamedTuple):
 
     def page_at(self, offset: int) -> int | None:
         """Return the number of the page that holds a character, None where there are no pages."""
-        return next((page.number for page in reversed(self.pages) if page.start <= offset), None)
+        before = bisect_right(self.pages, offset, key=lambda page: page.start)
+        return self.pages[before - 1].number if before else None
 
 
 class CannotStart(Transient):
