@@ -108,7 +108,6 @@ def test_a_broken_file_is_invalid_with_a_reason(data: bytes, name: str, said: st
         pytest.param("ș\r\nț\r".encode(), "ș\nț\n", id="line ends"),
         pytest.param("\ufeffx".encode(), "x", id="a byte order mark"),
         pytest.param("Ştefan".encode("cp1250"), "Ştefan", id="cp1250"),
-        pytest.param("țară".encode()[:-1] + b"", "țar", id="cut inside the last character"),
     ],
 )
 def test_text_is_decoded(data: bytes, text: str) -> None:
@@ -141,6 +140,13 @@ def test_a_line_of_json_of_any_length_costs_little_memory(value: str) -> None:
 def test_the_longest_quote_fits_a_line_however_it_is_written() -> None:
     quote = json.dumps({"text": "\U0001f600" * 20_000}).encode()
     assert sniff.sniff(quote + b"\n" + quote, "a.jsonl") == sniff.JSONL
+
+
+@pytest.mark.parametrize("letter", ["ț", "€", "😀"])
+@pytest.mark.parametrize("before", range(4))
+def test_a_long_line_is_not_refused_for_where_its_head_ends(letter: str, before: int) -> None:
+    text = "a" * before + letter * (sniff.HEAD // 2)
+    assert sniff.sniff(text.encode(), "a.txt") == sniff.PLAIN
 
 
 def large_docx() -> bytes:
