@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice, repeat
 from typing import Any, NamedTuple
 
 from shared.domain.text import content_hash
@@ -104,21 +105,28 @@ def _under_a_key(entry: dict[str, Any]) -> str:
 def _rows(table: str, text: str) -> Iterator[Quote]:
     first = table.lstrip().partition("\n")[0]
     reader = csv.reader(io.StringIO(table.lstrip()), delimiter=max(DELIMITERS, key=first.count))
-    place = missed = 0
     names: list[str] = []
     try:
-        for row in reader:
+        for row, place in zip(filter(any, reader), _row_places(text), strict=False):
             if not names:
                 names = _columns(row)
             elif any(cell.strip() for cell in row):
                 words = _cell(dict(zip(names, row, strict=False)), reader.line_num)
-                found = text.find(words, place, len(text) if missed < MOST_MISSED else place + NEAR)
-                missed += found < 0
-                start = max(found, place)
-                place = min(start + len(words), len(text))
-                yield Quote(words, reader.line_num, (min(start, place), place))
+                yield Quote(words, reader.line_num, _within(words, text, place))
     except csv.Error as error:
         raise Invalid(f"line {reader.line_num} is no CSV: {error}") from error
+
+
+def _row_places(text: str) -> Iterator[tuple[int, int]]:
+    """Yield without end where a parsed table has its rows, a line each: the heading, and all with any character."""
+    lines = [place for line, _, place in _lines(text) if line.startswith("|")]
+    return chain(lines[:1], islice(lines, 2, None), repeat((len(text), len(text))))
+
+
+def _within(words: str, text: str, row: tuple[int, int]) -> tuple[int, int]:
+    """Return where a row has a quote; the row's own place where the parser wrote it in another way."""
+    start = text.find(words, *row)
+    return row if start < 0 else (start, start + len(words))
 
 
 def _columns(row: list[str]) -> list[str]:

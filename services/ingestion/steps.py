@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from services import leases
 from services.ingestion import quotes
 from shared.domain.persona import CollectionType
 from shared.domain.workflow import ArtifactType
@@ -67,13 +68,22 @@ def _about(parsed: Parsed) -> Facts:
 def chunk(step: StepContext, with_: Tools) -> Facts:
     """Write the document's passages; a quote is one passage. Raises Invalid when there are none."""
     parsed = _read_parsed(step, with_.blobs)
-    passages = list(_passages(step, with_, parsed))
+    passages = list(_while_wanted(_passages(step, with_, parsed)))
     if not passages:
         raise Invalid("the file holds no passage")
     rows = [_row(passage, parsed.page_at(passage.start)) for passage in passages]
     root = step.roots[ArtifactType.CHUNKS]
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.CHUNKS, root, json.dumps(rows).encode())
     return {"passages": len(rows)}
+
+
+def _while_wanted(passages: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Pass them on until the step is told to stop; raises Stopped."""
+    held = leases.current()
+    for passage in passages:
+        if held:
+            held.check()
+        yield passage
 
 
 def _passages(step: StepContext, with_: Tools, parsed: Parsed) -> Iterator[Chunk]:

@@ -4,12 +4,13 @@ import codecs
 import re
 import unicodedata
 
+from shared.domain.alphabets import LATIN, MANY, OTHERS
 from shared.errors import Refused
-from shared.providers.looks import codecs_by_looks
+from shared.providers.looks import CONTROL, codecs_by_looks, decoded
 
 UNKNOWN = "its encoding is not known: save it as UTF-8"
+BROKEN = "it is UTF-8 with faults in it, or cut off: save it as UTF-8 once more"
 BINARY = "this is a binary file of an unknown kind"
-LONG = 1 << 20  # bytes from which a text may be the beginning of another
 LOOKED_AT = 200_000  # bytes, of which the letters tell the encoding
 # The longer marks first: that of UTF-32 begins like that of UTF-16.
 MARKS = (
@@ -25,9 +26,12 @@ DECLARED = re.compile(
     rb"(?:<meta\s[^<>]{0,500}?charset|<\?xml\s[^<>]{0,100}?encoding)\s{0,9}=\s{0,9}[\"']?([\w:.-]{2,40})", re.I
 )
 DECLARED_WITHIN = 4096
+NAMES_OF_WIDE = ("utf-16", "utf-32", "utf16", "utf32", "u16", "u32", "unicode", "iso-10646-ucs")
 NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+BEYOND_ASCII = bytes(range(0x80, 0x100))
+# A first byte alone may be a letter of another encoding.
+CUT_OFF = re.compile(rb"(?:[\xe0-\xef][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{1,2})\Z")
 BETWEEN_WORDS = " \n\u3001\u3002"
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 # What browsers read under names that promise less (WHATWG).
 READ_AS = {
     "ascii": "cp1252",
@@ -64,58 +68,78 @@ LABELS = {
     "x-mac-ukrainian": "mac_cyrillic",
     **{f"x-cp125{number}": f"cp125{number}" for number in range(9)},
 }
+# Python knows many more: some are no encodings of text, some take time that grows with the square of a page.
+BELIEVED = {
+    codecs.lookup(name).name
+    for name in (
+        *(encoding for language in (*LATIN, *OTHERS, *MANY) for encoding in language.encodings),
+        *("utf-8", "utf-8-sig", "utf-16", "utf-32", *WIDE, "iso2022_jp", "cp437", "cp850", "cp852"),
+        *(f"iso8859-{number}" for number in range(1, 17) if number != 12),
+        *READ_AS,
+        *READ_AS.values(),
+        *LABELS.values(),
+    )
+}
 
 
-def decode(data: bytes, declared: str | None = None) -> str:
-    """Decode by the mark, as UTF-8, as declared, or by the letters; raises Refused where that is not sure."""
+def decode(data: bytes, declared: str | None = None, *, is_head: bool = False) -> str:
+    """Decode by the mark, as UTF-8, as declared, or by the letters; raises Refused where that is not sure.
+
+    Of the head of a longer text the last character may be cut off; of a whole text each byte must be read.
+    """
     for mark, codec in MARKS:
-        if data.startswith(mark):
-            return data[len(mark) :].decode(codec, "replace")
+        if data.startswith(mark) and (text := decoded(data[len(mark) :], codec, is_head=is_head)) is not None:
+            return text
+    if data.startswith(codecs.BOM_UTF8) and _is_broken_utf8(data):
+        raise Refused(BROKEN)
+    return _without_mark(data.removeprefix(codecs.BOM_UTF8), declared, is_head=is_head)
+
+
+def _without_mark(data: bytes, declared: str | None, *, is_head: bool) -> str:
     if b"\0" in data[:LOOKED_AT]:
-        return _wide(data)
-    text = _utf8(data)
+        return _wide(data, is_head=is_head)
+    text = decoded(data, "utf-8", is_head=is_head)
     if text is not None and not ESCAPES.search(data):
         return text
-    if declared and (text := _as_declared(data, declared)) is not None:
+    if declared and (text := _as_declared(data, declared, is_head=is_head)) is not None:
         return text
-    if text := _by_looks(data):
+    if _is_broken_utf8(data):
+        raise Refused(BINARY if NO_TEXT.search(data[:LOOKED_AT]) else BROKEN)
+    if text := _by_looks(data, is_head=is_head):
         return text
     raise Refused(BINARY if NO_TEXT.search(data[:LOOKED_AT]) else UNKNOWN)
+
+
+def _is_broken_utf8(data: bytes) -> bool:
+    """Say whether most bytes beyond ASCII are of whole characters in UTF-8, so that others are faults in it."""
+    ascii_only = len(data.translate(None, BEYOND_ASCII))
+    end = CUT_OFF.search(data[-3:])
+    whole = len(data.decode(errors="ignore").encode()) - ascii_only + (len(end[0]) if end else 0)
+    return 2 * whole > len(data) - ascii_only
 
 
 def declared_in(page: bytes) -> str | None:
     """Return the encoding that a page of HTML or XML names at its beginning, if it can be in that one."""
     found = DECLARED.search(page[:DECLARED_WITHIN])
     named = found[1].decode("ascii").lower() if found else ""
-    return named if named and not named.startswith(("utf-16", "utf-32", "unicode", "iso-10646-ucs")) else None
+    return named if named and not named.replace("_", "-").startswith(NAMES_OF_WIDE) else None
 
 
-def _utf8(data: bytes) -> str | None:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        whole = data[: error.start]
-        # Cut off inside its last character; a lone foreign byte at the end of plain ASCII is no such sign.
-        if error.start >= len(data) - 3 and (not whole.isascii() or len(data) >= LONG):
-            return whole.decode()
-    return None
-
-
-def _as_declared(data: bytes, declared: str) -> str | None:
-    """Decode as declared; None where that is no encoding of text, or not that of these bytes."""
+def _as_declared(data: bytes, declared: str, *, is_head: bool) -> str | None:
+    """Decode as declared; None where that is no encoding that pages are in, or not that of these bytes."""
     try:
         label = declared.strip().strip("\"'").lower()
         name = codecs.lookup(LABELS.get(label, label)).name
-        text = data.decode(READ_AS.get(name, name))
-    except (LookupError, UnicodeError, ValueError, AssertionError):
+    except (LookupError, ValueError):  # a name with a NUL, or one that is not ASCII
         return None
-    return text if isinstance(text, str) and not CONTROL.search(text) else None
+    text = decoded(data, READ_AS.get(name, name), is_head=is_head) if name in BELIEVED else None
+    return text if text is not None and not CONTROL.search(text) else None
 
 
-def _wide(data: bytes) -> str:
+def _wide(data: bytes, *, is_head: bool) -> str:
     """Decode UTF-16 or UTF-32 without a mark: read wrongly, either holds what nobody writes."""
     for codec in WIDE:
-        text = _read(data, codec)
+        text = decoded(data, codec, is_head=is_head)
         if text and any(sign in text for sign in BETWEEN_WORDS) and all(_is_written(letter) for letter in set(text)):
             return text
     raise Refused(BINARY)
@@ -125,17 +149,7 @@ def _is_written(letter: str) -> bool:
     return letter in "\t\n\r\f" or unicodedata.category(letter) not in ("Cc", "Cn", "Co", "Cs")
 
 
-def _by_looks(data: bytes) -> str | None:
+def _by_looks(data: bytes, *, is_head: bool) -> str | None:
     """Decode as the letters tell; None where they are not sure."""
     candidates = ["iso2022_jp"] if ESCAPES.search(data[:LOOKED_AT]) else codecs_by_looks(data)
-    return next(filter(None, (_read(data, codec) for codec in candidates)), None)
-
-
-def _read(sample: bytes, codec: str) -> str:
-    """Decode the sample, its last character cut off maybe; nothing where the bytes are not of this encoding."""
-    for cut in range(4):
-        try:
-            return sample[: len(sample) - cut].decode(codec)
-        except UnicodeDecodeError:
-            continue
-    return ""
+    return next(filter(None, (decoded(data, codec, is_head=is_head) for codec in candidates)), None)

@@ -9,9 +9,12 @@ from typing import NamedTuple
 from shared.domain.alphabets import KANA, LATIN, MANY, OTHERS, Alphabet, Characters
 
 SAMPLE = 16_384  # bytes of lines that hold more than ASCII
+BEFORE = 200  # bytes of a line before its first beyond ASCII
+FEW = 3  # letters of an alphabet with none of ASCII's, which are rather faults in a text of another
 ENOUGH, APART = 0.45, 0.08  # how well a text must look, and how much better than with any other letters
 RARE = {"iso8859-5": 0.15, "cp866": 0.1}  # what speaks against encodings that few files are in
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 WORD = re.compile(r"[^\W\d_]+")
 SIGNS = frozenset("«»„“”‚‘’‹›–—…•·€£¥§©®™°±½¼¾×÷\xa0\xad№´¨¦¬¶†‡‰²³¹µªº¿¡")
 MONEY = frozenset("€£¥")
@@ -45,8 +48,9 @@ def codecs_by_looks(data: bytes) -> list[str]:
 def _sample(data: bytes) -> bytes:
     sample = bytearray()
     for line in io.BytesIO(data):
-        if not line.isascii():
-            sample += line[:SAMPLE]
+        if first := BEYOND_ASCII.search(line):
+            start = max(first.start() - BEFORE, 0)
+            sample += line[start : start + SAMPLE]
         if len(sample) >= SAMPLE:
             break
     return bytes(sample)
@@ -54,7 +58,9 @@ def _sample(data: bytes) -> bytes:
 
 def _guesses(sample: bytes) -> Iterator[Guess]:
     languages: list[Alphabet | Characters] = [*LATIN, *OTHERS, *MANY]
-    texts = {encoding: _read(sample, encoding) for language in languages for encoding in language.encodings}
+    texts = {
+        encoding: decoded(sample, encoding, is_head=True) for language in languages for encoding in language.encodings
+    }
     for language in languages:
         for encoding in language.encodings:
             text = texts[encoding]
@@ -62,14 +68,17 @@ def _guesses(sample: bytes) -> Iterator[Guess]:
                 yield Guess(_looks(text, language) - RARE.get(encoding, 0), encoding, text)
 
 
-def _read(sample: bytes, encoding: str) -> str:
-    """Decode a sample, whose last character may be cut off; nothing where the bytes are not of this encoding."""
-    for cut in range(4):
+def decoded(data: bytes, encoding: str, *, is_head: bool) -> str | None:
+    """Decode strictly, but for the last character of a head, which may be cut off; None for bytes not of this encoding.
+
+    An unknown encoding raises LookupError.
+    """
+    for cut in range(4 if is_head else 1):
         try:
-            return sample[: len(sample) - cut].decode(encoding)
-        except UnicodeDecodeError:
+            return data[: len(data) - cut].decode(encoding)
+        except UnicodeError:
             continue
-    return ""
+    return None
 
 
 def _looks(text: str, language: Alphabet | Characters) -> float:
@@ -88,7 +97,8 @@ def _looks_as_letters(text: str, alphabet: Alphabet) -> float:
     words = WORD.findall(text)
     common = sum(word.lower() in alphabet.words for word in words) / max(len(words), 1)
     mixed = sum(_is_mixed(word, own=own) for word in words) / max(len(rated), 1)
-    return (sum(rated) / len(rated) if rated else 0.5) + 2 * min(common, 0.5) - 2 * mixed
+    looks = (sum(rated) / len(rated) if rated else 0.5) + 2 * min(common, 0.5) - 2 * mixed
+    return min(looks, ENOUGH - 0.01) if own and len(rated) < FEW else looks  # no proof, but a doubt of others
 
 
 def _rated(text: str, weights: dict[str, float]) -> Iterator[float]:

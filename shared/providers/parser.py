@@ -61,8 +61,8 @@ class Parsed(NamedTuple):
 
     def page_at(self, offset: int) -> int | None:
         """Return the number of the page that holds a character, None where there are no pages."""
-        after = bisect_right(self.pages, offset, key=lambda page: page.start)
-        return self.pages[after - 1].number if after else None
+        before = bisect_right(self.pages, offset, key=lambda page: page.start)
+        return self.pages[before - 1].number if before else None
 
 
 class CannotStart(Transient):

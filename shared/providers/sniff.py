@@ -15,6 +15,7 @@ from shared.providers.archives import ODT as ODT
 from shared.providers.archives import PPTX as PPTX
 from shared.providers.archives import XLSX as XLSX
 from shared.providers.archives import package_type
+from shared.providers.looks import CONTROL
 from shared.providers.mail import EML as EML
 
 PDF = "application/pdf"
@@ -45,7 +46,6 @@ REFUSED_BEGINNINGS = (
 )
 TEXT_SUFFIXES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV}
 HTML_BEGINNING = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 BEFORE_HTML = (("<!--", "-->"), ("<?xml", ">"))
 PDF_HEADER_WITHIN = 1024
 PDF_HEADER = re.compile(rb"%PDF-\d\.\d[ \t]*+(?:[\r\n]|\Z)")
@@ -57,7 +57,7 @@ MAIL_BEGINNING = re.compile(rb"\s*+(?:From [^\n]*+\n)?[!-9;-~]++[ \t]*+:")
 SCRIPT = b"#!"
 ZIP = b"PK\x03\x04"
 HEAD = 1 << 20
-LARGEST_LINE = 8 << 20
+LARGEST_LINE = 256 << 10  # bytes; the longest quote, escaped throughout, is shorter, and read it may take 30 times this
 JSON_LINES = (".jsonl", ".ndjson")
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 BINARY_WITHIN = 4096
@@ -87,7 +87,9 @@ def sniff_file(file: BinaryIO, file_name: str) -> str:
         file.seek(0)
         _require_json_lines(file)
         return JSONL
-    return _sniff_text(decode_text(_to_a_line(head)), suffix, whole=len(head) < HEAD)
+    is_head = len(head) == HEAD
+    text = decode_text(_to_a_line(head) if is_head else head, is_head=is_head)
+    return _sniff_text(text, suffix, whole=not is_head)
 
 
 def _by_beginning(head: bytes, suffix: str) -> str | None:
@@ -107,7 +109,7 @@ def _require_document(head: bytes) -> None:
 
 def _to_a_line(head: bytes) -> bytes:
     """Return the beginning of a long file up to the end of a line: its last character may be cut in two."""
-    return head[: head.rfind(b"\n") + 1] or head if len(head) == HEAD else head
+    return head[: head.rfind(b"\n") + 1] or head
 
 
 def _reads_as_text(data: bytes, beginning: bytes) -> bool:
@@ -129,9 +131,10 @@ def _is_pdf(data: bytes) -> bool:
     return bool(PDF_HEADER.match(data, at) or PDF_OBJECT.search(data, at))
 
 
-def decode_text(data: bytes) -> str:
+def decode_text(data: bytes, *, is_head: bool = False) -> str:
     """Return a text or a page with plain line ends, decoded as it says or as its letters tell; raises Refused."""
-    text = encoding.decode(data, encoding.declared_in(data)).replace("\r\n", "\n").replace("\r", "\n")
+    text = encoding.decode(data, encoding.declared_in(data), is_head=is_head)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     if CONTROL.search(text):
         raise Refused(encoding.BINARY)
     return text
@@ -168,7 +171,7 @@ def _require_json_lines(file: BinaryIO) -> None:
     while line := file.readline(LARGEST_LINE):
         number += 1
         if len(line) == LARGEST_LINE:
-            raise Invalid(f"line {number} is longer than {LARGEST_LINE >> 20} MiB")
+            raise Invalid(f"line {number} is longer than {LARGEST_LINE >> 10} KiB: a line of JSON holds one quote")
         some = _holds_json(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, number) or some
     if not some:
         raise Invalid("the file holds no text")

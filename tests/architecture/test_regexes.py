@@ -143,7 +143,7 @@ OURS = {
     "gateway.documentation.operations": "read are the rules of our own routes",
     "gateway.documentation._name_forms": "read are the rules of our own routes",
     "gateway.errors.say_integrity": "read are the names of our own constraints",
-    "shared.providers.markup._with_text": "the name is one of those that hold text, and each page is searched for it once",
+    "shared.providers.markup._with_text": "the name is one of a few, and a page is searched for it once",
     "shared.domain.triggers.fault_of": "the expression itself is foreign: it is only compiled, and its size is bounded",
     "shared.domain.triggers._found": "the expression is foreign itself: a search ends after a tenth of a second",
 }

@@ -1,17 +1,21 @@
 """Cutting into passages: JSON lines one by one, and prose into pieces that can be searched."""
 
 import json
+import time
 
 import pytest
 
-from services.ingestion import steps
+from services import leases
+from services.ingestion import quotes, steps
 from services.ingestion.quotes import LONGEST_QUOTE
 from services.ingestion.steps import Tools
 from shared.domain.workflow import ArtifactType, WorkflowStepType
 from shared.errors import Invalid
+from shared.models import RunStep
 from shared.providers.blobs import FakeBlobs
-from shared.providers.parser import FakeParser
+from shared.providers.parser import FakeParser, KreuzbergParser, Page, Parsed
 from shared.providers.sniff import CSV, JSONL, PLAIN
+from shared.queries.work import Claim
 from shared.queries.workflows import StepContext
 
 ROOTS = dict.fromkeys((ArtifactType.PARSED_MD, ArtifactType.PARSED_JSON, ArtifactType.CHUNKS), "1")
@@ -93,3 +97,42 @@ def test_a_table_that_holds_no_quotes_fails_with_what_it_should_hold(text: str, 
 
 def test_a_text_among_works_is_cut_as_prose():
     assert passages_of("One.\nTwo.", PLAIN) == ["One.\nTwo."]
+
+
+@pytest.mark.parametrize("quote", ["q|{}", "q\n{}", "q *{}*", "plain {}"])
+def test_each_row_of_a_table_is_placed_by_its_own_line(quote: str):
+    rows = [quote.format(number) for number in range(50_000)]
+    table = "text,by\n" + "".join(f'"{row}",Ana\n' for row in rows)
+    text = "| text | by |\n| --- | --- |\n" + "".join(f"| {number} | Ana |\n" for number in range(50_000))
+    started = time.process_time()
+    found = list(quotes.from_table(table, text))
+    assert time.process_time() - started < 3
+    assert [chunk.text for chunk in found] == rows
+    assert text[found[-1].start : found[-1].end] == "| 49999 | Ana |"
+
+
+def test_the_parser_and_the_quotes_count_the_rows_of_a_table_alike():
+    table = 'text;by\n"a|b";x\n;\n\n "two";y\n ; \n"one\nline";z\n"the ""last""";\n'
+    text = KreuzbergParser().parse(table.encode(), CSV).text
+    places = [(chunk.text, text[chunk.start : chunk.end]) for chunk in quotes.from_table(table, text)]
+    assert places[0] == ("a|b", "| a\\|b | x |")
+    assert places[2:] == [("one\nline", "| one line | z |"), ('the "last"', 'the "last"')]
+
+
+def test_the_page_of_each_passage_is_found_without_passing_all_pages():
+    parsed = Parsed("", [Page(number, number * 10, number * 10 + 8) for number in range(1, 50_001)])
+    started = time.process_time()
+    found = [parsed.page_at(offset) for offset in range(10, 500_010, 5)]
+    assert time.process_time() - started < 2
+    assert (found[0], found[1], found[-1], parsed.page_at(9)) == (1, 1, 50_000, None)
+
+
+def test_a_step_that_is_told_to_stop_cuts_no_further():
+    held = leases.Held(Claim(RunStep, 1, 1, 0, 3, 0, {}, False), "ingestion", max_runtime=60)
+    held.stop("cancel")
+    leases.working_on(held)
+    try:
+        with pytest.raises(leases.Stopped):
+            passages_of("One.\nTwo.", PLAIN)
+    finally:
+        leases.working_on(None)

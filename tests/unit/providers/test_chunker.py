@@ -63,7 +63,7 @@ def test_each_passage_of_a_table_says_what_its_columns_are(text: str, overlap: i
     for passage in passages:
         assert " kg |" not in passage.text or "Gross weight |" in passage.text
         assert passage.text.endswith(text[passage.start : passage.end])
-        assert count_roughly(passage.text) <= 60
+        assert count_for_embedding(passage.text) <= 60
     covered = {place for passage in passages for place in range(passage.start, passage.end)}
     assert all(text[place].isspace() for place in set(range(len(text))) - covered)
     assert [passage.start for passage in passages] == sorted(passage.start for passage in passages)
@@ -94,6 +94,6 @@ def test_tables_of_any_kind_lose_nothing(parts: list[str], size: int) -> None:
     text = "".join(parts)
     passages = chunk(text, size)
     assert all(passage.text.endswith(text[passage.start : passage.end]) for passage in passages)
-    assert all(count_roughly(passage.text) <= size for passage in passages)
+    assert all(count_for_embedding(passage.text) <= size for passage in passages)
     covered = {place for passage in passages for place in range(passage.start, passage.end)}
     assert all(text[place].isspace() for place in set(range(len(text))) - covered)

@@ -1,5 +1,6 @@
 """Texts in old encodings are read as they were written, or refused; never with other letters."""
 
+import codecs
 import random
 
 import pytest
@@ -93,6 +94,46 @@ def test_a_fault_in_utf_8_is_no_other_encoding() -> None:
     text = ("țară " * 20).encode()
     with pytest.raises(Refused, match="save it as UTF-8"):
         decode(text[:42] + b"\xff" + text[42:])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(codecs.BOM_UTF8 + "țară".encode() + b" \xff", id="behind a mark"),
+        pytest.param(codecs.BOM_UTF8 + b"abc \xff def", id="ASCII behind a mark"),
+        pytest.param(codecs.BOM_UTF16_LE + "Près".encode("utf-16-le") + b"a", id="half a character of UTF-16"),
+        pytest.param(codecs.BOM_UTF16_BE + "灯塔看守人".encode("utf-16-be") + b"a", id="Chinese in UTF-16"),
+        pytest.param(codecs.BOM_UTF16_LE + "a ".encode("utf-16-le") + b"\0\xd8a\0", id="half a pair"),
+        pytest.param("Près de là ".encode() + b"caf\xe9", id="a word in another encoding"),
+        pytest.param("—".encode() + b" the caf\xe9", id="one sign of UTF-8"),
+        pytest.param("hello €".encode()[:-1], id="ASCII, and cut off"),
+        pytest.param("Près de là".encode()[:-1], id="UTF-8 that is cut off"),
+        pytest.param("灯塔的日志记录了昨夜的风暴".encode("gbk")[:-1], id="Chinese that is cut off"),
+        pytest.param("灯台の日誌によると".encode("cp932")[:-1], id="Japanese that is cut off"),
+        pytest.param("țară\n".encode() * 200_000 + b"caf\xe9", id="at the end of a long text"),
+    ],
+)
+def test_no_byte_is_left_out_or_replaced_in_silence(data: bytes) -> None:
+    with pytest.raises(Refused, match=r"UTF-8|binary"):
+        decode(data)
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("before", ["", "a" * (1 << 20) + " ", "the log\n" * 200_000])
+@pytest.mark.parametrize("after", ["", "."])
+def test_a_letter_behind_a_long_text_is_read(before: str, after: str, mark: bytes) -> None:
+    data = mark + f"{before}café, élève et tête{after}".encode("cp1252")
+    assert decode(data).endswith(f"café, élève et tête{after}")
+    assert decode(f"{before}café{after}".encode("cp1252")).endswith(f"café{after}")
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "gb18030"])
+@pytest.mark.parametrize("cut", range(1, 4))
+def test_the_head_of_a_longer_text_may_end_within_a_character(codec: str, cut: int) -> None:
+    text = "你好，世界。灯塔的日志\n" * 20
+    read = decode(text.encode(codec)[:-cut], is_head=True)
+    assert len(read) >= len(text) - 3
+    assert text.startswith(read)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from shared.errors import Invalid, PersonaeError
 from shared.providers.intake import open_uri
 from shared.providers.outbound import Outbound
-from shared.providers.sniff import HTML, PLAIN, sniff
+from shared.providers.sniff import HTML, PLAIN, decode_text, sniff
 
 MEGABYTE = 1_000_000
 PREFIXES = [
@@ -42,6 +42,21 @@ def within_a_second(work: Callable[[], object]) -> None:
 def test_a_megabyte_of_a_markup_is_looked_at_once(prefix: str) -> None:
     text = (prefix * MEGABYTE)[:MEGABYTE] + "x"
     within_a_second(lambda: sniff(text.encode(), "a.txt"))
+
+
+@pytest.mark.capability("C199")
+@pytest.mark.parametrize("declaration", ["<meta charset={}>", "<?xml encoding='{}'?>"])
+@pytest.mark.parametrize("codec", ["punycode", "idna", "utf-7", "unicode_escape", "raw_unicode_escape", "hz", "zlib"])
+def test_a_codec_that_no_page_is_in_is_not_run(codec: str, declaration: str) -> None:
+    letters = b"a" * 100_000
+    page = declaration.format(codec).encode() + b"\x1b(J" + letters + b"-" + letters
+    within_a_second(lambda: sniff(page, "a.html"))
+
+
+@pytest.mark.parametrize("codec", ["rot13", "cp037", "utf-7", "unicode_escape", "undefined", "hex", "U16", "utf_16_le"])
+def test_a_page_is_not_read_in_a_codec_that_no_page_is_in(codec: str) -> None:
+    page = f"<meta charset={codec}><p>Près de là, les élèves \\u0041 +AGE-".encode("cp1252")
+    assert "Près de là, les élèves \\u0041 +AGE-" in decode_text(page)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a file is, whatever it is called."""
 
 import io
+import json
 import struct
 import tracemalloc
 import zipfile
@@ -92,7 +93,7 @@ def test_what_is_no_document_is_refused_with_a_reason(data: bytes, name: str, sa
         pytest.param(b'{"a": 1}\nnonsense', "a.jsonl", "line 2", id="a line that is no JSON"),
         pytest.param(b'{"a": "\xe9"}', "a.jsonl", "line 1 is not UTF-8", id="a line in another encoding"),
         pytest.param(b"\n \n", "a.jsonl", "no text", id="blank lines"),
-        pytest.param(b"[" + b" " * (8 << 20), "a.jsonl", "line 1 is longer than 8 MiB", id="an endless line"),
+        pytest.param(b"[" + b" " * (1 << 20), "a.jsonl", "line 1 is longer than 256 KiB: a line", id="an endless line"),
         pytest.param(b"{", "a.json", "not JSON", id="broken JSON"),
     ],
 )
@@ -107,7 +108,6 @@ def test_a_broken_file_is_invalid_with_a_reason(data: bytes, name: str, said: st
         pytest.param("ș\r\nț\r".encode(), "ș\nț\n", id="line ends"),
         pytest.param("\ufeffx".encode(), "x", id="a byte order mark"),
         pytest.param("Ştefan".encode("cp1250"), "Ştefan", id="cp1250"),
-        pytest.param("țară".encode()[:-1] + b"", "țar", id="cut inside the last character"),
     ],
 )
 def test_text_is_decoded(data: bytes, text: str) -> None:
@@ -123,6 +123,30 @@ def test_a_large_file_is_not_held_in_memory() -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak < 10 * sniff.HEAD, name
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", "[[]]", '{"a":[0]}', "1e9"])
+def test_a_line_of_json_of_any_length_costs_little_memory(value: str) -> None:
+    line = ("[" + ",".join([value] * (8_000_000 // (len(value) + 1))) + "]").encode()
+    tracemalloc.start()
+    with pytest.raises(Invalid, match="line 1 is longer"):
+        sniff.sniff_file(io.BytesIO(line), "a.jsonl")
+    sniff.sniff_file(io.BytesIO(line[:200_000].rpartition(b",")[0] + b"]"), "a.jsonl")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * sniff.HEAD
+
+
+def test_the_longest_quote_fits_a_line_however_it_is_written() -> None:
+    quote = json.dumps({"text": "\U0001f600" * 20_000}).encode()
+    assert sniff.sniff(quote + b"\n" + quote, "a.jsonl") == sniff.JSONL
+
+
+@pytest.mark.parametrize("letter", ["ț", "€", "😀"])
+@pytest.mark.parametrize("before", range(4))
+def test_a_long_line_is_not_refused_for_where_its_head_ends(letter: str, before: int) -> None:
+    text = "a" * before + letter * (sniff.HEAD // 2)
+    assert sniff.sniff(text.encode(), "a.txt") == sniff.PLAIN
 
 
 def large_docx() -> bytes:
