@@ -14,7 +14,7 @@ install = { $(BIN)/pip install --progress-bar off --disable-pip-version-check --
 	test ! -e $(VENV)/failed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down secrets test lint fmt bench bench-peers capabilities migrate locks clean
+.PHONY: help setup demo up down secrets test lint fmt bench bench-mixed bench-peers capabilities migrate locks clean
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ fmt: setup  ## Format the code
 
 bench: setup  ## Ratios to a floor measured in the same run
 	$(BIN)/python -m tests.bench
+
+bench-mixed: setup  ## Fifty mixed files on the embedded stack; WITH="--busy 4 --limit-minutes 12"
+	$(BIN)/python -m tests.bench.mixed $(WITH)
 
 bench-peers: setup $(PEERS)/ready  ## Ingestion beside LlamaIndex, which gets an environment of its own
 	$(BIN)/python -m tests.bench.ingestion

@@ -55,7 +55,7 @@ class Held:
         self.why: Reason | None = None
         self.left: Any = None  # what `work` leaves for `announce`, whatever became of it
         self._closing: list[Callable[[], Any]] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._stopped = threading.Event()
 
     def begin(self) -> None:
@@ -90,10 +90,10 @@ class Held:
                 return
             self.why = why
             self._stopped.set()
-            closing, self._closing = self._closing, []
-        for close in closing:
-            with suppress(OSError, RuntimeError):
-                close()
+            for close in self._closing:  # not after the lock: what it waited on may be another's by then
+                with suppress(OSError, RuntimeError):
+                    close()
+            self._closing = []
 
     def closes(self, close: Callable[[], Any]) -> None:
         """Have `close` called when the work is told to stop; at once when it was already."""
@@ -102,6 +102,11 @@ class Held:
                 self._closing.append(close)
                 return
         close()
+
+    def ended(self) -> None:
+        """Let go of what the work waited on: the rest of its batch may use the same, and its row is no longer held."""
+        with self._lock:
+            self._closing = []
 
     def check(self) -> None:
         """Raise Stopped when the work was told to stop."""

@@ -233,6 +233,7 @@ def _try(held: Held, load: Load) -> Outcome | None:
         except Exception as error:  # the row tells it, and `answer` raises it as one line
             return failure(held, error)
         finally:
+            held.ended()
             leases.working_on(None)
     return success(held, value)
 
