@@ -18,7 +18,6 @@ UNPAIRED = re.compile("[\ud800-\udfff]")
 KEYS = ("text", "quote")  # both are found in seed 000's files
 SHAPE = 'a line is {"text": "the quote"}'
 HEADING = f"a CSV file of quotes names a column {' or '.join(KEYS)} in its first line, and each row holds a quote"
-MOST_MISSED, NEAR = 100, 4096  # quotes looked for in all of the rest, and characters for those after so many
 DELIMITERS = ",;\t|"
 ENDS_SENTENCE = re.compile(r"""[.!?…。！？][)\]"'”’»“]*(?:\s+[–—-].*)?$""")  # noqa: RUF001
 BLANK_LINE = re.compile(r"\S[^\S\n]*\n[^\S\n]*\n\s*\S")

@@ -84,7 +84,7 @@ class _Cutter:
     def _room(self, table: _Table) -> int:
         """Return how many tokens of rows a passage can hold, 0 for too few."""
         said = self._text[table.lead : table.head], self._text[table.head : table.body]
-        room = self._size - sum(map(self._count, said))
+        room = self._size - sum(map(self._count, said)) - 1  # both counts are rounded
         return room if room >= max(LEAST_ROOM * self._size, 1) else 0
 
     def _cut_table(self, table: _Table) -> Iterator[Chunk]:
