@@ -82,12 +82,13 @@ def start_batch(json_data: BatchStart) -> BatchStarted:
     Of its documents that have had none; watch them at `get_run_group`.
     """
     with once() as once_:
-        model: str = current_app.config["SETTINGS"].embedding_model
+        settings = current_app.config["SETTINGS"]
         group, runs = batches.start(
             once_.session,
             scope(),
             json_data.batch_id,
-            embedding_model=model,
+            embedding_model=settings.embedding_model,
+            embedding_window=settings.embedding_window,
             priority=json_data.priority,
             meta=correlation(),
         )

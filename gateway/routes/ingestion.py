@@ -44,8 +44,15 @@ def ingest_persona(persona_id: UUID) -> JobsOut:
     """
     with once() as once_:
         persona = personas.get(once_.session, scope(), persona_id)
-        model: str = current_app.config["SETTINGS"].embedding_model
-        started = files.ingest(once_.session, scope(), persona, embedding_model=model, meta=correlation())
+        settings = current_app.config["SETTINGS"]
+        started = files.ingest(
+            once_.session,
+            scope(),
+            persona,
+            embedding_model=settings.embedding_model,
+            embedding_window=settings.embedding_window,
+            meta=correlation(),
+        )
         answer = once_.keep(JobsOut(jobs=[JobOut.model_validate(job) for job in started]), 202)
     PREPARE_DOCUMENT.ring(f"of persona {persona_id}")
     return answer

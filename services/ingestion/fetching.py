@@ -83,6 +83,7 @@ def save(session: Session, row: Fetch, stored: Bytes) -> None:
         stored,
         require_stored=_require_stored,
         embedding_model=get_settings().embedding_model,
+        embedding_window=get_settings().embedding_window,
         meta=row.status_meta,
     )
     row.answer = brought.as_json()

@@ -79,6 +79,7 @@ def bring_in(
     *,
     require_stored: Callable[[Bytes], object],
     embedding_model: str,
+    embedding_window: int,
     meta: dict[str, str] | None = None,
 ) -> BroughtIn:
     """Write where the document is found, whose file it is, and the run that reads it, where one is asked for.
@@ -109,6 +110,7 @@ def bring_in(
         persona=persona,
         collection=arrival.collection,
         embedding_model=embedding_model,
+        embedding_window=embedding_window,
         priority=arrival.priority,
         meta=meta,
     )

@@ -61,6 +61,7 @@ def start(
     batch_id: int,
     *,
     embedding_model: str,
+    embedding_window: int,
     priority: int = 0,
     meta: dict[str, str] | None = None,
 ) -> tuple[RunGroup, int]:
@@ -78,7 +79,15 @@ def start(
         raise Conflict(f"batch {batch_id} has no document that waits for a run")
     group = starts.add_group(session, scope, batch.name, batch_id=batch.id)
     readings = [files.Reading(*row) for row in waiting]
-    files.add_runs(session, group, readings, embedding_model=embedding_model, priority=priority, meta=meta)
+    files.add_runs(
+        session,
+        group,
+        readings,
+        embedding_model=embedding_model,
+        embedding_window=embedding_window,
+        priority=priority,
+        meta=meta,
+    )
     return group, len(waiting)
 
 

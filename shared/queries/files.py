@@ -26,7 +26,6 @@ from shared.queries import control, documents, jobs, progress, runs, starts, wor
 from shared.queries.documents import Bytes
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope
-from shared.settings import get_settings
 
 SOURCE = "upload"
 
@@ -156,7 +155,13 @@ def collections(session: Session, persona: Persona, *, embedding_model: str) -> 
 
 
 def ingest(
-    session: Session, scope: Scope, persona: Persona, *, embedding_model: str, meta: dict[str, str] | None = None
+    session: Session,
+    scope: Scope,
+    persona: Persona,
+    *,
+    embedding_model: str,
+    embedding_window: int,
+    meta: dict[str, str] | None = None,
 ) -> list[IngestionJob]:
     """Start a job per collection over the persona's files; raises Conflict while one is at work."""
     session.execute(select(Persona.id).where(Persona.id == persona.id).with_for_update(key_share=True))
@@ -170,7 +175,9 @@ def ingest(
     for collection, group in zip(collections, groups, strict=True):
         found = _documents(session, persona, collection)
         readings = [Reading(location, persona, collection) for location in found]
-        add_runs(session, group, readings, embedding_model=embedding_model, meta=meta)
+        add_runs(
+            session, group, readings, embedding_model=embedding_model, embedding_window=embedding_window, meta=meta
+        )
         if not found:
             workflows.end_empty(session, group)
     return started
@@ -184,13 +191,22 @@ def ingest_one(
     persona: Persona | None = None,
     collection: CollectionType | None = None,
     embedding_model: str,
+    embedding_window: int,
     priority: int = 0,
     meta: dict[str, str] | None = None,
 ) -> RunGroup:
     """Start the run of one document in a group of its own; without a persona it is knowledge of the owner's."""
     group = starts.add_group(session, scope, f"single run {location.doc_hash}", batch_id=location.batch_id)
     reading = Reading(location, persona, collection)
-    add_runs(session, group, [reading], embedding_model=embedding_model, priority=priority, meta=meta)
+    add_runs(
+        session,
+        group,
+        [reading],
+        embedding_model=embedding_model,
+        embedding_window=embedding_window,
+        priority=priority,
+        meta=meta,
+    )
     return group
 
 
@@ -208,6 +224,7 @@ def add_runs(
     readings: Sequence[Reading],
     *,
     embedding_model: str,
+    embedding_window: int,
     priority: int = 0,
     meta: dict[str, str] | None = None,
 ) -> None:
@@ -215,7 +232,7 @@ def add_runs(
     given = [
         starts.Start(
             location.doc_hash,
-            step_configs(location, persona, collection or CollectionType.WORKS, embedding_model),
+            step_configs(location, persona, collection or CollectionType.WORKS, embedding_model, embedding_window),
             _params(location, persona, collection),
         )
         for location, persona, collection in readings
@@ -242,10 +259,10 @@ def _add_job(session: Session, persona: Persona, collection: CollectionType, gro
 
 
 def step_configs(
-    location: DocumentURI, persona: Persona | None, collection: CollectionType, embedding_model: str
+    location: DocumentURI, persona: Persona | None, collection: CollectionType, embedding_model: str, window: int
 ) -> starts.StepConfigs:
     """Return what really applies to each step of a collection's documents."""
-    cut = effective(asked_for(persona, collection), window=get_settings().embedding_window)
+    cut = effective(asked_for(persona, collection), window=window)
     return {
         WorkflowStepType.VALIDATE: {"mime_type": location.mime_type},
         WorkflowStepType.CHUNK: {

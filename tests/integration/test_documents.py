@@ -163,7 +163,7 @@ def context_of_first_step(session, owner, name, mime_type, title):
     stored = documents.Bytes(f"sha256-{'5' * 64}", mime_type, 10)
     meta = {"title": title} if title else None
     location, _ = documents.register(session, scope, stored, uri=name, source="test", meta=meta)
-    group = files.ingest_one(session, scope, location, embedding_model="m")
+    group = files.ingest_one(session, scope, location, embedding_model="m", embedding_window=512)
     run = session.scalars(select(WorkflowRun).where(WorkflowRun.run_group_id == group.id)).one()
     first = session.scalars(select(RunStep).where(RunStep.workflow_run_id == run.id).order_by(RunStep.id)).first()
     return workflows.context(session, first)

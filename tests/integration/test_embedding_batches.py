@@ -63,7 +63,8 @@ def at_work(session: Session) -> list[RunStep]:
     group = starts.add_group(session, DEFAULT_SCOPE, "sixteen")
     stored = [documents.Bytes(FakeBlobs().put(f"{number}".encode()).key, PLAIN, 1) for number in range(16)]
     found = [documents.register(session, DEFAULT_SCOPE, each, uri=each.doc_hash, source="disk")[0] for each in stored]
-    files.add_runs(session, group, [files.Reading(location) for location in found], embedding_model=MODEL)
+    readings = [files.Reading(location) for location in found]
+    files.add_runs(session, group, readings, embedding_model=MODEL, embedding_window=512)
     session.execute(update(RunStep).values(status=RunStatus.RUNNING, fence=3))
     embed = select(RunStep).where(RunStep.step_type == WorkflowStepType.EMBED)
     return list(session.scalars(embed.order_by(RunStep.id.desc()), execution_options={"populate_existing": True}))

@@ -38,7 +38,7 @@ def register(session: Session, ingester: Ingester, data: bytes, *, scope: Scope 
 def start(session: Session, ingester: Ingester, data: bytes, *, scope: Scope = DEFAULT_SCOPE, **about) -> RunGroup:
     """Register the bytes, and start their run."""
     location = register(session, ingester, data, scope=scope, **about)
-    return files.ingest_one(session, scope, location, embedding_model="m")
+    return files.ingest_one(session, scope, location, embedding_model="m", embedding_window=512)
 
 
 def step_of(session: Session, group: RunGroup, step_type: WorkflowStepType) -> RunStep:
@@ -48,6 +48,16 @@ def step_of(session: Session, group: RunGroup, step_type: WorkflowStepType) -> R
 
 def texts(session: Session) -> list[str]:
     return list(session.scalars(select(KnowledgeChunk.content).order_by(KnowledgeChunk.position)))
+
+
+def test_a_document_is_cut_for_the_window_that_its_caller_gives(session: Session, ingester: Ingester):
+    sizes = []
+    for window in (128, 8192):
+        location = register(session, ingester, OLD, uri=f"{window}.txt")
+        group = files.ingest_one(session, DEFAULT_SCOPE, location, embedding_model="m", embedding_window=window)
+        context = workflows.context(session, step_of(session, group, WorkflowStepType.CHUNK))
+        sizes.append(context.config["chunk_size"])
+    assert sizes[0] < 128 < sizes[1]
 
 
 def test_an_old_version_read_late_does_not_replace_a_newer_one(session: Session, ingester: Ingester):
@@ -154,7 +164,9 @@ def test_a_run_ends_without_waiting_for_the_steps_of_others_in_its_group(databas
     with get_session() as session:
         group = starts.add_group(session, DEFAULT_SCOPE, "two")
         found = [register(session, ingester, data, uri=f"{data!r}") for data in (OLD, NEW)]
-        files.add_runs(session, group, [files.Reading(location) for location in found], embedding_model="m")
+        files.add_runs(
+            session, group, [files.Reading(location) for location in found], embedding_model="m", embedding_window=512
+        )
         claims = work.claim(session, [RunStep], "ingestion", worker="w", lease=20, limit=2, suspects=False)
         for claim in claims:
             workflows.context(session, session.get_one(RunStep, claim.id))
