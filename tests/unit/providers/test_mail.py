@@ -123,3 +123,10 @@ def test_a_subject_holds_nothing_that_cannot_be_stored() -> None:
     data = b"Subject: a\0b\x01c\nFrom: A\0na <ana@example.org>\n\nText."
     parsed = KreuzbergParser().parse(data, EML)
     assert (parsed.title, parsed.author) == ("abc", "Ana")
+
+
+@pytest.mark.parametrize("value", [b"a \xa1\xa2\xff b", b"=?no-such-code?q?a_=ff_b?=", b"=?utf-8?b?x?= \xff"])
+@pytest.mark.parametrize("name", ["Subject", "From", "Cc"])
+def test_a_header_that_cannot_be_read_is_told_once(name: str, value: bytes) -> None:
+    letter = read(name.encode() + b": " + value + b"\n\nText.", text_of)
+    assert letter.warnings == [f"not all letters of '{name}' were read: its encoding is not known"]
