@@ -14,6 +14,7 @@ from shared.domain.text import normalised
 from shared.errors import Invalid, Refused
 from shared.providers import encoding
 from shared.providers.archives import DAMAGED
+from shared.providers.markup import VOID
 
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
@@ -24,7 +25,6 @@ FIRST_TAG = re.compile(r"<[A-Za-z]")
 NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]*;)")
 OF_XML = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
 EMPTY = re.compile(r"<([A-Za-z]\w*)((?:\s[^<>]*)?)/>")
-VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 DROPPED = frozenset({"head", "script", "style"})
 DRAWN = frozenset({"svg", "math"})  # of which the parser would write the source
 ASIDE = frozenset({"aside", "header", "footer"})

@@ -34,30 +34,32 @@ def read(data: bytes, text_of: TextOf) -> Letter:
         message = email.message_from_bytes(data)
         warnings: list[str] = []
         text = "\n\n".join(_letter(message, text_of, warnings))
-        sender, address = email.utils.parseaddr(_header(message, "From"))
+        sender, address = email.utils.parseaddr(_header(message, "From", warnings))
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
         raise Invalid("the file is damaged: it cannot be read as a message") from error
-    return Letter(text, _header(message, "Subject") or None, sender or address or None, warnings)
+    subject = _header(message, "Subject", warnings) or None
+    return Letter(text, subject, sender or address or None, list(dict.fromkeys(warnings)))
 
 
 def _letter(message: Message, text_of: TextOf, warnings: list[str]) -> Iterator[str]:
-    subject = _header(message, "Subject")
+    subject = _header(message, "Subject", warnings)
     if subject:
         yield f"# {subject}"
-    told = [f"{name}: {_header(message, name)}" for name in HEADERS if message.get(name)]
+    told = [f"{name}: {_header(message, name, warnings)}" for name in HEADERS if message.get(name)]
     if told:
         yield "\n".join(told)
     yield from filter(None, (text.strip() for text in _texts(message, text_of, warnings)))
 
 
-def _header(message: Message, name: str) -> str:
-    """Return a header's words on one line; bytes that declare nothing are decoded by their looks."""
+def _header(message: Message, name: str, warnings: list[str]) -> str:
+    """Return a header's words on one line; bytes that declare nothing are decoded by their looks, or it is told."""
     value = message.get(name, "")
     raw = str(value).encode("ascii", "surrogateescape") if not isinstance(value, email.header.Header) else b""
     try:
         words = encoding.decode(raw) if not raw.isascii() else _plain(value)
     except (Refused, email.errors.HeaderParseError, LookupError, UnicodeError):
         words = str(value).encode("ascii", "replace").decode()
+        warnings.append(f"not all letters of {name!r} were read: its encoding is not known")
     return " ".join(words.split())
 
 

@@ -74,11 +74,14 @@ class Outbound:
         if literal(host) is not None:
             self.addresses(parsed)
 
-    def addresses(self, url: httpx.URL) -> list[str]:
-        """Resolve and check; one forbidden address among several refuses them all. Raises Refused, Transient."""
+    def addresses(self, url: httpx.URL, ends_at: float | None = None) -> list[str]:
+        """Resolve, until then at most, and check; one forbidden address among several refuses them all.
+
+        Raises Refused, Transient.
+        """
         host, port = self._place(url)
         spelled = literal(host)
-        found = [str(spelled)] if spelled else list(self._resolved(host, port))
+        found = [str(spelled)] if spelled else list(self._resolved(host, port, ends_at))
         if not found or not (self._allow.allows_name(host, port) or all(map(self._may_reach, found))):
             raise Refused(f"{host} does not lead to a public address")
         return found
@@ -95,14 +98,15 @@ class Outbound:
             raise Refused("the URL's host is no name and no address")
         return host, url.port or PORTS[url.scheme]
 
-    def _resolved(self, host: str, port: int) -> Sequence[str]:
+    def _resolved(self, host: str, port: int, ends_at: float | None) -> Sequence[str]:
         """Ask the resolver, which knows no time-out, in a thread that is left behind when it does not answer."""
+        seconds = DNS_SECONDS if ends_at is None else min(DNS_SECONDS, self.require_time(host, ends_at))
         answers: queue.SimpleQueue[Sequence[str] | Refused] = queue.SimpleQueue()
         threading.Thread(target=self._resolve_into, args=(answers, host, port), daemon=True).start()
         try:
-            answer = answers.get(timeout=DNS_SECONDS)
+            answer = answers.get(timeout=seconds)
         except queue.Empty:
-            raise Transient(f"the name server did not answer for {host} in {DNS_SECONDS:g} s") from None
+            raise Transient(f"the name server did not answer for {host} in {seconds:.2g} s") from None
         if isinstance(answer, Refused):
             raise answer
         return answer
@@ -153,7 +157,7 @@ class Outbound:
             watchdog.cancel()
 
     def _fetch(self, url: str, max_bytes: int, ends_at: float, connection: Interruptible) -> Fetched:
-        self.check(url)
+        self.check_form(url)
         with (
             _translated(url),
             self.client() as client,
@@ -188,7 +192,7 @@ class PinnedTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Try the checked addresses in turn; raises Refused, or httpx's own errors."""
         failure: httpx.TransportError | None = None
-        for address in self._outbound.addresses(request.url):
+        for address in self._outbound.addresses(request.url, request.extensions.get(ENDS_AT)):
             try:
                 return self._inner.handle_request(self._in_time(pinned(request, address)))
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:

@@ -33,7 +33,7 @@ LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 UNLOADED = ("failed to bind to", "bundled pdfium", "pdfium initialization failed")
 FAULTS_TOLD = 5
-LONGEST_PANIC = 200  # characters
+LONGEST_TOLD = 200  # characters
 HOW_TO_LOAD = "let the worker write and execute in its temporary folder, or name another one in TMPDIR"
 
 
@@ -76,7 +76,7 @@ class _PanicIsInvalid:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if kind is not None and kind.__name__ == "PanicException":
-            raise Invalid(f"the parser failed on this file: {str(error)[:LONGEST_PANIC]}") from None
+            raise Invalid(f"the parser failed on this file: {str(error)[:LONGEST_TOLD]}") from None
 
 
 class Parser(Protocol):
@@ -107,8 +107,16 @@ class KreuzbergParser:
         return _read_text(decode_text(data), mime_type) if mime_type in AS_IT_IS else self._extract(data, mime_type)
 
     def _read_mail(self, data: bytes) -> Parsed:
-        letter = mail.read(data, lambda part, name: self.read(part, sniff(part, name)).text)
-        return Parsed(clean(letter.text), (), letter.subject, letter.sender, letter.warnings)
+        warnings: list[str] = []
+
+        def text_of(part: bytes, name: str) -> str:
+            attached = self.read(part, sniff(part, name))
+            warnings.extend(f"{name}: {warning}" for warning in attached.warnings)
+            return attached.text
+
+        letter = mail.read(data, text_of)
+        subject, sender = clean(letter.subject or "") or None, clean(letter.sender or "") or None
+        return Parsed(clean(letter.text), (), subject, sender, [*letter.warnings, *warnings])
 
     def _extract(self, data: bytes, mime_type: str) -> Parsed:
         if mime_type == PDF and not is_whole_pdf(data):
@@ -140,8 +148,20 @@ def _read_book(book: epub.Book) -> Parsed:
         faults += [fault] if fault else [f"{name}: {warning}" for warning in chapter.warnings]
     text = PAGE_BREAK.join(filter(None, texts))
     if faults and not text:
-        raise Invalid("; ".join(faults[:FAULTS_TOLD]))
+        raise Invalid("; ".join(few(faults)))
     return Parsed(text, (), clean(book.title) or None, clean(book.author) or None, faults)
+
+
+def few(faults: Sequence[str]) -> list[str]:
+    """Return the first faults, each cut to a line's length, and how many more there are: every poll tells them."""
+    told = [short(fault) for fault in faults[:FAULTS_TOLD]]
+    more = len(faults) - len(told)
+    return [*told, f"and {more:,} more"] if more else told
+
+
+def short(said: str) -> str:
+    """Return what a file says of itself, cut to a line's length."""
+    return said if len(said) <= LONGEST_TOLD else f"{said[:LONGEST_TOLD]}…"
 
 
 def _repaired(data: bytes, mime_type: str) -> bytes:
@@ -176,7 +196,7 @@ def clean(text: str) -> str:
 
 def _failure(said: str, mime_type: str) -> Exception:
     if any(sign in said.lower() for sign in UNLOADED):
-        return CannotStart(f"the parser does not start: {HOW_TO_LOAD} ({' '.join(said.split())[:LONGEST_PANIC]})")
+        return CannotStart(f"the parser does not start: {HOW_TO_LOAD} ({' '.join(said.split())[:LONGEST_TOLD]})")
     return Invalid(_reason(said, mime_type))
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from shared.errors import Invalid, Refused, Transient
 from shared.providers.limits import Limits
-from shared.providers.parser import CannotStart, KreuzbergParser, Parser
+from shared.providers.parser import CannotStart, KreuzbergParser, Parser, few
 from shared.providers.parts import PartedParser
 
 PR_SET_PDEATHSIG = 1
@@ -50,7 +50,7 @@ def _answer(parser: Parser, request: dict[str, Any], asked: BinaryIO, limits: Li
         return {"invalid": limits.too_much_memory()}
     if len(parsed.text) > limits.characters:
         return {"invalid": f"it holds more than {limits.characters:,} characters: send it in parts"}
-    return {"parsed": parsed}
+    return {"parsed": parsed._replace(warnings=few(parsed.warnings))}
 
 
 def _allow_seconds(seconds: int) -> None:

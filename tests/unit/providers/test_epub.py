@@ -3,6 +3,8 @@
 import pytest
 
 from shared.errors import Invalid
+from shared.providers.apart import ApartParser
+from shared.providers.limits import Limits
 from shared.providers.parser import KreuzbergParser, Parsed
 from shared.providers.sniff import EPUB, sniff
 from tests.fakes.documents import epub
@@ -64,6 +66,25 @@ def test_a_chapter_that_is_missing_is_told() -> None:
     assert list(parsed.warnings) == [
         f"the chapter {name} is missing in the file" for name in ("lost one.xhtml", "none")
     ]
+
+
+@pytest.mark.parametrize("name", ["{}", "{}" + "x" * 1000])
+def test_of_many_missing_chapters_the_first_are_told_and_how_many_more(name: str) -> None:
+    refs = "".join(f'<itemref idref="{name.format(number)}"/>' for number in range(2_000))
+    listed = f'<manifest><item id="a" href="a.xhtml"/></manifest><spine><itemref idref="a"/>{refs}</spine>'
+    book = epub({"a.xhtml": page("<p>Here.</p>")}, opf=f"<package>{listed}</package>")
+    parsed = ApartParser(Limits(), lambda: lambda close: None).parse(book, EPUB)
+    assert parsed.text == "Here."
+    assert parsed.warnings[0].startswith("the chapter 0")
+    assert (len(parsed.warnings), parsed.warnings[5]) == (6, "and 1,995 more")
+    assert max(map(len, parsed.warnings)) <= 201
+
+
+def test_a_book_of_nothing_but_missing_chapters_fails_with_a_short_reason() -> None:
+    refs = "".join(f'<itemref idref="{number}{"x" * 1000}"/>' for number in range(2_000))
+    with pytest.raises(Invalid, match="and 1,995 more") as failure:
+        read(epub({}, opf=f"<package><manifest/><spine>{refs}</spine></package>"))
+    assert len(str(failure.value)) < 1_100
 
 
 def test_a_book_without_any_chapter_names_them() -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from shared.errors import Invalid
 from shared.providers.mail import read
+from shared.providers.parser import KreuzbergParser
 from shared.providers.sniff import EML, PLAIN, sniff
+from tests.fakes.documents import epub
 
 
 def text_of(data: bytes, name: str) -> str:
@@ -105,3 +107,26 @@ def test_parts_within_parts_without_end_are_no_message_or_read() -> None:
 )
 def test_a_message_is_known_by_its_name_and_its_headers(data: bytes, name: str, kind: str) -> None:
     assert sniff(data, name) == kind
+
+
+def test_what_is_lost_of_an_attachment_and_of_many_is_told() -> None:
+    listed = '<manifest><item id="a" href="a.xhtml"/></manifest><spine><itemref idref="a"/><itemref idref="b"/></spine>'
+    book = epub({"a.xhtml": "<html><body><p>Here.</p></body></html>"}, opf=f"<package>{listed}</package>")
+    outer = message()
+    outer.add_attachment(book, maintype="application", subtype="epub+zip", filename="a.epub")
+    parsed = KreuzbergParser().parse(outer.as_bytes(), EML)
+    assert "Here." in parsed.text
+    assert list(parsed.warnings) == ["a.epub: the chapter b is missing in the file"]
+
+
+def test_a_subject_holds_nothing_that_cannot_be_stored() -> None:
+    data = b"Subject: a\0b\x01c\nFrom: A\0na <ana@example.org>\n\nText."
+    parsed = KreuzbergParser().parse(data, EML)
+    assert (parsed.title, parsed.author) == ("abc", "Ana")
+
+
+@pytest.mark.parametrize("value", [b"a \xa1\xa2\xff b", b"=?no-such-code?q?a_=ff_b?=", b"=?utf-8?b?x?= \xff"])
+@pytest.mark.parametrize("name", ["Subject", "From", "Cc"])
+def test_a_header_that_cannot_be_read_is_told_once(name: str, value: bytes) -> None:
+    letter = read(name.encode() + b": " + value + b"\n\nText.", text_of)
+    assert letter.warnings == [f"not all letters of '{name}' were read: its encoding is not known"]

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
@@ -284,6 +285,42 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytes
     with pytest.raises(Transient, match="name server"):
         Outbound(resolve=resolve).fetch("http://example.com/", max_bytes=1)
     never.set()
+
+
+@pytest.mark.capability("C199")
+@pytest.mark.parametrize("answers", [0, 1], ids=["at once", "after a redirect"])
+def test_names_are_waited_for_no_longer_than_the_whole_may_take(answers: int) -> None:
+    never, asked = threading.Event(), iter([[PUBLIC]] * answers)
+
+    def resolve(host: str, port: int) -> Sequence[str]:
+        if (known := next(asked, None)) is None:
+            never.wait(30)
+        return known or []
+
+    def onward(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(302, headers={"Location": "http://other.example/"})
+
+    started = time.monotonic()
+    with pytest.raises(Transient):
+        Outbound(resolve=resolve, transport=lambda: httpx.MockTransport(onward)).fetch(
+            "http://example.com/", max_bytes=1, seconds=0.2
+        )
+    never.set()
+    assert time.monotonic() - started < 5
+
+
+def test_a_name_is_asked_for_once() -> None:
+    asked: list[str] = []
+
+    def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return [PUBLIC]
+
+    answer = httpx.Response(200, stream=httpx.ByteStream(b"hello"))
+    Outbound(resolve=resolve, transport=lambda: httpx.MockTransport(lambda _: answer)).fetch(
+        "http://example.com/", max_bytes=9
+    )
+    assert asked == ["example.com"]
 
 
 def test_another_thread_ends_a_fetch(dripping: Callable[[bytes], str]) -> None:
