@@ -20,7 +20,9 @@ from shared.errors import PersonaeError
 from shared.queries.progress import Advance
 
 POLL_SECONDS = 1.0
-SLOW = 5.0  # seconds for a request: with fewer texts in it, progress is seen to move
+SLOW = 5.0  # seconds for a request: with no more in it, progress is seen to move
+PACE = 0.001  # seconds a byte that are expected of a server not asked before: a request of few long passages
+PER_TEXT = 24  # bytes that a text counts for beside its own: what the model puts around it
 GROWS_AFTER = 16  # answers in time, before more is asked for at once again
 TURN = 32  # requests, after which a document makes room for those that nobody has taken yet
 
@@ -84,6 +86,11 @@ class Request:
         return [key for _, key, _ in self.parts]
 
     @property
+    def weight(self) -> int:
+        """What it costs, in bytes."""
+        return sum(map(weight_of, self.texts))
+
+    @property
     def entries(self) -> list[Entry]:
         """The documents that have texts in it."""
         return list(dict.fromkeys(entry for entry, _, _ in self.parts))
@@ -107,6 +114,11 @@ class Request:
         ]
 
 
+def weight_of(text: str) -> int:
+    """Say what embedding a text costs, in bytes: those of an alphabet of many letters say as much as a word's."""
+    return len(text.encode(errors="replace")) + PER_TEXT
+
+
 Ask = Callable[[Request], bool]  # keeps the vectors; says whether all came, or the request was too much for its time
 
 
@@ -122,6 +134,7 @@ class Line:
         self._turns: Counter[str] = Counter()
         self._served: dict[str, int] = {}
         self._clock = self._came = self._requests = self._in_time = 0
+        self._pace = PACE
         self._is_crowded = False
 
     def serve(self, entry: Entry, ask: Ask) -> None:
@@ -174,9 +187,11 @@ class Line:
 
     def _take(self) -> Request | None:
         parts: list[tuple[Entry, str, str]] = []
+        weight = 0
         staying = [entry for entry in self._entries if not self._is_crowded or not self._had_its_turn(entry)]
-        while len(parts) < self._size and (entry := self._pick(staying, parts)):
+        while len(parts) < self._size and weight * self._pace < SLOW and (entry := self._pick(staying, parts)):
             key = next(iter(entry.waiting))
+            weight += weight_of(entry.waiting[key])
             parts.append((entry, key, entry.waiting.pop(key)))
             entry.asked += 1
             if entry.alone and not entry.waiting:
@@ -232,15 +247,14 @@ class Line:
                 else:
                     entry.waiting = {key: text, **entry.waiting}
             if answered:
-                self._fit(len(request.parts), request.seconds)
+                self._fit(request)
             self._changed.notify_all()
         if answered and (held := leases.current()):
             held.begin()  # `max_runtime` is for work that does not move
 
-    def _fit(self, texts: int, seconds: float) -> None:
-        """Ask for fewer at once where an answer takes long, and for more again where answers come in time."""
-        self._in_time = self._in_time + 1 if seconds < SLOW else 0
-        if seconds > 2 * SLOW:
-            self._size = max(1, min(self._size, int(texts * SLOW / seconds)))
-        elif self._in_time >= GROWS_AFTER:
+    def _fit(self, request: Request) -> None:
+        """Ask for as much at once as the last answer's pace lets come in time, and for more texts where all do."""
+        self._pace = request.seconds / request.weight
+        self._in_time = self._in_time + 1 if request.seconds < SLOW else 0
+        if self._in_time >= GROWS_AFTER:
             self._size, self._in_time = min(self._batch, 2 * self._size), 0
