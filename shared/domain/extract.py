@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.domain.markdown import paragraphs
 from shared.domain.prompt import CountTokens, Said, count_roughly
+from shared.domain.sentences import paragraphs
 from shared.domain.text import fold, keywords
 
 SHORTEST = 3  # words; a shorter sentence greets or agrees
