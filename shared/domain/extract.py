@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.domain.markdown import paragraphs
 from shared.domain.prompt import Said
+from shared.domain.sentences import paragraphs
 from shared.domain.text import fold, keywords
 from shared.domain.tokens import CountTokens, count_roughly
 

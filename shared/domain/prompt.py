@@ -19,7 +19,11 @@ SHARED_WORDS = 0.6
 _SENTENCE = re.compile(r"[.!?\n]+")
 _WORD = re.compile(r"\w+")
 _MARK = re.compile(r"\[(\d{1,9}(?:\s{0,2}[,;\u2013-]\s{0,2}\d{1,9})*)\](?!\()")
-_LONE_MARK = re.compile(r"(?m)(?:^\[(\d{1,2})\](?!\(|: ?<?http)[ \t]*|[ \t]{0,3}\[(\d{1,2})\](?!\(|: ?<?http))")
+# Straight behind a word or a bracket it is a place in a list, as in items[0]; Chinese puts no space before a mark.
+_PLACE = r"(?:[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[)\]}]|=[ \t]?)(?:\[\d{1,9}\])+"
+_LONE_MARK = re.compile(
+    rf"(?m){_PLACE}|(?:^\[(\d{{1,2}})\](?!\(|: ?<?http)[ \t]*|[ \t]{{0,3}}\[(\d{{1,2}})\](?!\(|: ?<?http))"
+)
 _BETWEEN_MARKS = re.compile(r"[,;]")
 _NUMBER = re.compile(r"\d+")
 _CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
@@ -210,7 +214,8 @@ def without_empty_marks(reply: str, passages: int, question: str = "") -> str:
 
 
 def _kept_mark(mark: re.Match[str], passages: int) -> str:
-    return mark[0] if 1 <= int(mark[1] or mark[2]) <= passages else ""
+    number = mark[1] or mark[2]
+    return mark[0] if number is None or 1 <= int(number) <= passages else ""
 
 
 def _is_json(text: str) -> bool:

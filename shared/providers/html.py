@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeGuard
 
 from shared.providers import html_table, markup
@@ -12,7 +12,7 @@ from shared.providers.markup import BLOCKS, CELLS, ROWS, VOID, Tag, Token, unesc
 
 GAPS = {
     **dict.fromkeys(("button", "select", "textarea", "input", "label", "img", "math"), SPACE),
-    **dict.fromkeys((*BLOCKS, *ROWS, *CELLS, "caption", "option", "optgroup", "legend"), LINE),
+    **dict.fromkeys((*BLOCKS, *ROWS, *CELLS, "caption", "option", "optgroup", "legend", "noscript"), LINE),
     **dict.fromkeys("p table figure fieldset form hr article section main body dl center details".split(), PARAGRAPH),
 }
 LISTS = frozenset("ul ol menu dir".split())
@@ -23,6 +23,8 @@ WITHOUT_VALUE = {"hidden", "password", "checkbox", "radio", "file", "image", "ra
 NUMBER = re.compile(r"[1-9]\d{0,5}")
 MOST = 0.5  # of a page, which nobody expects to be left out
 HIDDEN = "more than half of the page is hidden or a menu: that part was left out"
+UNTOLD = 80  # characters, a sentence, that may be left out without a word
+UNSEEN = "%d characters of text that the page hides or has in its menus were left out"
 
 
 class Page(NamedTuple):
@@ -38,9 +40,17 @@ def read(page: str) -> Page:
     tokens = markup.read(page)
     writer = _Writer(tokens, len(page))
     text = writer.write()
-    if text.strip():
-        return Page(text, _title(tokens), [HIDDEN] if writer.left_out > MOST else [])
-    return Page(_Writer(tokens, len(page), menus=True).write(), _title(tokens))
+    if not text.strip():
+        writer = _Writer(tokens, len(page), menus=True)
+        text = writer.write()
+    return Page(text, _title(tokens), list(_warnings(writer)))
+
+
+def _warnings(writer: "_Writer") -> Iterator[str]:
+    if writer.left_out > MOST:
+        yield HIDDEN
+    if writer.unsaid > UNTOLD:
+        yield UNSEEN % writer.unsaid
 
 
 class _Writer:
@@ -51,7 +61,8 @@ class _Writer:
         self._furniture = Furniture(tokens, menus)
         self._tables = [at for at, token in enumerate(tokens) if _opens(token, "table")]
         self._spare = spare  # characters that may be said twice
-        self.left_out = 0.0
+        self.left_out = 0.0  # a share of the page
+        self.unsaid = 0  # characters of sentences
 
     def write(self) -> str:
         """Return the whole page."""
@@ -75,6 +86,7 @@ class _Writer:
         out.gap(_gap(tag.name))
         if self._furniture.leaves_out(at, tag):
             self.left_out += self._furniture.share(at, tag.end)
+            self.unsaid += self._furniture.prose(at, tag.end)
             return tag.end
         if tag.name == "table" and tag.end:
             return self._table(out, at, tag)

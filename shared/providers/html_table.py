@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile, zip_longest
 from typing import NamedTuple
 
-from shared.providers.furniture import HEADINGS, is_unseen
+from shared.providers.furniture import HEADINGS, is_hidden, is_unseen
 from shared.providers.markup import CELLS, ROWS, Tag, Token
 
 SPAN = re.compile(r"\s*(\d{1,4})")
@@ -115,6 +115,9 @@ def _element(table: Table, tag: Tag, at: int, end: int) -> int:
         return behind
     if tag.name == "caption" and tag.end:
         table.beside.append((at + 1, behind))
+        return behind
+    if tag.name not in CELLS and is_hidden(tag):
+        table.beside.append((at, behind))
         return behind
     if tag.name not in CELLS:
         return at + 1

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain import extract
 from shared.domain.prompt import Passage, Said
+from shared.domain.sentences import paragraphs
 from shared.domain.tokens import count_roughly
 from shared.providers.chat import complete
 from shared.providers.extractive import NOTHING_FOUND, NOTHING_FOUND_RO, Extractive, answer_from
@@ -144,3 +145,18 @@ def test_a_text_made_to_be_slow_is_read_in_time(piece: str) -> None:
     started = time.process_time()
     extract.answer("a", [(1, piece * (100_000 // len(piece)))])
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "Use items[0] for the first of all, like matrix[2][3].",
+            "Use items[0] for the first of all, like matrix[2][3].",
+        ),
+        ("Call `find [1]` and read [2] it [^3].", "Call find [1] and read  it ."),
+        ("The fog lifted.[4][5] It came back.[^6]", "The fog lifted. It came back."),
+    ],
+)
+def test_notes_are_left_out_of_sentences_and_places_in_lists_are_not(text: str, told: str) -> None:
+    assert paragraphs(text) == told

@@ -191,6 +191,13 @@ def test_marked(reply: str, numbers: list[int]) -> None:
     assert marked(reply, 3) == numbers
 
 
+CODE_IN_WORDS = (
+    "Use items[0] for the first and items[12] for another, like matrix[2][3].",
+    'Then find()[0], rows["a"][1], {1: 2}[1] and größe[2].',
+    "Begin with x = [0], y=[7].",
+)
+
+
 @pytest.mark.parametrize(
     ("reply", "passages", "kept"),
     [
@@ -202,6 +209,10 @@ def test_marked(reply: str, numbers: list[int]) -> None:
         ('{"found": [1]}', 0, '{"found": [1]}'),
         ("Use `x[1]` or\n```\ny [1]\n```", 0, "Use `x[1]` or\n```\ny [1]\n```"),
         ("See [1](https://example.com).", 0, "See [1](https://example.com)."),
+        *((reply, 0, reply) for reply in CODE_IN_WORDS),
+        ("Use items[0], as said [2].", 0, "Use items[0], as said."),
+        ("它嗡嗡作响[7]。", 0, "它嗡嗡作响。"),
+        ("It hums [1][7]; m[2][3] sings.[4][5]", 2, "It hums [1]; m[2][3] sings."),
         ("From 0 to 1: [0, 1]. In [1899] too.", 0, "From 0 to 1: [0, 1]. In [1899] too."),
     ],
 )

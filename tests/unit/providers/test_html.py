@@ -147,6 +147,78 @@ def test_a_page_that_is_mostly_hidden_says_so() -> None:
         parse(b"<html><p hidden>no</p>")
 
 
+def question(number: int, opening: str, closing: str) -> str:
+    return f"<h2>Question {number}?</h2>{opening}Answer {number} tells of foxes by night.{closing}"
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("<div style='display:none'>", "</div>"),
+        ("<div hidden><p>", "</p></div>"),
+        ("<div aria-hidden=true role=tabpanel style='display:none'>", "</div>"),
+        ("<details><summary>Open</summary><p style='display:none'>", "</p></details>"),
+        ("<ul style='visibility:hidden'><li>", "</ul>"),
+        ("<noscript><p>", "</p></noscript>"),
+        ("<p><span hidden>", "</span></p>"),
+        ("<table><tr><td hidden>", "<td>x<tr><td>y<td>z</table>"),
+        ("<div hidden>7 pm. <span hidden>", "</span></div>"),
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "<main><h1>All</h1>{}</main>"])
+def test_answers_that_open_on_a_click_are_text(opening: str, closing: str, around: str) -> None:
+    page = html.read(around.format("".join(question(number, opening, closing) for number in range(5))))
+    assert [page.text.count(f"Answer {number} tells of foxes by night.") for number in range(5)] == [1] * 5
+    assert not page.warnings
+
+
+def test_a_short_answer_below_its_heading_is_text_and_a_hidden_label_is_not() -> None:
+    assert (
+        text("<h2>When?</h2><div hidden>7 pm</div><p>Come.<b hidden>Copied</b></p>").split()
+        == "## When? 7 pm Come.".split()
+    )
+
+
+SENTENCES = "The keeper wrote that the fog had lifted. Nobody believed it, and he wrote it again the next day."
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<div hidden>{}</div><h1>Foxes</h1><p>" + "Seen by night. " * 20,
+        "<h1>Foxes</h1><p>" + "Seen by night. " * 20 + "</p><div role=dialog hidden>{}</div>",
+        "<h1>Foxes</h1><p>" + "Seen by night. " * 20 + "</p><dialog>{}</dialog>",
+        "<h1>Foxes</h1><p>" + "Seen by night. " * 20 + "</p><footer><p hidden>{}</p></footer>",
+        "<main><h1>Foxes</h1><p>" + "Seen by night. " * 20 + "</p></main><div hidden>{}</div>",
+        "<h1>Foxes</h1><p>" + "Seen by night. " * 20 + "</p><video>{}</video>",
+        "<nav><a href=/>Home</a> {}</nav><p>" + "Seen by night. " * 20,
+        "<nav><a href=/>Home</a></nav><div hidden>{}</div>",
+    ],
+)
+def test_hidden_sentences_that_are_left_out_are_told(page: str) -> None:
+    read = html.read(page.format(SENTENCES))
+    assert "fog" not in read.text
+    assert any("were left out" in warning for warning in read.warnings)
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        "<ol><li><a href=/1>Smith, 1890</a><li><a href=/2>Ionescu, 1902</a><li><a href=/3>Weber, 1911</a></ol>",
+        "".join(f"<p><a href=/{at}>Smith, Fogs of the northern coast, volume {at}</a></p>" for at in range(3)),
+        "<ul>" + "".join(f"<li><a href=/{at}>Smith, Fogs of the northern coast, {at}</a>" for at in range(3)) + "</ul>",
+    ],
+)
+def test_references_at_the_foot_are_text(references: str) -> None:
+    page = html.read(f"<h1>Foxes</h1><p>Foxes live in woods.</p><footer>{references}</footer>")
+    assert page.text.count("Smith") == references.count("Smith")
+
+
+def test_a_note_that_scripts_are_needed_is_no_text() -> None:
+    note = "<noscript>Please enable JavaScript to view the comments.</noscript>"
+    assert text(f"<h1>Foxes</h1><p>Seen.</p>{note}") == text("<h1>Foxes</h1><p>Seen.</p>")
+
+
 PICTURE = "data:image/png;base64," + "iVBORw0KGgo" * 900
 
 

@@ -63,10 +63,43 @@ def test_no_letters_of_a_picture_stay_in_a_text(kind: str, around: str) -> None:
         "```xml\n<svg><path d='M0 0'/></svg>\n```\n",
         "Metadata:image, kind; data:text/plain,Hello",
         "An <svg> element without end, and data: nothing",
+        "Begin with `<svg>`. This paragraph is important.\n\nAnd this one.\n\nEnd it with `</svg>`. Done.",
+        "Begin with <svg>. This paragraph is important.\n\nAnd this one.\n\nEnd it with </svg>. Done.",
+        "Begin with <svg width='9'>. This is important, and </svg> ends it.",
+        "<svg>\n\nThis is important.\n\n</svg>",
+        "<svg viewBox='0 0 9 9'><path d='M0 0'/>\n\nThis is important.\n</svg>",
+        "Write `<svg width='9'><g/></svg>` or ``<svg width='9'></svg>``.",
+        "Write <svg></svg> where it is to stand.",
+        "~~~\n<svg width='9'></svg>\n~~~\n",
+        "````\n```\n<svg width='9'></svg>\n````\n",
+        "```\n<svg width='9'></svg>\n",
     ],
 )
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert read(text) == text
+
+
+def test_a_drawing_behind_prose_about_drawings_is_left_out() -> None:
+    prose = "An `<svg>` or <svg> begins it.\n\n"
+    words = "<style>a > b {}</style>\n<g><text>A<tspan>b</tspan>c</text></g>"
+    drawing = f"<svg xmlns='http://a.example' width='9'>\n<!-- <g> -->\n\n{words}\n</svg>"
+    assert read(f"{prose}{drawing}\n\nIt ends with `</svg>`.") == f"{prose}\n\nIt ends with `</svg>`."
+
+
+@pytest.mark.parametrize(
+    ("around", "left"),
+    [
+        ("x <y and {}\n\nThis is important.\n\nz> w", "x <y and \n\nThis is important.\n\nz> w"),
+        ("[a map]: {} shows the fog", "[a map]:  shows the fog"),
+    ],
+)
+def test_no_prose_beside_a_picture_is_left_out(around: str, left: str) -> None:
+    assert read(around.format(PNG)) == left
+
+
+def test_a_quotation_mark_that_is_never_closed_takes_no_paragraph_along() -> None:
+    text = 'The "data:image/svg+xml,x goes on.\n\nThis is important. "So is this."'
+    assert read(text) == 'The " goes on.\n\nThis is important. "So is this."'
 
 
 @pytest.mark.parametrize(
@@ -81,7 +114,17 @@ def test_other_text_stays_as_it_is(text: str) -> None:
         "![a](data:image/a,",
         "<svg>data:",
         "<svg></svg",
+        "<svg a><!--",
+        "<svg a><title>",
+        "<svg a><g>",
+        "<svg a>",
+        "<svg ",
+        "\n<svg>",
+        "`",
+        "~~~\n",
         "[a]:",
+        "[a]:\n ",
+        "'data:image/a,",
         "```\n",
         "<data:image/a,b ",
         "\n \n",
@@ -93,3 +136,12 @@ def test_broken_pictures_are_read_in_linear_time(broken: str) -> None:
     started = time.process_time()
     read(broken * (MEGABYTE // len(broken)) + "data:image/a,x y")
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("before", "repeated"), [("[a]:", " "), ("[a]:", "\t"), ("[a]:\n", " "), ("<svg", " "), ("\n", " ")]
+)
+def test_what_is_repeated_behind_a_sign_is_looked_at_once(before: str, repeated: str) -> None:
+    started = time.process_time()
+    read(before + repeated * MEGABYTE + "data:image/a,x y <svg>")
+    assert time.process_time() - started < 2

@@ -4,9 +4,11 @@ import re
 
 # What is repeated is bounded: a text may be made so that a search without an end takes minutes.
 _IMAGE = re.compile(r"!\[[^\]\n]{0,500}\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,500}\])")
-_LINK = re.compile(r"(?<!!)\[([^\[\]\n]{0,500})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,500}\])")
+_LINK = re.compile(r"(?<!!)\[(?!\d{1,3}\]\[)([^\[\]\n]{0,500})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,500}\])")
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|<!--.{0,500}?-->")
-_NOTE = re.compile(r"\[\^?\d{1,3}\]")  # a note of the text would read as a citation of ours
+# A note of the text would read as a citation of ours; code and places in lists, as items[0], are none.
+_NO_NOTE = r"`[^`\n]*+`|(?:[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[)\]}]|=[ \t]?)(?:\[\d{1,3}\])+"
+_NOTE = re.compile(rf"({_NO_NOTE})|\[\^?\d{{1,3}}\]")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:\s|$)|\s*<h[1-6]\b|\s*(\*\*|__)[^*_]{1,200}\1:?\s*$", re.IGNORECASE)
 _UNDERLINE = re.compile(r" {0,3}(?:={2,}|-{2,})\s*$")
 _RULER = re.compile(r"[\s|:*_=~`+-]*$")
@@ -44,7 +46,7 @@ def _without_bullet(line: str) -> str:
 
 
 def _without_signs(line: str) -> str:
-    plain = _NOTE.sub("", _TAG.sub("", _LINK.sub(r"\1", _IMAGE.sub("", line))))
+    plain = _NOTE.sub(r"\1", _TAG.sub("", _LINK.sub(r"\1", _IMAGE.sub("", line))))
     plain = _EMPHASIS.sub(r"\2", _without_bullet(plain))
     if plain.lstrip().startswith("|"):
         plain = ", ".join(cell.strip() for cell in plain.split("|") if cell.strip())
