@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db import get_reserved_session, will_pass
 from shared.models.base import Work
+from shared.providers.interruption import OnOpen
 from shared.queries import work, workers
 from shared.settings import get_settings
 
@@ -120,6 +121,13 @@ _current: contextvars.ContextVar[Held | None] = contextvars.ContextVar("held", d
 def current() -> Held | None:
     """Return the row that this thread works on; None outside any work."""
     return _current.get()
+
+
+def listener() -> OnOpen:
+    """Return what hears how a request or a process of this thread's work is ended, should the work be stopped."""
+    held = current()
+    assert held is not None
+    return held.closes
 
 
 def working_on(held: Held | None) -> None:

@@ -19,7 +19,6 @@ from gateway.schemas.personas import (
     PersonaSaved,
 )
 from shared.db import Session, get_session
-from shared.domain import template
 from shared.domain.access import Permission
 from shared.models import Persona
 from shared.queries import documents, files, modules, personas
@@ -102,12 +101,5 @@ def delete_persona(persona_id: UUID, query_data: PersonaDeletion) -> str:
 def saved(session: Session, persona: Persona) -> PersonaSaved:
     """Answer with a persona, and warn where its template refers to a module that there is not."""
     session.flush()
-    names = template.references(persona.template)
-    there = modules.existing(session, scope(), names)
-    warnings = [
-        f"the template refers to @{name}: there is no active module {name}" for name in names if name not in there
-    ]
-    warnings += [
-        f"@{name} in the template cannot be a module's name" for name in template.invalid_names(persona.template)
-    ]
+    warnings = modules.template_warnings(session, scope(), persona.template)
     return PersonaSaved.model_validate(persona).model_copy(update={"warnings": warnings})

@@ -14,7 +14,7 @@ from shared.errors import Unavailable
 from shared.models import Fetch
 from shared.providers import intake
 from shared.providers.blobs import Blobs, open_blobs
-from shared.providers.outbound import OnOpen, Outbound, guard
+from shared.providers.outbound import Outbound, guard
 from shared.queries import arrivals, quotas
 from shared.queries.arrivals import Arrival
 from shared.queries.documents import Bytes
@@ -56,7 +56,7 @@ def work(order: Order) -> Bytes:
     """Fetch and store the bytes; raises what the guard, the server or the kind of the file stands against."""
     blobs, outbound, limit, seconds = tools()
     arrival = order.arrival
-    found = intake.fetch(outbound, order.url, limit=limit, seconds=seconds, on_open=_listener())
+    found = intake.fetch(outbound, order.url, limit=limit, seconds=seconds, on_open=leases.listener())
     with found.file:
         _require_space(order.owner_id, found.file)
         collection, given = arrival.collection, arrival.mime_type
@@ -92,12 +92,6 @@ def save(session: Session, row: Fetch, stored: Bytes) -> None:
 def _require_stored(stored: Bytes) -> None:
     if not tools().blobs.exists(stored.doc_hash):
         raise Unavailable("the same file was just being deleted")
-
-
-def _listener() -> OnOpen:
-    held = leases.current()
-    assert held is not None
-    return held.closes
 
 
 fetch = performs(FETCH_DOCUMENT, Fetch, load=load, work=work, save=save, max_runtime=120.0)

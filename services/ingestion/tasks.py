@@ -13,7 +13,6 @@ from shared.models import RunStep
 from shared.providers.apart import ApartParser
 from shared.providers.blobs import open_blobs
 from shared.providers.limits import limits_of
-from shared.providers.parts import OnOpen
 from shared.queries import workflows
 from shared.queries.workflows import StepContext
 from shared.settings import get_settings
@@ -30,14 +29,7 @@ STEPS = {
 def tools() -> Tools:
     """Return the providers of this process."""
     settings = get_settings()
-    return Tools(open_blobs(settings), ApartParser(limits_of(settings), _listener))
-
-
-def _listener() -> OnOpen:
-    """Return what ends the processes of this thread's work when it is told to stop."""
-    held = leases.current()
-    assert held is not None
-    return held.closes
+    return Tools(open_blobs(settings), ApartParser(limits_of(settings), leases.listener))
 
 
 def work(step: StepContext) -> steps.Facts:

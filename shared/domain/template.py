@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,6 +27,15 @@ def references(template: str) -> list[str]:
 def invalid_names(template: str) -> list[str]:
     """Return what follows an `@` like a name and is none, each once: it begins with a digit or is too long."""
     return [name for name in dict.fromkeys(_LIKE_A_NAME.findall(template)) if not _NAME.fullmatch(name)]
+
+
+def warnings_of(template: str, modules: Collection[str]) -> list[str]:
+    """Say what is wrong with a template where these are the active modules: names of none, and what can be no name."""
+    missing = [name for name in references(template) if name not in modules]
+    return [
+        *(f"the template refers to @{name}: there is no active module {name}" for name in missing),
+        *(f"@{name} in the template cannot be a module's name" for name in invalid_names(template)),
+    ]
 
 
 BY_WORDS_ONLY = "searched_by_words_only"  # no vector was to be had: the warning of a search that may miss something

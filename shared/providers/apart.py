@@ -13,9 +13,9 @@ from typing import Any
 
 from shared.errors import Invalid, Transient
 from shared.providers import reader
+from shared.providers.interruption import OnOpen
 from shared.providers.limits import Limits
 from shared.providers.parser import CannotStart, Page, Parsed
-from shared.providers.parts import OnOpen
 
 DOCUMENTS_PER_PROCESS = 500  # what a library leaks ends with the process
 INHERITED = ("PATH", "PYTHONPATH", "TMPDIR", "LANG", "LC_ALL")  # and no secret of ours

@@ -10,7 +10,8 @@ from shared.domain.files import refusal, settled_kind
 from shared.domain.persona import CollectionType
 from shared.errors import Forbidden, Invalid, Refused
 from shared.providers.blobs import Blobs, Stored
-from shared.providers.outbound import OnOpen, Outbound
+from shared.providers.interruption import OnOpen
+from shared.providers.outbound import Outbound
 from shared.providers.sniff import sniff_file
 
 

@@ -1,10 +1,15 @@
-"""A connection that another thread can end while one is blocked in it."""
+"""What another thread can end while one is blocked in it: a connection, a request, a process."""
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+Close = Callable[[], object]
+OnOpen = Callable[
+    [Close], object
+]  # is given what ends a request or a process that was begun, for another thread to call
 OPENED = ("connect_tcp.complete", "start_tls.complete")
 
 

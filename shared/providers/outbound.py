@@ -26,7 +26,7 @@ from shared.providers.addresses import (
     resolve_host,
     unwrap,
 )
-from shared.providers.interruption import Interruptible
+from shared.providers.interruption import Interruptible, OnOpen
 from shared.settings import Settings
 
 MAX_REDIRECTS = 5
@@ -34,9 +34,6 @@ DNS_SECONDS = 10.0
 HOST = re.compile(r"[\w.-]+|[0-9a-f.]*:[0-9a-f:.]+(%\w+)?", re.IGNORECASE)
 PORTS = {"http": 80, "https": 443}
 ENDS_AT = "personae_ends_at"  # an extension of our own: when the whole must have ended, by the guard's clock
-
-Close = Callable[[], object]
-OnOpen = Callable[[Close], object]  # is given what ends a request, for another thread to call
 
 
 class Fetched(NamedTuple):

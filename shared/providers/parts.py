@@ -14,14 +14,13 @@ from pypdf import PdfReader, PdfWriter
 
 from shared.errors import Invalid, Transient
 from shared.providers import part_reader
+from shared.providers.interruption import OnOpen
 from shared.providers.parser import CannotStart, Page, Parsed, Parser, is_whole_pdf, join_pages, require_text
 from shared.providers.sniff import PDF
 
 LONGEST_SECONDS = 300.0  # that a part may take
 LARGEST_SHARE = 4  # times its even share of the file: a larger part holds what many share, and each would hold it again
 
-Close = Callable[[], object]
-OnOpen = Callable[[Close], object]  # is given what ends a process that was begun, for another thread to call
 ReadPart = Callable[[bytes, OnOpen], Parsed]
 
 

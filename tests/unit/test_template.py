@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.template import LARGEST_TEXT, Piece, Resolved, resolve
+from shared.domain.template import LARGEST_TEXT, Piece, Resolved, resolve, warnings_of
 
 texts = st.text(alphabet="@\\${}ab _", max_size=60)
 
@@ -120,3 +120,10 @@ def test_a_large_variable_is_written_once_however_often_it_is_named() -> None:
     assert Counted.written <= 1
     assert len(resolved.text) <= LARGEST_TEXT
     assert "too_large" in {kind for _, kind in kinds(resolved)}
+
+
+def test_a_template_is_told_what_is_wrong_with_it() -> None:
+    assert warnings_of("@mood, @mood and @tone; a@b and @3d", {"tone"}) == [
+        "the template refers to @mood: there is no active module mood",
+        "@3d in the template cannot be a module's name",
+    ]
