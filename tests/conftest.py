@@ -11,6 +11,7 @@ import pytest
 import redis
 from alembic import command
 from alembic.config import Config
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, text
 
 from deploy.local import ports, servers
@@ -21,6 +22,10 @@ from tests.processes import until
 ROOT = Path(__file__).parents[1]
 PASSWORD = "test"
 TEMPLATE = "personae_template"
+
+# How fast the machine makes examples is not what a test is about.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 for name in [name for name in os.environ if name.startswith(("PERSONAE_", "DB_", "DATABASE_URL", "REDIS_URL"))]:
     del os.environ[name]  # nothing is taken from the machine
