@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.embedding.line import Line, Request, Share
+from services.embedding.line import Entry, Line, Request
 
 LONG, SHORT = 2000, 50  # characters of a passage and of a quote
 TOO_LONG = 10.0  # seconds without a sign of progress
@@ -18,7 +18,7 @@ def seconds_of(pace: float, *lengths: int) -> list[float]:
         return True
 
     texts = {str(number): "x" * length for number, length in enumerate(lengths)}
-    Line(16).serve(Share(1, "ana", texts, dict.fromkeys(texts, 1)), ask)
+    Line(16).serve(Entry(1, "ana", texts, dict.fromkeys(texts, 1)), ask)
     return taken
 
 
@@ -46,5 +46,5 @@ def test_after_one_slow_answer_more_is_asked_for_again() -> None:
         return True
 
     texts = {str(number): "x" * LONG for number in range(100)}
-    line.serve(Share(1, "ana", texts, dict.fromkeys(texts, 1)), ask)
+    line.serve(Entry(1, "ana", texts, dict.fromkeys(texts, 1)), ask)
     assert sizes[2:6] == [16, 1, 16, 16]

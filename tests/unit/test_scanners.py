@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.ingestion import quotes
-from shared.domain import extract, lexemes, markdown, prompt, text, tokens
+from shared.domain import extract, lexemes, prompt, sentences, text, tokens
 from shared.domain.prompt import Said
 from shared.errors import Invalid, Refused
 from shared.providers import chunker, directions, docx, encoding, epub, mail, pdf, sniff, thinking, wire
@@ -71,7 +71,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "lexemes": lexemes.lexemes,
     "as_vector": lambda said: lexemes.as_vector("", said),
     "sought": lexemes.sought,
-    "paragraphs": markdown.paragraphs,
+    "paragraphs": sentences.paragraphs,
     "sentences": lambda said: extract.sentences([said]),
     "summarise": lambda said: extract.summarise([Said("user", said)], 200),
     "answer": lambda said: extract.answer("a b 1", [(1, said)]),
