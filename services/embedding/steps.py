@@ -96,7 +96,9 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
 
 def _embed_missing(loaded: Loaded, with_: Tools) -> None:
     counts = Counter(content_hash(row["text"]) for row in loaded.rows)
-    embed_in_turn(Share(loaded.step.step_id, loaded.step.owner_id, dict(loaded.missing), counts), with_)
+    step = loaded.step
+    persona = step.params.get("persona_id") or ""
+    embed_in_turn(Share(step.step_id, step.owner_id, dict(loaded.missing), counts, persona=persona), with_)
 
 
 def embed_in_turn(share: Share, with_: Tools) -> None:
