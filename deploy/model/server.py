@@ -19,7 +19,7 @@ from deploy.model.chat import ChatAbsent, ChatModel, Chunk, find_weights
 from deploy.model.embedding import DIMENSIONS, EmbeddingModel, lacks_avx2, read_input_type, read_inputs
 from deploy.model.embedding import MODEL_ID as EMBEDDING_ID
 from deploy.model.http import BadRequest, JsonHandler, JsonServer
-from deploy.model.turns import Busy
+from deploy.model.turns import Busy, Presence
 
 NO_AVX2 = (
     "this CPU has no AVX2, which the bundled embedding model needs: "
@@ -44,9 +44,10 @@ class Models:
     def load(self) -> None:
         """Load both models; raises what the embedding model raises, for without it there is no server."""
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.embedding = EmbeddingModel(threads=processors)
+        people = Presence()  # who waits for an answer now; passages can wait
+        self.embedding = EmbeddingModel(threads=processors, people=people)
         try:
-            self.chat = ChatModel(find_weights(), prompt_threads=min(processors, 4))
+            self.chat = ChatModel(find_weights(), prompt_threads=min(processors, 4), people=people)
         except ChatAbsent as absent:
             self.chat_absent = str(absent)
             log.warning("no chat model: %s", absent)

@@ -17,15 +17,47 @@ class Left(ConnectionError):
     """The client has left; what is not yet embedded for it never will be."""
 
 
-class Turns:
-    """One thread for one kind of request; `waits_for` is of another kind, and goes first."""
+class Presence:
+    """Who is there now that others let pass."""
 
-    def __init__(self, name: str, *, places: int, waits_for: "Turns | None" = None) -> None:
+    def __init__(self) -> None:
+        self._idle = threading.Condition()
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """How many are there."""
+        return self._count
+
+    def come(self) -> None:
+        """Be there."""
+        self._change(1)
+
+    def go(self) -> None:
+        """Be gone."""
+        self._change(-1)
+
+    def let_pass(self, patience: float = 5.0) -> None:
+        """Wait until nobody is there, but not for ever."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._count == 0, patience)
+
+    def _change(self, change: int) -> None:
+        with self._idle:
+            self._count += change
+            self._idle.notify_all()
+
+
+class Turns:
+    """One thread for one kind of request; whoever is in `waits_for` goes first."""
+
+    def __init__(
+        self, name: str, *, places: int, present: Presence | None = None, waits_for: Presence | None = None
+    ) -> None:
+        self.present = present or Presence()
         self._thread = ThreadPoolExecutor(1, name)
         self._places = threading.BoundedSemaphore(places)
         self._waits_for = waits_for
-        self._idle = threading.Condition()
-        self._present = 0
 
     def take(
         self, texts: list[str], work: Callable[[list[str]], Made], *, is_gone: Callable[[], bool] = lambda: False
@@ -33,12 +65,12 @@ class Turns:
         """Work on the texts slice by slice, in turn with other requests; raises Busy or Left."""
         if not self._places.acquire(blocking=False):
             raise Busy("too many requests wait already")
-        self._count(1)
+        self.present.come()
         try:
             slices = [texts[start : start + SLICE] for start in range(0, len(texts), SLICE)]
             return [self._thread.submit(self._work, part, work, is_gone).result() for part in slices]
         finally:
-            self._count(-1)
+            self.present.go()
             self._places.release()
 
     def _work(self, part: list[str], work: Callable[[list[str]], Made], is_gone: Callable[[], bool]) -> Made:
@@ -47,13 +79,3 @@ class Turns:
         if self._waits_for is not None:
             self._waits_for.let_pass()
         return work(part)
-
-    def let_pass(self, patience: float = 5.0) -> None:
-        """Wait until no request of this kind is present, but not for ever."""
-        with self._idle:
-            self._idle.wait_for(lambda: self._present == 0, patience)
-
-    def _count(self, change: int) -> None:
-        with self._idle:
-            self._present += change
-            self._idle.notify_all()

@@ -1,7 +1,8 @@
 """One line before the embedding server for all documents at hand: a request holds texts of several, none is forgotten.
 
 Of four turns of an owner two go to the document with the fewest texts left, one to the first that came, one to the one
-that was asked for longest ago: a short one need not wait for long ones, and no long one is left standing.
+that was asked for longest ago, of the persona that was: a short one need not wait for long ones, no long one is left
+standing, and whoever watches a persona sees it move.
 """
 
 import threading
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -43,6 +45,7 @@ class Entry:
     asked: int = 0  # texts under way
     served: int = 0  # when it was last asked for
     is_step: bool = True
+    persona: str = ""  # that reads it
     alone: bool = False  # its texts, or those of others beside it, were refused: they are tried apart
     error: PersonaeError | SQLAlchemyError | None = None
     number: int = 0  # in the order in which they came
@@ -60,12 +63,11 @@ class Entry:
         return len(self.waiting) + self.asked
 
 
-ORDERS: tuple[Callable[[Entry], int], ...] = (
-    lambda entry: entry.served,
-    lambda entry: entry.left,
-    lambda entry: entry.number,
-    lambda entry: entry.left,
-)
+Order = Callable[[Entry], int]
+LONGEST_AGO: Order = attrgetter("served")
+FEWEST: Order = attrgetter("left")
+FIRST: Order = attrgetter("number")
+ORDERS = (LONGEST_AGO, FEWEST, FIRST, FEWEST)
 
 
 @dataclass
@@ -133,6 +135,7 @@ class Line:
         self._entries: list[Entry] = []
         self._turns: Counter[str] = Counter()
         self._served: dict[str, int] = {}
+        self._moved: dict[tuple[str, str], int] = {}  # by owner and persona
         self._clock = self._came = self._requests = self._in_time = 0
         self._pace = PACE
         self._is_crowded = False
@@ -211,9 +214,15 @@ class Line:
         mine = [entry for entry in there if entry.owner == owner]
         self._clock += 1
         self._turns[owner] += 1
-        chosen = min(mine, key=ORDERS[self._turns[owner] % len(ORDERS)])
-        self._served[owner] = chosen.served = self._clock
+        order = ORDERS[self._turns[owner] % len(ORDERS)]
+        chosen = min(self._of_one_persona(mine) if order is LONGEST_AGO else mine, key=order)
+        self._served[owner] = self._moved[owner, chosen.persona] = chosen.served = self._clock
         return chosen
+
+    def _of_one_persona(self, entries: list[Entry]) -> list[Entry]:
+        """Keep those of the persona that was asked for longest ago."""
+        longest = min(self._moved.get((entry.owner, entry.persona), 0) for entry in entries)
+        return [entry for entry in entries if self._moved.get((entry.owner, entry.persona), 0) == longest]
 
     def _lead(self, request: Request, ask: Ask) -> None:
         answered = False

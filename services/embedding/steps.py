@@ -98,7 +98,9 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
 def _embed_missing(loaded: Loaded, with_: Tools) -> None:
     counts = Counter(content_hash(row["text"]) for row in loaded.rows)
     step = loaded.step
-    embed_in_turn(Entry(step.step_id, step.owner_id, dict(loaded.missing), counts, step.fence), with_)
+    persona = step.params.get("persona_id") or ""
+    entry = Entry(step.step_id, step.owner_id, dict(loaded.missing), counts, step.fence, persona=persona)
+    embed_in_turn(entry, with_)
 
 
 def embed_in_turn(entry: Entry, with_: Tools) -> None:

@@ -4,6 +4,7 @@ Three personas read them. While many passages wait, a fourth is given two quotes
 """
 
 import argparse
+import itertools
 import os
 import statistics
 import subprocess
@@ -32,7 +33,12 @@ READERS = 3
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 QUOTE = "A lighthouse keeper never asks the fog for its opinion."
 QUOTES = mixed_files.quotes([QUOTE, "Whoever winds the clock owns a little of the hour."])
-QUESTION = "What did the clockmaker repair by the river?"
+QUESTIONS = itertools.cycle(  # each other than the one before: a prompt that was read before is not read again
+    f"What did {who} {did} {where}?"
+    for where in ("by the river", "at the market", "in the cellar")
+    for who in ("the clockmaker", "my sister", "the captain", "the baker")
+    for did in ("repair", "find", "sell", "hide", "paint")
+)
 TALK_EVERY, SEARCH_EVERY, LOOK_EVERY, SAY_EVERY = 20.0, 0.5, 1.0, 20.0
 FIRST_TOKEN, QUOTE_FOUND, STANDSTILL = 5.0, 60.0, 10.0  # the promises, in seconds
 BURN = "while True: pass"
@@ -130,17 +136,16 @@ class Bench:
 
 
 def _ask(api: Client, persona: str, talk: Talk) -> None:
-    began = time.monotonic()
     try:
         added = api.post("conversations", {"persona_id": persona.rpartition("/")[2]})
-        body = {"content": QUESTION, "max_tokens": 20}
+        body = {"content": next(QUESTIONS)}
         with api.streaming("POST", f"conversations/{added['id']}/messages", json=body) as events:
-            for event in events:
-                talk.seen.setdefault(event.kind, time.monotonic() - began)
-                if event.kind in ("message", "error", "cancelled"):
-                    talk.failed = "" if event.kind == "message" else f"{event.kind}: {event.data}"
-                    return
-    except (httpx.HTTPError, AssertionError) as error:
+            turn = next(events)
+            talk.hears(turn)
+            while not talk.ended:
+                talk.hears(next(events))
+        api.post(f"turns/{turn.data['turn_id']}/cancel", status=202)
+    except (httpx.HTTPError, AssertionError, StopIteration) as error:
         talk.failed = repr(error)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.system.client import Client
+from tests.system.client import Client, Event
 
 OVER = ("active", "failed")
 
@@ -16,8 +16,20 @@ class Talk:
     """One streamed reply: seconds from the question to each kind of event, up to the first token."""
 
     began: float
+    asked: float = field(default_factory=time.monotonic)
     seen: dict[str, float] = field(default_factory=dict)
     failed: str = ""
+
+    def hears(self, event: Event) -> None:
+        """Note when an event came."""
+        self.seen.setdefault(event.kind, time.monotonic() - self.asked)
+        if event.kind in ("error", "cancelled"):
+            self.failed = f"{event.kind}: {event.data}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the first token is there, or none will come."""
+        return bool({"token", "message", "error", "cancelled"} & self.seen.keys())
 
     @property
     def first_token(self) -> float:

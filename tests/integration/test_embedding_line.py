@@ -1,5 +1,6 @@
 """Many documents before one embedding server: counted in requests, for seconds are the machine's."""
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,11 +61,11 @@ class Crowd:
         self.kept: set[str] = set()
         self.never_kept = ""
 
-    def come(self, name: str, passages: int, owner: str = "ana", row_id: int | None = None) -> None:
+    def come(self, name: str, passages: int, owner: str = "ana", row_id: int | None = None, persona: str = "") -> None:
         """Let a document join, and wait until it has."""
         texts = [f"{name} {number}" for number in range(passages)]
         number = len(self.threads) if row_id is None else row_id
-        self.threads.append(threading.Thread(target=self._embed, args=(name, texts, owner, number)))
+        self.threads.append(threading.Thread(target=self._embed, args=(name, texts, owner, persona, number)))
         self.threads[-1].start()
         self._wait(lambda: len(self.line._entries) == len(self.threads))
         if len(self.threads) == 1:
@@ -74,8 +75,9 @@ class Crowd:
         while not there():
             threading.Event().wait(0.01)
 
-    def _embed(self, name: str, texts: list[str], owner: str, number: int) -> None:
-        step = StepContext(number, WorkflowStepType.EMBED, self.document, "text/plain", {}, {}, ROOTS, {}, owner)
+    def _embed(self, name: str, texts: list[str], owner: str, persona: str, number: int) -> None:
+        about = {"persona_id": persona}
+        step = StepContext(number, WorkflowStepType.EMBED, self.document, "text/plain", {}, {}, ROOTS, about, owner)
         missing = {content_hash(text): text for text in texts}
         tools = steps.Tools(self.blobs, self.server, self._keep, self._place, line=self.line)
         leases.working_on(leases.Held(Claim(RunStep, number, 1, 0, 3, 0, {}, False), "embedding", max_runtime=60))
@@ -161,6 +163,17 @@ def test_owners_take_turns(crowd: Crowd) -> None:
     crowd.come("b", 40, owner="ben")
     requests = crowd.go_on()
     assert [names.count("b") for names in requests[1:6]] == [8] * 5
+
+
+def test_each_persona_is_seen_to_move_however_many_documents_another_has() -> None:
+    crowd = Crowd(Line(4), Held())
+    crowd.come("first", 1)
+    for number in range(20):
+        crowd.come(f"long{number}", 40, persona="vera")
+    crowd.come("book", 60, persona="lena")
+    requests = crowd.go_on()
+    waits = [number for number, names in enumerate(requests[1:60], 1) if "book" in names]
+    assert max(after - before for before, after in itertools.pairwise([0, *waits])) <= 3
 
 
 def test_a_refusal_ends_the_document_it_belongs_to_and_no_other() -> None:

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from deploy.model.turns import Busy, Left, Turns
+from deploy.model.chat import Reading
+from deploy.model.turns import Busy, Left, Presence, Turns
 
 
 def test_a_full_queue_says_so_at_once():
@@ -48,7 +49,7 @@ def test_a_short_request_ends_before_a_long_one_that_came_first():
     long.start()
     assert begun.wait(10)
     short.start()
-    while turns._present < 2:
+    while turns.present.count < 2:
         pass
     go.set()
     short.join(10)
@@ -58,7 +59,7 @@ def test_a_short_request_ends_before_a_long_one_that_came_first():
 
 def test_questions_go_before_passages():
     queries = Turns("q", places=2)
-    passages, order = Turns("p", places=2, waits_for=queries), []
+    passages, order = Turns("p", places=2, waits_for=queries.present), []
     begun, go = threading.Event(), threading.Event()
 
     def ask(part):
@@ -75,3 +76,18 @@ def test_questions_go_before_passages():
     asking.join(10)
     reading.join(10)
     assert order == ["question", "passage"]
+
+
+def test_a_prompt_that_is_read_goes_before_passages_until_the_first_word():
+    people, order = Presence(), []
+    passages, reading = Turns("p", places=2, waits_for=people), Reading(people)
+    reading.begin()
+    embedding = threading.Thread(target=passages.take, args=(["text"], lambda part: order.append("passage")))
+    embedding.start()
+    embedding.join(0.1)
+    order.append("first word")
+    for _ in range(2):  # at the first word, and at the reply's end
+        reading.end()
+    embedding.join(10)
+    assert order == ["first word", "passage"]
+    assert people.count == 0
