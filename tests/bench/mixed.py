@@ -24,13 +24,12 @@ from rich.table import Table
 
 from tests.bench import mixed_files
 from tests.bench.mixed_files import Mixed
-from tests.bench.mixed_seen import Talk, Watched
+from tests.bench.mixed_seen import ENDED, Talk, Watched
 from tests.system import library
 from tests.system.client import Client
 from tests.system.stacks import Stack
 
 READERS = 3
-ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 QUOTE = "A lighthouse keeper never asks the fog for its opinion."
 QUOTES = mixed_files.quotes([QUOTE, "Whoever winds the clock owns a little of the hour."])
 QUESTIONS = itertools.cycle(  # each other than the one before: a prompt that was read before is not read again

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.system.client import Client, Event
 
-OVER = ("active", "failed")
+ENDED = ("COMPLETED", "FAILED", "CANCELLED")  # a persona is told as failed while others of its files are read
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Watched:
     @property
     def is_over(self) -> bool:
         """Whether all of its files have ended."""
-        return self.status.get("overall_status") in OVER
+        return bool(self.files) and all(file["status"] in ENDED for file in self.files)
 
     @property
     def files(self) -> list[dict[str, Any]]:
