@@ -1,6 +1,6 @@
-"""Cancels, as every kind of work takes them: rows first, then the announcement, then the bells of what is free now."""
+"""Cancels, as every kind of work takes them: rows first, then the announcement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from shared.db import get_session
@@ -8,7 +8,6 @@ from shared.models import RunStep, Work
 from shared.providers.stream import CancelBell
 from shared.queries import control, work
 from shared.settings import get_settings
-from shared.tasks import BELL
 
 
 @cache
@@ -20,15 +19,14 @@ def cancel_bell() -> CancelBell:
 def cancel(model: type[Work], ids: Sequence[int]) -> None:
     """Cancel rows that the caller may cancel; a worker that misses the announcement hears it at its next renewal."""
     with get_session() as session:
-        cancelled = work.cancel(session, model, ids)
-    tell(model, cancelled)
+        running = work.cancel(session, model, ids)
+    announce(model, running)
 
 
-def tell(model: type[Work], cancelled: work.Cancelled) -> None:
-    """Announce a cancel that is committed, and ring for what it made ready."""
-    for row_id, fence in cancelled.running:
+def announce(model: type[Work], running: Iterable[tuple[int, int]]) -> None:
+    """Announce a cancel that is committed to the workers of rows, given as (id, fence)."""
+    for row_id, fence in running:
         cancel_bell().announce(model.__tablename__, row_id, fence)
-    BELL.ring_all(cancelled.ready, "after a cancel")
 
 
 def cancel_runs(run_ids: Sequence[int]) -> None:

@@ -45,6 +45,7 @@ LAST_EVENT_PARAMETER = {
     "description": "The id of the last event that was heard: the stream goes on behind it.",
 }
 CHOICES = {"collection": [*CollectionType], "kind": [*KINDS]}  # of parameters in a path that are words
+KINDS_IN_WORDS = "; ".join(f"`{path}`: {kind.what}" for path, kind in KINDS.items())
 FORMS: dict[str, Document] = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
 JSON = "application/json"
 RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds, where waiting may help"}}
@@ -186,6 +187,8 @@ def _name_forms(rule: str, operation: Document) -> None:
             parameter["schema"] = dict(FORMS.get(form, {"type": "string"}))
             if name in CHOICES:
                 parameter["schema"]["enum"] = CHOICES[name]
+            if name == "kind":
+                parameter["description"] = KINDS_IN_WORDS
 
 
 def _add_security(operation: Document, needed: str | None) -> None:

@@ -1,6 +1,6 @@
 """Claim → load → work → save and settle: the one way in which any work is done.
 
-A kind of work is declared with `performs`; `answer` is what a bell on its queue sets going.
+What is done for a kind of work is registered with `register_handler`; `answer` is what a bell on its queue sets going.
 """
 
 import logging
@@ -28,7 +28,7 @@ from shared.logs import bound_to
 from shared.models.base import Work
 from shared.queries import work as rows
 from shared.settings import get_settings
-from shared.tasks import BELL, QUEUES, Queue, Task
+from shared.tasks import BELL, QUEUES, Queue
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +47,9 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True)
-class Kind(Generic[Row, Loaded, Result]):
-    """A declared kind of work."""
+class Handler(Generic[Row, Loaded, Result]):
+    """What is done with the rows of one table that wait on one queue."""
 
-    task: Task
     model: type[Row]
     load: Callable[[Session, Row], Loaded]
     work: Callable[[Loaded], Result]
@@ -59,11 +58,11 @@ class Kind(Generic[Row, Loaded, Result]):
     max_runtime: float
 
 
-KINDS: dict[str, dict[type[Work], Kind[Any, Any, Any]]] = {queue.name: {} for queue in QUEUES}
+HANDLERS: dict[str, dict[type[Work], Handler[Any, Any, Any]]] = {queue.name: {} for queue in QUEUES}
 
 
-def performs(
-    task: Task,
+def register_handler(
+    queue: Queue,
     model: type[Row],
     *,
     load: Callable[[Session, Row], Loaded],
@@ -71,17 +70,17 @@ def performs(
     save: Callable[[Session, Row, Result], None],
     announce: Callable[[Held, Outcome], None] = lambda held, outcome: None,
     max_runtime: float = 600.0,
-) -> Kind[Row, Loaded, Result]:
-    """Declare a kind of work; raises ValueError when the table has a kind on that queue already.
+) -> Handler[Row, Loaded, Result]:
+    """Say what is done with the table's rows on a queue; raises ValueError when that was said before.
 
     `load` reads, `work` is plain code with no session, `save` writes in the settling transaction; `announce` tells
     others after the commit and must not raise. A cancelled row is saved when its `work` returns what it has.
     """
-    kinds = KINDS[task.queue.name]
-    if model in kinds:
-        raise ValueError(f"{model.__name__} has a kind on {task.queue.name} already")
-    kinds[model] = Kind(task, model, load, work, save, announce, max_runtime)
-    return kinds[model]
+    handlers = HANDLERS[queue.name]
+    if model in handlers:
+        raise ValueError(f"{model.__name__} has a handler on {queue.name} already")
+    handlers[model] = Handler(model, load, work, save, announce, max_runtime)
+    return handlers[model]
 
 
 def answer(queue: Queue) -> None:
@@ -96,20 +95,20 @@ def answer(queue: Queue) -> None:
                 _drain(queue)
     finally:
         if visit is not None:
-            BELL.ring_all(visit.refused, "a slot is free")
+            BELL.ring_all(dict.fromkeys(visit.refused, "a slot is free"))
 
 
 def _drain(queue: Queue) -> None:
     until = time.monotonic() + get_settings().drain_seconds
     first = True
     try:
-        while not STOPPING.is_set() and _turn(queue, rings=first) and time.monotonic() < until:
+        while not STOPPING.is_set() and _claim_and_perform(queue, rings=first) and time.monotonic() < until:
             first = False
     except SQLAlchemyError as error:  # the database is away: the sweep rings again when it is back
         log.warning("bell dropped", extra={"queue": queue.name, "reason": first_line(error)})
 
 
-def _turn(queue: Queue, *, rings: bool) -> bool:
+def _claim_and_perform(queue: Queue, *, rings: bool) -> bool:
     """Claim once and work on what was claimed; say whether there was work.
 
     Who `rings` wakes another before it works, while rows wait, and that one the next: one bell fills an idle pool.
@@ -145,21 +144,21 @@ def _claimed(queue: Queue) -> Iterator[list[Held]]:
 
 
 def _claim(queue: Queue, worker: str, *, suspects: bool) -> list[Held]:
-    kinds = KINDS[queue.name]
+    handlers = HANDLERS[queue.name]
     lease = get_settings().lease_seconds
     with get_session() as session:
         claims = rows.claim(
-            session, list(kinds), queue.name, worker=worker, lease=lease, limit=queue.batch, suspects=suspects
+            session, list(handlers), queue.name, worker=worker, lease=lease, limit=queue.batch, suspects=suspects
         )
     jitter = random.random()
-    return [Held(claim, queue.name, max_runtime=kinds[claim.model].max_runtime, jitter=jitter) for claim in claims]
+    return [Held(claim, queue.name, max_runtime=handlers[claim.model].max_runtime, jitter=jitter) for claim in claims]
 
 
 def _perform(queue: Queue, held: list[Held]) -> Iterator[list[Outcome]]:
     """Work on the rows, where that is mostly waiting on all at once; yield the outcomes as they are settled."""
     loads = list(_load_together(held))
     together = len(loads) > 1 and queue.pool == "threads"
-    return _settled(_side_by_side(loads) if together else _in_turn(loads))
+    return _settled(_side_by_side(loads) if together else _in_claim_and_perform(loads))
 
 
 def _side_by_side(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
@@ -172,7 +171,7 @@ def _side_by_side(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
             yield [outcome for future in ended | more if (outcome := future.result())]
 
 
-def _in_turn(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
+def _in_claim_and_perform(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
     done: list[Outcome] = []
     since = time.monotonic()
     for item, loaded in loads:
@@ -184,7 +183,7 @@ def _in_turn(loads: "list[tuple[Held, Load]]") -> Iterator[list[Outcome]]:
     yield done
 
 
-Load = Callable[[], Any]  # returns what a kind's `load` returned, or raises what it raised
+Load = Callable[[], Any]  # returns what a handler's `load` returned, or raises what it raised
 
 
 def _load_together(held: list[Held]) -> Iterable[tuple[Held, Load]]:
@@ -208,7 +207,7 @@ def _load(session: Session, held: Held) -> Any:
     row = session.get(held.model, held.id, with_for_update={"key_share": True})
     if row is None or row.fence != held.fence:
         raise Lost(held.key)
-    return _kind_of(held).load(session, row)
+    return _handler_of(held).load(session, row)
 
 
 def _attempt(held: Held, load: Load) -> Outcome | None:
@@ -224,7 +223,7 @@ def _try(held: Held, load: Load) -> Outcome | None:
     held.begin()
     with bound_to(held.claim.status_meta, work=held.name):
         try:
-            value = _kind_of(held).work(load())
+            value = _handler_of(held).work(load())
             log.info("worked", extra={"fence": held.fence})
         except Lost:
             return None
@@ -257,7 +256,7 @@ def _settle(outcomes: list[Outcome]) -> list[Outcome]:
     if not outcomes:
         return []
     try:
-        ready = _patiently(outcomes[0].held, lambda session: _write(session, outcomes))
+        _patiently(outcomes[0].held, lambda session: _write(session, outcomes))
     except Lost as error:
         if len(outcomes) > 1:  # the others are still ours
             return _settle_apart(outcomes, error)
@@ -266,8 +265,7 @@ def _settle(outcomes: list[Outcome]) -> list[Outcome]:
     except Exception as error:  # settled again, row by row or as a failure; with nothing left to leave out it is raised
         return _settle_apart(outcomes, error)
     for outcome in outcomes:
-        _kind_of(outcome.held).announce(outcome.held, outcome)
-    BELL.ring_all(ready)
+        _handler_of(outcome.held).announce(outcome.held, outcome)
     return outcomes
 
 
@@ -280,7 +278,7 @@ def _settle_apart(outcomes: list[Outcome], error: Exception) -> list[Outcome]:
     return _settle([failed]) if failed else []
 
 
-def _write(session: Session, outcomes: list[Outcome]) -> set[str]:
+def _write(session: Session, outcomes: list[Outcome]) -> None:
     """Write statuses and effects of rows still held; raises Lost when a lone row is not.
 
     Effects, and what follows, in the order of the rows: two batches lock what they share in one order.
@@ -290,8 +288,8 @@ def _write(session: Session, outcomes: list[Outcome]) -> set[str]:
     settled.sort(key=lambda pair: pair[1].held.key)
     for row, outcome in settled:
         if outcome.value is not None or outcome.status is RunStatus.COMPLETED:
-            _kind_of(outcome.held).save(session, row, outcome.value)
-    return rows.follow(session, [row for row, _ in settled])
+            _handler_of(outcome.held).save(session, row, outcome.value)
+    rows.follow(session, [row for row, _ in settled])
 
 
 def _sort_key(outcome: Outcome) -> tuple[str, str, str, str, float]:
@@ -316,8 +314,8 @@ def _settled_before(session: Session, outcome: Outcome) -> bool:
     return row is not None and row.fence == outcome.held.fence and row.status == outcome.status
 
 
-def _kind_of(held: Held) -> Kind[Any, Any, Any]:
-    return KINDS[held.queue][held.model]
+def _handler_of(held: Held) -> Handler[Any, Any, Any]:
+    return HANDLERS[held.queue][held.model]
 
 
 def _patiently(held: Held, act: Callable[[Session], Result]) -> Result:

@@ -5,30 +5,28 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from celery import signals
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from services import leases
-from services.dialogue import tasks as dialogue
-from services.embedding import tasks as embedding
 from services.flag import STOPPING
-from services.ingestion import fetching
-from services.ingestion import tasks as ingestion
-from services.memory import tasks as memory
-from services.modules import tasks as modules
 from services.shares import SHARES
 from services.upkeep.sweep import sweep
 from services.work import Failed, answer
 from shared.db import get_session
 from shared.logs import configure_logging
 from shared.queries import work
+from shared.queries.kinds import KINDS
 from shared.settings import get_settings
 from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
 
 app = celery_app()
-DECLARED = (dialogue, modules, memory, fetching, ingestion, embedding)
+for _kind in KINDS.values():
+    for _module in _kind.handlers:
+        import_module(_module)
 
 
 def _register(queue: Queue) -> None:

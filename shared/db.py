@@ -1,6 +1,5 @@
 """The one engine per process, and the one place that commits."""
 
-import contextvars
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ CONNECT_ARGS = {
     "application_name": "personae",
     "options": "-c timezone=UTC -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s",
 }
+REST_SECONDS = 2.0
 
 
 class Session(SqlalchemySession):
@@ -36,13 +36,12 @@ class Session(SqlalchemySession):
         return result.scalars() if len(descriptions) == 1 else result
 
 
-REST_SECONDS = 2.0
 PASSING_CLASSES = frozenset({"08", "40", "53", "57"})
 LOCK_NOT_AVAILABLE = "55P03"
+WAKES = "wakes"  # in a session's `info`: the queues to ring for after its commit, and for what
 session_factory = sessionmaker(class_=Session, expire_on_commit=False)
 _engines: dict[int, Engine] = {}
 _reserved: dict[int, Engine] = {}
-_open_sessions: contextvars.ContextVar[int] = contextvars.ContextVar("open_sessions", default=0)
 
 
 def new_engine(url: str | None = None, *, size: int | None = None) -> Engine:
@@ -107,9 +106,9 @@ def close_engine() -> None:
             engine.dispose()
 
 
-def in_session() -> bool:
-    """Say whether this thread is inside `get_session()`, where a bell would ring before the commit."""
-    return _open_sessions.get() > 0
+def wake(session: SqlalchemySession, queue: str, about: str) -> None:
+    """Have a worker of the queue look for work when this transaction has committed; `about` says for what."""
+    session.info.setdefault(WAKES, {}).setdefault(queue, about)
 
 
 def will_pass(error: BaseException) -> bool:
@@ -160,9 +159,5 @@ def try_lock(kind: int, number: int) -> Iterator[bool]:
 def _committing(engine: Callable[[], Engine]) -> Iterator[Session]:
     bind = session_factory.kw.get("bind") or engine()
     with session_factory(bind=bind) as session:
-        token = _open_sessions.set(_open_sessions.get() + 1)
-        try:
-            yield session
-            session.commit()
-        finally:
-            _open_sessions.reset(token)
+        yield session
+        session.commit()

@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -15,9 +15,11 @@ from kombu import Queue as KombuQueue
 from kombu.exceptions import KombuError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sqlalchemy import event
+from sqlalchemy.orm import Session as SqlalchemySession
 
-from shared.db import in_session
-from shared.errors import Refused
+from shared.db import WAKES, Session, wake
+from shared.models.base import Work
 from shared.settings import get_settings
 
 log = logging.getLogger(__name__)
@@ -44,35 +46,6 @@ EMBEDDING = Queue("embedding", "threads", batch=8)
 SYNTHESIS = Queue("synthesis", "threads")
 UPKEEP = Queue("upkeep", "solo")
 QUEUES = (DIALOGUE, MODULES, MEMORY, INGESTION, EMBEDDING, SYNTHESIS, UPKEEP)
-
-
-class Task(NamedTuple):
-    """A kind of work: its name, and the queue on which its rows wait."""
-
-    name: str
-    queue: Queue
-
-    def ring(self, row_id: object) -> int:
-        """Say that a committed row waits; return how many bells were rung (0 when the broker is away)."""
-        return BELL.ring(self.queue.name, f"{self.name} {row_id}")
-
-
-REPLY = Task("dialogue.reply", DIALOGUE)
-EXECUTE_MODULE = Task("modules.execute", MODULES)
-FETCH_DOCUMENT = Task("ingestion.fetch", MODULES)  # somebody waits for it, and it waits for the network
-PREPARE_DOCUMENT = Task("ingestion.step", INGESTION)
-EMBED_DOCUMENT = Task("embedding.step", EMBEDDING)
-EMBED_PASSAGES = Task("embedding.passages", EMBEDDING)
-COMPRESS_MEMORY = Task("memory.compress", MEMORY)
-TASKS = (
-    REPLY,
-    EXECUTE_MODULE,
-    COMPRESS_MEMORY,
-    FETCH_DOCUMENT,
-    PREPARE_DOCUMENT,
-    EMBED_DOCUMENT,
-    EMBED_PASSAGES,
-)
 
 
 def answers(queue: str) -> str:
@@ -125,11 +98,8 @@ class Bell:
     def ring(self, queue: str, label: str = "", count: int = 1) -> int:
         """Ask for up to `count` workers on the queue, within its cap; return the bells rung.
 
-        Never raises for a broker that is down and never blocks over 0.3 s; raises Refused inside a session, where
-        the worker would not find the row yet.
+        Never raises for a broker that is down and never blocks over 0.3 s.
         """
-        if in_session():
-            raise Refused(f"a bell for {queue} inside an open transaction: ring after the commit")
         if time.monotonic() < self._silent_until or not self._lock.acquire(timeout=RING_TIMEOUT):
             return 0
         try:
@@ -142,10 +112,10 @@ class Bell:
         finally:
             self._lock.release()
 
-    def ring_all(self, queues: Iterable[str], label: str = "") -> None:
-        """Ring once for each queue on which rows became ready."""
-        for queue in queues:
-            self.ring(queue, label)
+    def ring_all(self, wakes: Mapping[str, str]) -> None:
+        """Ring once for each queue, given with what it is for."""
+        for queue, about in wakes.items():
+            self.ring(queue, about)
 
     def _ring(self, queue: str, label: str, count: int) -> int:
         connection, producer, client = self._connect()
@@ -192,3 +162,30 @@ class Bell:
 
 
 BELL = Bell()
+
+READY = "ready"  # in a session's `info`: rows of work that it adds and that a worker may take at once
+
+
+@event.listens_for(Session, "before_flush")
+def _note_ready_rows(session: SqlalchemySession, *_: Any) -> None:
+    added = [row for row in session.new if isinstance(row, Work) and row.ready_at is not None]
+    session.info.setdefault(READY, []).extend(added)
+
+
+@event.listens_for(Session, "after_commit")
+def _ring_for_what_is_ready(session: SqlalchemySession) -> None:
+    """Ring for the rows that this transaction made ready: nobody who adds work can forget it."""
+    if (
+        session.in_nested_transaction() or get_settings().redis_url is None
+    ):  # a process without a broker: the sweep rings
+        return
+    for row in session.info.pop(READY, ()):
+        wake(session, row.queue, f"{row.__tablename__} {row.id}")
+    BELL.ring_all(session.info.pop(WAKES, {}))
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget_what_was_ready(session: SqlalchemySession) -> None:
+    if not session.in_nested_transaction():
+        session.info.pop(READY, None)
+        session.info.pop(WAKES, None)

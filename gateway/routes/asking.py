@@ -24,7 +24,6 @@ from shared.logs import correlation
 from shared.models import Message, Turn
 from shared.providers.extractive import answer_from, nothing_found
 from shared.queries import conversations, personas, search, turns
-from shared.tasks import REPLY
 
 bp = APIBlueprint("asking", __name__, url_prefix="/api/v1/personas")
 LONGEST_TITLE = 200
@@ -47,7 +46,6 @@ def ask_persona(persona_id: UUID, json_data: QuestionIn) -> AnswerOut:
     asked = begun(AnswerOut, lambda session: _ask(session, persona_id, query), status=200)
     if asked.turn_id is None:
         return asked
-    REPLY.ring(asked.turn_id)
     turn, reply = wait_for_reply(asked.turn_id)
     answer = _without_reply(turn, persona_id, query) if reply is None else _of_reply(turn, reply)
     return AnswerOut.model_validate(dict(asked) | answer)

@@ -14,7 +14,6 @@ from shared.db import get_session
 from shared.domain.access import Permission
 from shared.logs import correlation
 from shared.queries import batches
-from shared.tasks import PREPARE_DOCUMENT
 
 bp = APIBlueprint("batches", __name__, url_prefix="/api/v1/batch")
 
@@ -93,9 +92,7 @@ def start_batch(json_data: BatchStart) -> BatchStarted:
             meta=correlation(),
         )
         started = BatchStarted(message=f"started {runs} runs", workflows=runs, run_group=group.id)
-        answer = once_.keep(started, 201)
-    PREPARE_DOCUMENT.ring(f"of batch {json_data.batch_id}")
-    return answer
+        return once_.keep(started, 201)
 
 
 def status_of(batch_id: int) -> dict[str, Any]:

@@ -34,7 +34,6 @@ from shared.providers.intake import is_on_the_web
 from shared.queries import arrivals, documents, fetches
 from shared.queries.arrivals import Arrival, BroughtIn
 from shared.queries.documents import Bytes
-from shared.tasks import FETCH_DOCUMENT, PREPARE_DOCUMENT
 
 bp = APIBlueprint("documents", __name__, url_prefix="/api/v1/document")
 
@@ -70,10 +69,7 @@ def ingest_document(query_data: WaitQuery, form_and_files_data: DocumentIn) -> A
     with intake.gone_if_refused([stored]), once() as once_:
         brought = bring_in(once_.session, asked.arrival(), stored)
         quotas.require_space(once_.session, stored.size)
-        answer = once_.keep(DocumentOut(**brought.as_json()), 201)
-    if brought.group is not None:
-        PREPARE_DOCUMENT.ring(f"of run group {brought.group.id}")
-    return answer
+        return once_.keep(DocumentOut(**brought.as_json()), 201)
 
 
 @bp.get("/fetches/<int:fetch_id>")
@@ -159,7 +155,6 @@ def fetch_document(url: str, arrival: Arrival, *, wait: bool) -> Response:
     """Have a worker fetch the document; answer as for an upload, or after 30 seconds with where the answer will be."""
     intake.require_fetchable(url)
     told = begun(FetchOut, lambda session: fetches.add(session, scope(), url, arrival, meta=correlation()))
-    FETCH_DOCUMENT.ring(told.id)
     row = wait_until_ended(partial(read_fetch, told.id), LONGEST_LOOK if wait else 0)
     if row.status not in TERMINAL:
         where = url_for("documents.get_fetch", fetch_id=row.id)

@@ -16,7 +16,6 @@ from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.errors import Conflict
 from shared.models import ModuleExecution
 from shared.queries import on_demand
-from shared.tasks import EXECUTE_MODULE
 
 bp = APIBlueprint("executions", __name__, url_prefix="/api/v1/module-executions")
 NOT_YET: dict[int, Any] = {
@@ -53,8 +52,7 @@ def cancel_module_execution(execution_id: int) -> ModuleExecution:
 
 
 def started(told: ExecutionOut, *, wait: bool) -> Response:
-    """Ring for a run that is committed, and answer with its result or with where that will be."""
-    EXECUTE_MODULE.ring(told.id)
+    """Answer for a run that is committed, with its result or with where that will be."""
     return wait_for(told.id) if wait else not_yet(told)
 
 

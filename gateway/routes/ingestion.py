@@ -25,7 +25,6 @@ from shared.domain.retrieval import effective
 from shared.logs import correlation
 from shared.models import IngestionJob
 from shared.queries import files, jobs, personas, progress
-from shared.tasks import BELL, PREPARE_DOCUMENT
 
 bp = APIBlueprint("ingestion", __name__, url_prefix="/api/v1/personas/<uuid:persona_id>")
 
@@ -53,9 +52,7 @@ def ingest_persona(persona_id: UUID) -> JobsOut:
             embedding_window=settings.embedding_window,
             meta=correlation(),
         )
-        answer = once_.keep(JobsOut(jobs=[JobOut.model_validate(job) for job in started]), 202)
-    PREPARE_DOCUMENT.ring(f"of persona {persona_id}")
-    return answer
+        return once_.keep(JobsOut(jobs=[JobOut.model_validate(job) for job in started]), 202)
 
 
 @bp.get("/ingestion/status")
@@ -92,7 +89,6 @@ def retry_ingestion(persona_id: UUID) -> dict[str, Any]:
     """
     with get_session() as session:
         again = files.retry(session, personas.get(session, scope(), persona_id))
-    BELL.ring_all(again.ready, f"of persona {persona_id}")
     return get_jobs(persona_id) | {"retried_count": again.number, "retried": again.files}
 
 

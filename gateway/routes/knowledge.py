@@ -17,7 +17,6 @@ from shared.logs import correlation
 from shared.models import KnowledgeChunk
 from shared.queries import knowledge, passage_embeddings, personas
 from shared.settings import get_settings
-from shared.tasks import EMBED_PASSAGES
 
 bp = APIBlueprint("knowledge", __name__, url_prefix="/api/v1/knowledge/chunks")
 
@@ -39,8 +38,6 @@ def upsert_chunks(json_data: ChunksIn) -> dict[str, Any]:
         chunks = [chunk.model_dump(exclude_unset=True) for chunk in json_data.chunks]
         written = knowledge.bulk_upsert(session, scope(), chunks, persona_id=json_data.persona_id)
         embedding_id = _embed(session, written)
-    if embedding_id is not None:
-        EMBED_PASSAGES.ring(embedding_id)
     return {"items": written, "embedding_id": embedding_id}
 
 

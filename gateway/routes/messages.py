@@ -24,7 +24,6 @@ from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Message
 from shared.queries import conversations, messages
-from shared.tasks import BELL
 
 bp = APIBlueprint("messages", __name__, url_prefix="/api/v1")
 
@@ -71,10 +70,8 @@ def import_messages(conversation_id: UUID, json_data: MessagesIn) -> ImportOut:
     """
     with once() as once_:
         given = [dict(message) for message in json_data.messages]
-        ready = messages.add_many(once_.session, scope(), conversation_id, given)
-        answer = once_.keep(ImportOut(imported=len(given)), 201)
-    BELL.ring_all(ready, f"of conversation {conversation_id}")
-    return answer
+        messages.add_many(once_.session, scope(), conversation_id, given)
+        return once_.keep(ImportOut(imported=len(given)), 201)
 
 
 @bp.get("/messages/<uuid:message_id>")

@@ -84,8 +84,8 @@ def delete_module(module_id: UUID) -> str:
     Its unfinished runs are cancelled.
     """
     with get_session() as session:
-        cancelled = modules.delete_(session, scope(), module_id)
-    cancelling.tell(ModuleExecution, cancelled)
+        running = modules.delete_(session, scope(), module_id)
+    cancelling.announce(ModuleExecution, running)
     return ""
 
 

@@ -22,7 +22,6 @@ from shared.errors import Conflict, NotFound
 from shared.logs import correlation
 from shared.models import ModuleExecution, Turn, TurnTrace
 from shared.queries import following, turns
-from shared.tasks import REPLY
 
 bp = APIBlueprint("turns", __name__, url_prefix="/api/v1")
 EVENT_STREAM = "text/event-stream"
@@ -89,7 +88,6 @@ def send_message(conversation_id: UUID, query_data: SendQuery, json_data: Messag
         TurnOut,
         lambda session: turns.add(session, scope(), conversation_id, content, options=options, meta=correlation()),
     )
-    REPLY.ring(turn.id)
     if EVENT_STREAM in request.accept_mimetypes.values():
         return stream_turn(turn.id)
     return wait_for(turn.id) if query_data.wait else turn

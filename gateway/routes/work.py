@@ -14,7 +14,7 @@ from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Work
 from shared.queries import kinds, why
-from shared.tasks import BELL
+from shared.queries.kinds import KINDS
 
 bp = APIBlueprint("work", __name__, url_prefix="/api/v1")
 
@@ -42,9 +42,7 @@ def list_workers(query_data: PageQuery) -> dict[str, Any]:
 def get_work(kind: str, work_id: int) -> Work:
     """Read a row of work.
 
-    The kinds are `turns`, `steps` (of runs), `fetches`,
-    `module_executions`, `memory_windows`, `passage_embeddings` and `webhook_deliveries`; the id
-    is the row's number.
+    The id is the row's number.
     """
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)
@@ -56,8 +54,7 @@ def get_work(kind: str, work_id: int) -> Work:
 def get_why(kind: str, work_id: int) -> dict[str, Any]:
     """Say why a row of work is where it is.
 
-    Its place in the queue, its worker, its next attempt, or that no worker listens. The kinds are `turns`, `steps`
-    (of runs), `fetches`, `module_executions`, `memory_windows`, `passage_embeddings` and `webhook_deliveries`; the id
+    Its place in the queue, its worker, its next attempt, or that no worker listens. The id
     is the row's number.
     """
     with get_session() as session:
@@ -70,12 +67,11 @@ def get_why(kind: str, work_id: int) -> dict[str, Any]:
 def cancel_work(kind: str, work_id: int) -> Work:
     """Stop a row of work.
 
-    A step takes the rest of its run with it. The kinds are `turns`, `steps` (of runs), `fetches`,
-    `module_executions`, `memory_windows`, `passage_embeddings` and `webhook_deliveries`; the id is the row's number.
+    A step takes the rest of its run with it. The id is the row's number.
     """
     with get_session() as session:
         row = kinds.get(session, scope(), kind, work_id)
-        ids = kinds.to_cancel(session, row)
+        ids = KINDS[kind].to_cancel(session, row)
     cancelling.cancel(type(row), ids)
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)
@@ -88,12 +84,10 @@ def cancel_work(kind: str, work_id: int) -> Work:
 def retry_work(kind: str, work_id: int) -> Work:
     """Begin a row of work again that failed or was cancelled.
 
-    The kinds are `turns`, `steps` (of runs), `fetches`,
-    `module_executions`, `memory_windows`, `passage_embeddings` and `webhook_deliveries`; the id
-    is the row's number.
+    The id is the row's number.
     """
     with get_session() as session:
-        ready = kinds.retry(session, kinds.get(session, scope(), kind, work_id))
-    BELL.ring_all(ready, f"{kind} {work_id} again")
+        row = kinds.get(session, scope(), kind, work_id)
+        KINDS[kind].retry(session, row)
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)

@@ -14,11 +14,10 @@ from shared.db import Session, get_session
 from shared.domain.access import Permission
 from shared.models import RunGroup, WorkflowRun
 from shared.queries import control, progress, runs
-from shared.tasks import BELL
 
 bp = APIBlueprint("workflow", __name__, url_prefix="/api/v1/workflow")
 MOST_RUNS = 500
-Steer = Callable[[Session, Sequence[int]], set[str]]
+Steer = Callable[[Session, Sequence[int]], None]
 
 
 @bp.get("/run-groups")
@@ -160,16 +159,14 @@ def retry_run(run_id: int) -> WorkflowRun:
 def steer_group(steer: Steer, run_group_id: int) -> RunGroup:
     """Pause, resume or retry a group's runs, and return the group as it is then."""
     with get_session() as session:
-        ready = steer(session, runs_of(session, run_group_id))
-    BELL.ring_all(ready, f"of run group {run_group_id}")
+        steer(session, runs_of(session, run_group_id))
     return group_now(run_group_id)
 
 
 def steer_run(steer: Steer, run_id: int) -> WorkflowRun:
     """Pause, resume or retry a run, and return it as it is then."""
     with get_session() as session:
-        ready = steer(session, [runs.get(session, scope(), run_id).id])
-    BELL.ring_all(ready, f"of run {run_id}")
+        steer(session, [runs.get(session, scope(), run_id).id])
     return run_now(run_id)
 
 

@@ -10,7 +10,7 @@ from services.embedding import passages, steps
 from services.embedding.line import Line
 from services.embedding.places import Places
 from services.embedding.steps import Result, Tools
-from services.work import performs
+from services.work import register_handler
 from shared.db import get_session
 from shared.domain.workflow import WorkflowStepType
 from shared.models import PassageEmbedding, RunStep
@@ -20,7 +20,7 @@ from shared.queries import work as rows
 from shared.queries import workflows
 from shared.queries.passage_embeddings import FORGOTTEN
 from shared.settings import get_settings
-from shared.tasks import EMBED_DOCUMENT, EMBED_PASSAGES
+from shared.tasks import EMBEDDING
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def others_wait() -> bool:
     """Say whether documents, or passages that somebody sent, wait that no worker has taken yet."""
     try:
         with get_session() as session:
-            return rows.is_waiting(session, (RunStep, PassageEmbedding), EMBED_DOCUMENT.queue.name, above=FORGOTTEN)
+            return rows.is_waiting(session, (RunStep, PassageEmbedding), EMBEDDING.name, above=FORGOTTEN)
     except SQLAlchemyError as error:  # whoever waits has to wait for one more request
         log.warning("no look at who waits", extra={"reason": type(error).__name__})
         return False
@@ -65,9 +65,9 @@ def save(session: Session, step: RunStep, result: Result) -> None:
     workflows.note_facts(session, step, SAVE[step.step_type](session, result))
 
 
-embed_and_store = performs(EMBED_DOCUMENT, RunStep, load=load, work=work, save=save, max_runtime=3600.0)
-embed_passages = performs(
-    EMBED_PASSAGES,
+embed_and_store = register_handler(EMBEDDING, RunStep, load=load, work=work, save=save, max_runtime=3600.0)
+embed_passages = register_handler(
+    EMBEDDING,
     PassageEmbedding,
     load=lambda session, row: passages.load(session, row, tools()),
     work=lambda texts: passages.work(texts, tools()),

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 from sqlalchemy.orm import Session
 
 from services import leases
-from services.work import performs
+from services.work import register_handler
 from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Unavailable
@@ -20,7 +20,7 @@ from shared.queries.arrivals import Arrival
 from shared.queries.documents import Bytes
 from shared.queries.scope import Scope
 from shared.settings import get_settings
-from shared.tasks import FETCH_DOCUMENT
+from shared.tasks import MODULES
 
 
 class Tools(NamedTuple):
@@ -94,4 +94,4 @@ def _require_stored(stored: Bytes) -> None:
         raise Unavailable("the same file was just being deleted")
 
 
-fetch = performs(FETCH_DOCUMENT, Fetch, load=load, work=work, save=save, max_runtime=120.0)
+fetch = register_handler(MODULES, Fetch, load=load, work=work, save=save, max_runtime=120.0)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from services import leases
 from services.ingestion import steps
 from services.ingestion.steps import Tools
-from services.work import performs
+from services.work import register_handler
 from shared.domain.workflow import WorkflowStepType
 from shared.models import RunStep
 from shared.providers.apart import ApartParser
@@ -16,7 +16,7 @@ from shared.providers.limits import limits_of
 from shared.queries import workflows
 from shared.queries.workflows import StepContext
 from shared.settings import get_settings
-from shared.tasks import PREPARE_DOCUMENT
+from shared.tasks import INGESTION
 
 STEPS = {
     WorkflowStepType.VALIDATE: steps.validate,
@@ -42,4 +42,4 @@ def save(session: Session, step: RunStep, facts: steps.Facts) -> None:
     workflows.note_facts(session, step, facts)
 
 
-prepare = performs(PREPARE_DOCUMENT, RunStep, load=workflows.context, work=work, save=save, max_runtime=900.0)
+prepare = register_handler(INGESTION, RunStep, load=workflows.context, work=work, save=save, max_runtime=900.0)

@@ -6,13 +6,13 @@ from sqlalchemy.orm import Session
 
 from services.memory import compress
 from services.memory.compress import Summary, Tools
-from services.work import performs
+from services.work import register_handler
 from shared.models import MemoryWindow
 from shared.providers.http_chat import connect_chat
 from shared.queries import memory
 from shared.queries.memory import WindowContext
 from shared.settings import get_settings
-from shared.tasks import COMPRESS_MEMORY
+from shared.tasks import MEMORY
 
 
 @cache
@@ -32,4 +32,4 @@ def save(session: Session, window: MemoryWindow, summary: Summary) -> None:
     memory.save(session, window, *summary)
 
 
-compress_window = performs(COMPRESS_MEMORY, MemoryWindow, load=memory.load, work=work, save=save, max_runtime=300.0)
+compress_window = register_handler(MEMORY, MemoryWindow, load=memory.load, work=work, save=save, max_runtime=300.0)

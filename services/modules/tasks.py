@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from services.modules import after, on_demand, resolving
-from services.work import performs
+from services.work import register_handler
 from shared.domain.stages import Purpose
 from shared.models import ModuleExecution
-from shared.tasks import EXECUTE_MODULE
+from shared.tasks import MODULES
 
 
 class Job(NamedTuple):
@@ -46,4 +46,4 @@ def save(session: Session, row: ModuleExecution, done: Any) -> None:
     JOBS[row.purpose].save(session, row, done)
 
 
-execute = performs(EXECUTE_MODULE, ModuleExecution, load=load, work=work, save=save, max_runtime=180.0)
+execute = register_handler(MODULES, ModuleExecution, load=load, work=work, save=save, max_runtime=180.0)

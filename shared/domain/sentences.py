@@ -5,7 +5,7 @@ import re
 # What is repeated is bounded: a text may be made so that a search without an end takes minutes.
 _IMAGE = re.compile(r"!\[[^\]\n]{0,500}\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,500}\])")
 _LINK = re.compile(r"(?<!!)\[(?!\d{1,3}\]\[)([^\[\]\n]{0,500})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,500}\])")
-_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|<!--.{0,500}?-->")
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>|<!--.{0,200}?-->")
 # A note of the text would read as a citation of ours; code and places in lists, as items[0], are none.
 _NO_NOTE = r"`[^`\n]*+`|(?:[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[)\]}]|=[ \t]?)(?:\[\d{1,3}\])+"
 _NOTE = re.compile(rf"({_NO_NOTE})|\[\^?\d{{1,3}}\]")

@@ -18,11 +18,8 @@ def unfinished_steps(session: Session, run_ids: Sequence[int]) -> list[int]:
     return [step.id for step in steps if step.status not in TERMINAL]
 
 
-def pause(session: Session, run_ids: Sequence[int]) -> set[str]:
-    """Start no further step of these runs; one that runs goes on to its end. Nothing becomes ready to ring for.
-
-    Raises Conflict when all have ended.
-    """
+def pause(session: Session, run_ids: Sequence[int]) -> None:
+    """Start no further step of these runs; one that runs goes on to its end. Raises Conflict when all have ended."""
     steps = _lock_steps(session, run_ids)
     paused = session.scalars(
         update(WorkflowRun)
@@ -34,11 +31,10 @@ def pause(session: Session, run_ids: Sequence[int]) -> set[str]:
         raise Conflict("nothing to pause: every run has ended")
     waiting = [step.id for step in steps if step.status is not RunStatus.RUNNING]
     session.execute(update(RunStep).where(RunStep.id.in_(waiting)).values(ready_at=None))
-    return set()
 
 
-def resume(session: Session, run_ids: Sequence[int]) -> set[str]:
-    """Let paused runs go on where they stopped; return the queues to ring."""
+def resume(session: Session, run_ids: Sequence[int]) -> None:
+    """Let paused runs go on where they stopped."""
     _lock_steps(session, run_ids)
     paused = session.scalars(
         update(WorkflowRun)
@@ -48,11 +44,11 @@ def resume(session: Session, run_ids: Sequence[int]) -> set[str]:
     ).all()
     in_backoff = update(RunStep).where(RunStep.workflow_run_id.in_(paused), RunStep.status == RunStatus.ERROR)
     session.execute(in_backoff.values(ready_at=func.clock_timestamp()))
-    return _go_on(session, paused)
+    _go_on(session, paused)
 
 
-def retry(session: Session, run_ids: Sequence[int]) -> set[str]:
-    """Run failed and cancelled runs again from the step that ended them; return the queues to ring.
+def retry(session: Session, run_ids: Sequence[int]) -> None:
+    """Run failed and cancelled runs again from the step that ended them.
 
     Completed steps and artifacts are kept. Raises Conflict when there is nothing to retry.
     """
@@ -71,7 +67,7 @@ def retry(session: Session, run_ids: Sequence[int]) -> set[str]:
     steps = runs.list_steps(session, again)
     work.retry(session, RunStep, [s.id for s in steps if s.status is not RunStatus.COMPLETED], ready=False)
     session.expire_all()
-    return _go_on(session, again)
+    _go_on(session, again)
 
 
 def _as_running() -> dict[str, Any]:
@@ -79,13 +75,13 @@ def _as_running() -> dict[str, Any]:
     return {"status": RunStatus.RUNNING, "status_date": now, "status_message": None, "completed_date": None}
 
 
-def _go_on(session: Session, run_ids: Sequence[int]) -> set[str]:
+def _go_on(session: Session, run_ids: Sequence[int]) -> None:
     """Make the first step that is not completed ready, in each run."""
     first: dict[int, RunStep] = {}
     for step in runs.list_steps(session, run_ids):
         if step.status is not RunStatus.COMPLETED:
             first.setdefault(step.workflow_run_id, step)
-    return work.make_ready(session, first.values())
+    work.make_ready(session, first.values())
 
 
 def _lock_steps(session: Session, run_ids: Sequence[int]) -> Sequence[RunStep]:

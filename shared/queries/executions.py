@@ -112,8 +112,8 @@ def add(session: Session, turn: Turn, staged: Mapping[UUID, int]) -> None:
     session.execute(FOLLOW, given | {"modules": [*staged], "stages": [*staged.values()]})
 
 
-def ready_lowest(session: Session, turn_id: int) -> set[str]:
-    """Make a turn's runs of the lowest unfinished stage ready; return their queues, none when all have ended."""
+def ready_lowest(session: Session, turn_id: int) -> bool:
+    """Make a turn's runs of the lowest unfinished stage ready; say whether there are any."""
     waiting = session.scalars(UNFINISHED_OF_TURN, {"turn_id": turn_id}).all()
     lowest = min((row.stage or 0 for row in waiting), default=0)
     return work.make_ready(session, [row for row in waiting if row.stage == lowest])

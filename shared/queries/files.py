@@ -98,11 +98,10 @@ def release(session: Session, scope: Scope, persona: Persona, *, keep_files: boo
 
 
 class Retried(NamedTuple):
-    """What is tried again: how many files, the first of them as they were, and the queues to ring."""
+    """What is tried again: how many files, and the first of them as they were."""
 
     number: int
     files: list[progress.FileProgress]
-    ready: set[str]
 
 
 def retry(session: Session, persona: Persona) -> Retried:
@@ -119,7 +118,8 @@ def retry(session: Session, persona: Persona) -> Retried:
     if not again:
         raise Refused(f"there is nothing to retry: {_why_nothing(latest)}")
     as_they_were = progress.of_runs(session, again)
-    return Retried(len(again), as_they_were, control.retry(session, again))
+    control.retry(session, again)
+    return Retried(len(again), as_they_were)
 
 
 def _why_nothing(latest: Sequence[IngestionJob]) -> str:

@@ -1,8 +1,9 @@
-"""The kinds of work by the names that people use, and whose each row is."""
+"""Every kind of work, declared in one place: its table, who does it, whose it is, what follows, how long it is kept."""
 
 from collections.abc import Callable, Collection
-from datetime import datetime
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Select, func, literal, select, union_all
 from sqlalchemy.orm import Session
@@ -24,19 +25,58 @@ from shared.models import (
     WorkerCheckin,
     WorkflowRun,
 )
-from shared.queries import control, turns, work
+from shared.queries import control, fetches, memory, on_demand, passage_embeddings, turns, work, workflows
 from shared.queries.rows import Slice, found, page_of_columns
 from shared.queries.scope import Scope
+from shared.settings import Settings
 
 ALIVE_SECONDS = 20
 
 
-class Kind(NamedTuple):
-    """A table of work, and the owner of a row, who is known by its parent."""
+class Prune(Protocol):
+    """Deletes up to `batch` rows that ended before `keep`, and says how many went."""
 
+    def __call__(self, session: Session, *, keep: timedelta, batch: int) -> int: ...
+
+
+class Owner(NamedTuple):
+    """Whose a row is: the column that says it, and the join that leads there."""
+
+    id: Any
+    joined: Callable[[Select[Any]], Select[Any]] = lambda statement: statement
+
+
+def _only(session: Session, row: Any) -> list[int]:
+    return [row.id]
+
+
+def _again(session: Session, row: Any, *, ready: bool = True) -> None:
+    """Put a row that failed or was cancelled back to its start."""
+    if row.status not in RETRIABLE:
+        raise Conflict(f"nothing to retry: it is {row.status.value}")
+    if not work.retry(session, type(row), [row.id], ready=ready):
+        raise Conflict("nothing to retry: somebody else has just done so")
+    session.refresh(row)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of work: what the gateway, the workers and the sweep know about a table of work."""
+
+    path: str  # its name in addresses: /work/{path}/{id}
+    what: str  # a row of it, in words
     model: type[Work]
-    joined: Callable[[Select[Any]], Select[Any]]
-    owner_id: Any
+    owner: Owner
+    handlers: tuple[str, ...] = ()  # modules that call `services.work.register_handler`
+    on_end: Callable[[Session, Any], None] | None = None  # in the transaction in which a row ends or is set back
+    to_cancel: Callable[[Session, Any], list[int]] = _only  # the ids that a cancel of a row must reach
+    retry: Callable[[Session, Any], None] = _again
+    prune: Prune | None = None
+    keep_hours: Callable[[Settings], float] | None = None  # how long ended rows are kept
+
+
+def _with_conversation(model: Any) -> Owner:
+    return Owner(Conversation.owner_id, lambda s: s.join(Conversation, Conversation.id == model.conversation_id))
 
 
 def _with_group(statement: Select[Any]) -> Select[Any]:
@@ -45,54 +85,111 @@ def _with_group(statement: Select[Any]) -> Select[Any]:
     )
 
 
-KINDS = {
-    "turns": Kind(Turn, lambda s: s.join(Conversation, Conversation.id == Turn.conversation_id), Conversation.owner_id),
-    "steps": Kind(RunStep, _with_group, RunGroup.owner_id),
-    "fetches": Kind(Fetch, lambda s: s, Fetch.owner_id),
-    "module_executions": Kind(ModuleExecution, lambda s: s, ModuleExecution.owner_id),
-    "memory_windows": Kind(
+def _rest_of_run(session: Session, step: RunStep) -> list[int]:
+    return control.unfinished_steps(session, [step.workflow_run_id])
+
+
+def _run_again(session: Session, step: RunStep) -> None:
+    control.retry(session, [step.workflow_run_id])
+
+
+def _turn_again(session: Session, turn: Turn) -> None:
+    _again(session, turn, ready=not turns.others_alive(session, turn))
+
+
+DECLARED = (
+    Kind(
+        "turns",
+        "a reply to a message",
+        Turn,
+        _with_conversation(Turn),
+        handlers=("services.dialogue.tasks",),
+        on_end=turns.ready_modules_or_next,
+        retry=_turn_again,
+    ),
+    Kind(
+        "steps",
+        "a step of a document's run",
+        RunStep,
+        Owner(RunGroup.owner_id, _with_group),
+        handlers=("services.ingestion.tasks", "services.embedding.tasks"),
+        on_end=workflows.follow_step,
+        to_cancel=_rest_of_run,
+        retry=_run_again,
+    ),
+    Kind(
+        "fetches",
+        "a document of the web on its way",
+        Fetch,
+        Owner(Fetch.owner_id),
+        handlers=("services.ingestion.fetching",),
+        prune=fetches.prune,
+        keep_hours=lambda settings: settings.keep_fetches_hours,
+    ),
+    Kind(
+        "module_executions",
+        "a module that runs after a reply or by itself",
+        ModuleExecution,
+        Owner(ModuleExecution.owner_id),
+        handlers=("services.modules.tasks",),
+        on_end=turns.ready_stage_or_next,
+        prune=on_demand.prune,
+        keep_hours=lambda settings: settings.keep_module_runs_hours,
+    ),
+    Kind(
+        "memory_windows",
+        "older messages that become a memory",
         MemoryWindow,
-        lambda s: s.join(Conversation, Conversation.id == MemoryWindow.conversation_id),
-        Conversation.owner_id,
+        _with_conversation(MemoryWindow),
+        handlers=("services.memory.tasks",),
+        on_end=memory.ready_next,
     ),
-    "passage_embeddings": Kind(PassageEmbedding, lambda s: s, PassageEmbedding.owner_id),
-    "webhook_deliveries": Kind(
-        WebhookDelivery, lambda s: s.join(Webhook, Webhook.id == WebhookDelivery.webhook_id), Webhook.owner_id
+    Kind(
+        "passage_embeddings",
+        "passages that get their vectors",
+        PassageEmbedding,
+        Owner(PassageEmbedding.owner_id),
+        handlers=("services.embedding.tasks",),
+        prune=passage_embeddings.prune,
+        keep_hours=lambda settings: settings.keep_passage_embeddings_hours,
     ),
-}
+    Kind(
+        "webhook_deliveries",
+        "an event on its way to a webhook",
+        WebhookDelivery,
+        Owner(Webhook.owner_id, lambda s: s.join(Webhook, Webhook.id == WebhookDelivery.webhook_id)),
+    ),
+)
+KINDS: dict[str, Kind] = {}
+
+
+def declare(kind: Kind) -> None:
+    """Make a kind of work known; raises ValueError for a table or a path that is known already."""
+    if kind.path in KINDS:
+        raise ValueError(f"there is a kind of work at {kind.path} already")
+    work.on_end(kind.model, kind.on_end)
+    KINDS[kind.path] = kind
+
+
+for _kind in DECLARED:
+    declare(_kind)
 
 
 def get(session: Session, scope: Scope, kind: str, row_id: int) -> Work:
     """Return a row of work of the scope's; raises NotFound, for a kind that does not exist too."""
-    if kind not in KINDS:
-        raise NotFound(f"no kind of work is called {kind}: there are {', '.join(KINDS)}")
-    model = KINDS[kind].model
-    row: Work | None = session.scalar(_owned(KINDS[kind], scope, model).where(model.id == row_id))
+    model = _of(kind).model
+    row: Work | None = session.scalar(_owned(_of(kind), scope, model).where(model.id == row_id))
     return found(row, "work", f"{kind}/{row_id}")
 
 
+def _of(path: str) -> Kind:
+    if path not in KINDS:
+        raise NotFound(f"no kind of work is called {path}: there are {', '.join(KINDS)}")
+    return KINDS[path]
+
+
 def _owned(kind: Kind, scope: Scope, *columns: Any) -> Select[Any]:
-    return kind.joined(select(*columns).select_from(kind.model)).where(kind.owner_id == scope.owner_id)
-
-
-def to_cancel(session: Session, row: Work) -> list[int]:
-    """Return the ids that a cancel of the row must reach: a step takes the rest of its run with it."""
-    if not isinstance(row, RunStep):
-        return [row.id]
-    return control.unfinished_steps(session, [row.workflow_run_id])
-
-
-def retry(session: Session, row: Work) -> set[str]:
-    """Put a row that failed or was cancelled back to its start; return the queues to ring; raises Conflict."""
-    if isinstance(row, RunStep):
-        return control.retry(session, [row.workflow_run_id])
-    if row.status not in RETRIABLE:
-        raise Conflict(f"nothing to retry: it is {row.status.value}")
-    ready = not (isinstance(row, Turn) and turns.others_alive(session, row))
-    if not work.retry(session, type(row), [row.id], ready=ready):
-        raise Conflict("nothing to retry: somebody else has just done so")
-    session.refresh(row)
-    return {row.queue} if ready else set()
+    return kind.owner.joined(select(*columns).select_from(kind.model)).where(kind.owner.id == scope.owner_id)
 
 
 class Held(NamedTuple):

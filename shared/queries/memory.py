@@ -1,6 +1,6 @@
 """Long memory: windows of messages that are due, and the memories that stand for them (seed 001)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -36,18 +36,17 @@ UNCOMPRESSED = (
 )
 
 
-def add_due_windows(session: Session, conversation_id: UUID) -> set[str]:
-    """Add every window that is due and not there yet, the first of them ready; return the queues to ring.
+def add_due_windows(session: Session, conversation_id: UUID) -> None:
+    """Add every window that is due and not there yet, the first of them ready.
 
     The caller has locked the conversation, so that two who see the same messages add nothing twice.
     """
     rows = session.execute(UNCOMPRESSED, {"conversation_id": conversation_id}).all()
     due = memory.due([row.position for row in rows], rule(), last=rows[0].sequence if rows else None)
-    if not due:
-        return set()
-    session.add_all(MemoryWindow(conversation_id=conversation_id, **window._asdict()) for window in due)
-    session.flush()
-    return _ready_next(session, conversation_id)
+    if due:
+        session.add_all(MemoryWindow(conversation_id=conversation_id, **window._asdict()) for window in due)
+        session.flush()
+        _ready_next(session, conversation_id)
 
 
 def rule() -> WindowRule:
@@ -56,8 +55,7 @@ def rule() -> WindowRule:
     return WindowRule(settings.memory_start, settings.memory_size, settings.memory_head)
 
 
-@work.on_end(MemoryWindow)
-def ready_next(session: Session, window: MemoryWindow) -> Iterable[str]:
+def ready_next(session: Session, window: MemoryWindow) -> None:
     """Make the conversation's next window ready: they are compressed in order, and a failed one holds up nobody.
 
     One whose messages were changed while it was being compressed is its own successor.
@@ -66,7 +64,7 @@ def ready_next(session: Session, window: MemoryWindow) -> Iterable[str]:
     saved = _memory_of(session, window)
     if window.status is RunStatus.COMPLETED and saved is not None and saved.is_stale and saved.model is not None:
         _reopen(session, [window.id])
-    return _ready_next(session, window.conversation_id)
+    _ready_next(session, window.conversation_id)
 
 
 def _reopen(session: Session, ended: Sequence[int]) -> None:
@@ -76,10 +74,10 @@ def _reopen(session: Session, ended: Sequence[int]) -> None:
         raise RuntimeError(f"{len(ended)} windows are due again, {reopened} could be reopened")
 
 
-def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
+def _ready_next(session: Session, conversation_id: UUID) -> None:
     unfinished = _windows(conversation_id).where(MemoryWindow.status.not_in(TERMINAL))
     following = unfinished.order_by(MemoryWindow.sequence).limit(1)
-    return work.make_ready(session, session.scalars(following, execution_options={"populate_existing": True}).all())
+    work.make_ready(session, session.scalars(following, execution_options={"populate_existing": True}).all())
 
 
 def _windows(conversation_id: UUID) -> Select[MemoryWindow]:

@@ -90,8 +90,8 @@ def add(
     return message
 
 
-def add_many(session: Session, scope: Scope, conversation_id: UUID, given: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Add messages in their order, by their columns, and the windows that they make due; return the queues to ring.
+def add_many(session: Session, scope: Scope, conversation_id: UUID, given: Sequence[Mapping[str, Any]]) -> None:
+    """Add messages in their order, by their columns, and the windows that they make due.
 
     Raises NotFound for the conversation.
     """
@@ -99,7 +99,7 @@ def add_many(session: Session, scope: Scope, conversation_id: UUID, given: Seque
     for values in given:  # one by one: the order of rows of one INSERT is not that of their positions
         session.add(Message(conversation_id=conversation.id, **values))
         session.flush()
-    return memory.add_due_windows(session, conversation.id)
+    memory.add_due_windows(session, conversation.id)
 
 
 def update(session: Session, scope: Scope, message_id: UUID, values: Mapping[str, Any]) -> Message:

@@ -62,20 +62,21 @@ def update(session: Session, scope: Scope, module_id: UUID, values: Mapping[str,
     return module
 
 
-def delete_(session: Session, scope: Scope, module_id: UUID) -> work.Cancelled:
+def delete_(session: Session, scope: Scope, module_id: UUID) -> list[tuple[int, int]]:
     """Delete a module with the states it left, its unfinished runs cancelled: what waits for them goes on.
 
-    Raises NotFound. The runs are locked before the module, as their settlements do; then no reply adds another.
+    Returns (id, fence) of those that were running; raises NotFound. The runs are locked before the module, as their
+    settlements do; then no reply adds another.
     """
     module = get(session, scope, module_id)
-    running, ready = _cancel_runs(session, module)
+    running = _cancel_runs(session, module)
     found(session.scalar(select(Module.id).where(Module.id == module.id).with_for_update()), "module", module_id)
-    added = _cancel_runs(session, module)
+    running += _cancel_runs(session, module)
     session.execute(delete(Module).where(Module.id == module.id))
-    return work.Cancelled(running + added.running, ready | added.ready)
+    return running
 
 
-def _cancel_runs(session: Session, module: Module) -> work.Cancelled:
+def _cancel_runs(session: Session, module: Module) -> list[tuple[int, int]]:
     mine = select(ModuleExecution.id).where(ModuleExecution.module_id == module.id)
     return work.cancel_now(
         session, ModuleExecution, session.scalars(mine.where(ModuleExecution.status.not_in(TERMINAL))).all()

@@ -68,7 +68,7 @@ def _steps() -> Select[Any]:
 
 
 def _mine(kind: Kind) -> Select[Any]:
-    return kind.joined(select(literal(1)).select_from(kind.model)).where(kind.owner_id == bindparam("owner_id"))
+    return kind.owner.joined(select(literal(1)).select_from(kind.model)).where(kind.owner.id == bindparam("owner_id"))
 
 
 # Built once: one is asked on the way of a turn.

@@ -1,6 +1,6 @@
 """Turns: one after the other in a conversation, each a reply to one message."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -185,38 +185,36 @@ def as_event(message: Message) -> dict[str, Any]:
     }
 
 
-@work.on_end(Turn)
-def ready_modules_or_next(session: Session, turn: Turn) -> Iterable[str]:
+def ready_modules_or_next(session: Session, turn: Turn) -> None:
     """Make what follows a turn ready: its modules, or the next turn; turns never overlap, and none holds up another.
 
     What the turn added to the conversation may have made windows due.
     """
     conversations.lock(session, turn.conversation_id)
-    following = executions.ready_lowest(session, turn.id) or _ready_next(session, turn.conversation_id)
-    return following | memory.add_due_windows(session, turn.conversation_id)
+    if not executions.ready_lowest(session, turn.id):
+        _ready_next(session, turn.conversation_id)
+    memory.add_due_windows(session, turn.conversation_id)
 
 
-@work.on_end(ModuleExecution)
-def ready_stage_or_next(session: Session, row: ModuleExecution) -> Iterable[str]:
+def ready_stage_or_next(session: Session, row: ModuleExecution) -> None:
     """Make what follows a module's run ready: the next stage when the last of this one ended, then the next turn."""
     if row.turn_id is None or row.conversation_id is None:
-        return set()
+        return
     conversations.lock(session, row.conversation_id)
     if row.status is not RunStatus.COMPLETED:
         executions.add_failure(session, row)
-    return executions.ready_lowest(session, row.turn_id) or _ready_next(session, row.conversation_id)
+    if not executions.ready_lowest(session, row.turn_id):
+        _ready_next(session, row.conversation_id)
 
 
-def ready_stalled(session: Session) -> set[str]:
-    """Make turns ready that wait for nothing; return their queues.
+def ready_stalled(session: Session) -> None:
+    """Make turns ready that wait for nothing.
 
     Their predecessor's modules took too long, or it went without an end of its own.
     """
-    queues: set[str] = set()
     for conversation_id in session.scalars(_stalled_conversations()).all():
         conversations.lock(session, conversation_id)
-        queues |= _ready_next(session, conversation_id)
-    return queues
+        _ready_next(session, conversation_id)
 
 
 def _stalled_conversations() -> Select[UUID]:
@@ -231,8 +229,8 @@ def _stalled_conversations() -> Select[UUID]:
     return blocked.distinct().limit(100)
 
 
-def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
-    return work.make_ready(session, session.scalars(NEXT, _waiting(conversation_id)).all())
+def _ready_next(session: Session, conversation_id: UUID) -> None:
+    work.make_ready(session, session.scalars(NEXT, _waiting(conversation_id)).all())
 
 
 def _must_wait(session: Session, conversation_id: UUID) -> bool:

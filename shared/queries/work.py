@@ -10,11 +10,12 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
+from shared.db import wake
 from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus
 from shared.models.base import Base, Work
 
 WorkRow = TypeVar("WorkRow", bound=Work)
-OnEnd = Callable[[Session, Any], Iterable[str]]
+OnEnd = Callable[[Session, Any], object]
 SWEEP_LOCK = 0x5357_4545
 
 # A row that had its turn waits behind all others, and keeps in `made_room` the priority that it has again at its next.
@@ -106,7 +107,7 @@ RETRY = f"""
     UPDATE {{t}} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END, {AS_BEFORE}
-    WHERE id = ANY(:ids) AND status = ANY(:states) RETURNING id"""
+    WHERE id = ANY(:ids) AND status = ANY(:states) RETURNING id, queue"""
 WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
 
 
@@ -123,13 +124,6 @@ class Claim(NamedTuple):
     more: bool  # whether other rows of the queue were runnable, too
 
 
-class Cancelled(NamedTuple):
-    """What is to be told after the commit of a cancel."""
-
-    running: list[tuple[int, int]]  # (id, fence) of what workers are to stop
-    ready: set[str]  # queues to ring
-
-
 class News(NamedTuple):
     """What the keeper must tell the worker of a held row."""
 
@@ -139,22 +133,14 @@ class News(NamedTuple):
     cancelled: bool
 
 
-_on_end: dict[type[Work], OnEnd] = {}
+_on_end: dict[type[Work], OnEnd | None] = {}
 
 
-def on_end(model: type[Work]) -> Callable[[OnEnd], OnEnd]:
-    """Register what follows, in the same transaction, when a row of `model` ends in any terminal state or is set back.
-
-    The function returns the names of the queues on which it made rows ready; their bells ring after the commit.
-    """
-
-    def register(function: OnEnd) -> OnEnd:
-        if model in _on_end:
-            raise ValueError(f"{model.__name__} has an on_end already")
-        _on_end[model] = function
-        return function
-
-    return register
+def on_end(model: type[Work], function: OnEnd | None) -> None:
+    """Say what follows, in the same transaction, when a row ends in any terminal state or is set back."""
+    if model in _on_end:
+        raise ValueError(f"{model.__name__} is declared already")
+    _on_end[model] = function
 
 
 def models() -> list[type[Work]]:
@@ -246,41 +232,46 @@ def settle(
     return list(session.scalars(statement, given, execution_options={"populate_existing": True}))
 
 
-def follow(session: Session, rows: Iterable[Work]) -> set[str]:
-    """Do what follows the end of rows, or of their turn; return the queues on which rows became ready."""
+def follow(session: Session, rows: Iterable[Work]) -> None:
+    """Do what follows the end of rows, or of their turn."""
     session.flush()
-    stopped = [row for row in rows if row.status in TERMINAL or row.status is RunStatus.PENDING]
-    return {queue for row in stopped for queue in _on_end.get(type(row), _nothing)(session, row)}
-
-
-def _nothing(session: Session, row: Work) -> Iterable[str]:
-    return ()
-
-
-def make_ready(session: Session, rows: Iterable[Work]) -> set[str]:
-    """Unblock rows that wait for a predecessor; return their queues."""
-    queues = set()
     for row in rows:
-        if row.status is RunStatus.PENDING and row.ready_at is None:
-            row.ready_at = text("clock_timestamp()")  # type: ignore[assignment]
-            queues.add(row.queue)
+        act = _on_end[type(row)]  # a KeyError: no kind of work is declared for this table
+        if act and (row.status in TERMINAL or row.status is RunStatus.PENDING):
+            act(session, row)
+
+
+def make_ready(session: Session, rows: Iterable[Work]) -> bool:
+    """Unblock rows that wait for a predecessor, and wake workers for them; say whether there was one."""
+    blocked = [row for row in rows if row.status is RunStatus.PENDING and row.ready_at is None]
+    for row in blocked:
+        row.ready_at = text("clock_timestamp()")  # type: ignore[assignment]
+        wake_for(session, row)
     session.flush()
-    return queues
+    return bool(blocked)
 
 
-def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> Cancelled:
-    """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone."""
+def wake_for(session: Session, row: Work) -> None:
+    """Wake a worker for a row that is ready, when this transaction has committed."""
+    wake(session, row.queue, f"{row.__tablename__} {row.id}")
+
+
+def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone.
+
+    Returns (id, fence) of the running ones, whose workers are to be told after the commit.
+    """
     rows = session.execute(_for(CANCEL, model), {"ids": list(ids)}).all()
-    running = [(row.id, row.fence) for row in rows if row.status == RunStatus.RUNNING]
-    return Cancelled(running, _follow_ended(session, model, rows))
+    _follow_ended(session, model, rows)
+    return [(row.id, row.fence) for row in rows if row.status == RunStatus.RUNNING]
 
 
-def cancel_now(session: Session, model: type[Work], ids: Sequence[int]) -> Cancelled:
+def cancel_now(session: Session, model: type[Work], ids: Sequence[int]) -> list[tuple[int, int]]:
     """Cancel rows of which nothing is wanted any more: running ones end too, what their workers bring is refused."""
-    running, ready = cancel(session, model, ids)
+    running = cancel(session, model, ids)
     for row_id, _ in running:
-        ready |= end_unheard(session, model, row_id, honour=0)
-    return Cancelled(running, ready)
+        end_unheard(session, model, row_id, honour=0)
+    return running
 
 
 def retry(
@@ -296,7 +287,10 @@ def retry(
     By default those that failed, wait to be tried again or were cancelled: nobody begins what is completed again.
     """
     given = {"ids": list(ids), "ready": ready, "states": [state.value for state in states]}
-    return len(session.execute(_for(RETRY, model), given).all())
+    rows = session.execute(_for(RETRY, model), given).all()
+    for row in rows if ready else ():
+        wake(session, row.queue, f"{model.__tablename__} {row.id}")
+    return len(rows)
 
 
 def reopen(session: Session, model: type[Work]) -> None:
@@ -309,9 +303,9 @@ def lost_for_good(session: Session, model: type[Work]) -> list[int]:
     return list(session.scalars(_for(LOST_FOR_GOOD, model)))
 
 
-def end_lost(session: Session, model: type[Work], row_id: int) -> set[str]:
-    """End a row that is lost for good; return the queues where rows became ready."""
-    return _follow_ended(session, model, session.execute(_for(END_LOST, model), {"id": row_id}).all())
+def end_lost(session: Session, model: type[Work], row_id: int) -> None:
+    """End a row that is lost for good."""
+    _follow_ended(session, model, session.execute(_for(END_LOST, model), {"id": row_id}).all())
 
 
 def unheard(session: Session, model: type[Work], *, honour: float) -> list[int]:
@@ -319,10 +313,10 @@ def unheard(session: Session, model: type[Work], *, honour: float) -> list[int]:
     return list(session.scalars(_for(UNHEARD, model), {"honour": honour}))
 
 
-def end_unheard(session: Session, model: type[Work], row_id: int, *, honour: float) -> set[str]:
-    """End a row whose cancel was not heard; return the queues where rows became ready."""
+def end_unheard(session: Session, model: type[Work], row_id: int, *, honour: float) -> None:
+    """End a row whose cancel was not heard."""
     rows = session.execute(_for(END_UNHEARD, model), {"id": row_id, "honour": honour}).all()
-    return _follow_ended(session, model, rows)
+    _follow_ended(session, model, rows)
 
 
 def promote_due(session: Session, model: type[Work]) -> None:
@@ -350,8 +344,8 @@ def end_leases(session: Session, model: type[Work], worker: str) -> None:
     session.execute(_for(END_LEASES, model), {"worker": worker})
 
 
-def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> set[str]:
-    return follow(session, reload(session, model, [row.id for row in rows if RunStatus(row.status) in TERMINAL]))
+def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> None:
+    follow(session, reload(session, model, [row.id for row in rows if RunStatus(row.status) in TERMINAL]))
 
 
 def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[WorkRow]:

@@ -1,6 +1,6 @@
 """Runs of documents through a workflow: advanced step by step, ended once (seed 004)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import Row, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
+from shared.db import wake
 from shared.domain.lifecycle import TERMINAL, UNFINISHED, RunStatus
 from shared.domain.workflow import ArtifactType, LifeCycleEvent, WorkflowStepType, artifacts_of
 from shared.models import (
@@ -131,13 +132,13 @@ def _begin(session: Session, found: Row[Any], step: RunStep) -> None:
         jobs.note_start(session, group_id)
 
 
-@work.on_end(RunStep)
-def follow_step(session: Session, step: RunStep) -> Iterable[str]:
+def follow_step(session: Session, step: RunStep) -> None:
     """Make the next step ready, or end the run, and with the last of its runs the group; one set back waits again."""
     if step.status is RunStatus.PENDING:
-        return _wait_again(session, step)
-    if step.status is RunStatus.COMPLETED and not step.is_last_step and (queue := _ready_next(session, step)):
-        return (queue,)
+        _wait_again(session, step)
+        return
+    if step.status is RunStatus.COMPLETED and not step.is_last_step and _ready_next(session, step):
+        return
     run = session.get_one(WorkflowRun, step.workflow_run_id)
     completed = step.status is RunStatus.COMPLETED
     _record(
@@ -145,19 +146,19 @@ def follow_step(session: Session, step: RunStep) -> Iterable[str]:
     )
     following = _following(session, step) if completed else None
     if following is not None and following.status not in TERMINAL:
-        return () if run.paused_at else work.make_ready(session, [following])
-    if (completed and step.is_last_step) or not _any_running(session, run.id):
+        if not run.paused_at:
+            work.make_ready(session, [following])
+    elif (completed and step.is_last_step) or not _any_running(session, run.id):
         _end_run(session, run, following or step)  # the next one was cancelled while this one ran
-    return ()
 
 
-def _wait_again(session: Session, step: RunStep) -> Iterable[str]:
+def _wait_again(session: Session, step: RunStep) -> None:
     """Let a step go on when its turn comes, unless its run was paused while it was worked on."""
     if session.scalar(select(WorkflowRun.paused_at).where(WorkflowRun.id == step.workflow_run_id)):
         step.ready_at = None
         session.flush()
-        return ()
-    return (step.queue,)
+    else:
+        work.wake_for(session, step)
 
 
 _NEXT_READY = (
@@ -171,20 +172,20 @@ _NEXT_READY = (
         WorkflowRun.paused_at.is_(None),
     )
     .values(ready_at=func.clock_timestamp())
-    .returning(RunStep.queue, WorkflowRun.run_group_id)
+    .returning(RunStep.id, RunStep.queue, WorkflowRun.run_group_id)
 )
 
 
-def _ready_next(session: Session, step: RunStep) -> str | None:
-    """Make the step after a completed one ready; return its queue, None where it cannot simply follow."""
+def _ready_next(session: Session, step: RunStep) -> bool:
+    """Make the step after a completed one ready; say whether it simply follows."""
     with session.no_autoflush:
         given = {"run_id": step.workflow_run_id, "number": step.workflow_step_number + 1}
         ready = session.execute(_NEXT_READY, given).one_or_none()
     if ready is None:
-        return None
+        return False
+    wake(session, ready.queue, f"{RunStep.__tablename__} {ready.id}")
     _record(session, ready.run_group_id, LifeCycleEvent.STEP_END, step.workflow_run_id, step)
-    queue: str = ready.queue
-    return queue
+    return True
 
 
 def _following(session: Session, step: RunStep) -> RunStep | None:

@@ -14,27 +14,25 @@ import pytest
 from shared.api import Base  # imports every model
 from shared.domain.workflow import WorkflowStepType, queue_of
 from shared.models.base import Work
-from shared.tasks import QUEUES, SWEEP, TASKS, answers
+from shared.queries.kinds import DECLARED
+from shared.tasks import QUEUES, SWEEP, answers
 from tests.architecture.sources import ROOT, Source, sources
 
 LIFE_OF_WORK = "shared/queries/work.py"
 REGISTERED = """
 import json
 from services import work, worker
-from shared.queries import work as rows
 json.dump({
     "tasks": sorted(name for name in worker.app.tasks if not name.startswith("celery.")),
-    "kinds": {queue: [model.__tablename__ for model in kinds] for queue, kinds in work.KINDS.items()},
-    "followed": [model.__tablename__ for model in rows._on_end],
+    "handled": {queue: [model.__tablename__ for model in handlers] for queue, handlers in work.HANDLERS.items()},
 }, __import__("sys").stdout)
 """
-WITHOUT_KIND = {
-    "webhook_deliveries": "no webhook is delivered yet",
-}
+WITHOUT_HANDLER = {"webhook_deliveries": "no webhook is delivered yet"}
 WITHOUT_QUEUE = {"webhook_deliveries": "whoever delivers them will choose"}
 WITHOUT_FOLLOWER = {
-    **WITHOUT_KIND,  # nothing can follow what is not performed
+    **WITHOUT_HANDLER,  # nothing can follow what is not done
     "passage_embeddings": "nothing waits for its end",
+    "fetches": "the run that a document's arrival starts is ready by itself",
 }
 # Progress that is told or rolled up, on rows that no worker claims.
 OTHER_STATUSES = {
@@ -66,18 +64,18 @@ def test_a_worker_registers_what_the_catalogue_names_and_nothing_else(worker: di
     assert worker["tasks"] == sorted([SWEEP, *(answers(queue.name) for queue in QUEUES)])
 
 
-def test_every_task_of_the_catalogue_has_a_kind_on_its_queue(worker: dict[str, Any]) -> None:
-    assert {task.queue.name for task in TASKS} == {queue for queue, kinds in worker["kinds"].items() if kinds}
+def test_every_table_of_work_is_declared_once() -> None:
+    assert sorted(kind.model.__tablename__ for kind in DECLARED) == sorted(tables())
 
 
-def test_every_table_of_work_is_performed_or_says_why_not(worker: dict[str, Any]) -> None:
-    performed = {name for kinds in worker["kinds"].values() for name in kinds}
-    assert performed | set(WITHOUT_KIND) == set(tables())
-    assert not performed & set(WITHOUT_KIND)
+def test_every_table_of_work_has_a_handler_or_says_why_not(worker: dict[str, Any]) -> None:
+    handled = {name for models in worker["handled"].values() for name in models}
+    assert handled | set(WITHOUT_HANDLER) == set(tables())
+    assert not handled & set(WITHOUT_HANDLER)
 
 
-def test_every_table_of_work_has_a_follower_or_says_why_not(worker: dict[str, Any]) -> None:
-    followed = set(worker["followed"])
+def test_every_table_of_work_has_a_follower_or_says_why_not() -> None:
+    followed = {kind.model.__tablename__ for kind in DECLARED if kind.on_end}
     assert followed | set(WITHOUT_FOLLOWER) == set(tables())
     assert not followed & set(WITHOUT_FOLLOWER)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 
 from services import leases
-from services.work import _turn
+from services.work import _claim_and_perform
 from shared.db import get_engine, get_session
 from shared.queries import work
 from shared.tasks import DIALOGUE, EMBEDDING, Queue
@@ -35,7 +35,7 @@ def cost_per_row(queue: Queue) -> Cost:
         probe.add(session, ROWS, queue=queue.name)
     leases.keeper()
     cpu, wall = time.process_time(), time.perf_counter()
-    while _turn(queue, rings=False):
+    while _claim_and_perform(queue, rings=False):
         pass
     return Cost(1000 * (time.process_time() - cpu) / ROWS, 1000 * (time.perf_counter() - wall) / ROWS)
 

@@ -6,14 +6,16 @@ import threading
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, MetaData, func, text
+from sqlalchemy import BigInteger, Identity, MetaData, func, literal, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from services import leases
-from services.work import performs
+from services.work import register_handler
 from shared.errors import Transient
 from shared.models.base import Base, Work
-from shared.tasks import DIALOGUE, EMBEDDING, INGESTION, MEMORY, Task
+from shared.queries import kinds
+from shared.queries.kinds import Kind, Owner
+from shared.tasks import DIALOGUE, EMBEDDING, INGESTION, MEMORY
 
 # In a worker the probe is a table of work like any other; in the tests' process it is no table of ours.
 apart = Base.metadata if "PROBE_WORKER" in os.environ else MetaData(naming_convention=Base.metadata.naming_convention)
@@ -78,9 +80,10 @@ def save(session: Session, row: Probe, value: str) -> None:
     session.add(Effect(probe_id=row.id, fence=row.fence, worker=leases.keeper().worker))
 
 
+kinds.declare(Kind("probes", "a row that does as it is told", Probe, Owner(literal("nobody")), handlers=(__name__,)))
 for queue in (DIALOGUE, MEMORY, INGESTION, EMBEDDING):
-    performs(
-        Task(f"probe.{queue.name}", queue),
+    register_handler(
+        queue,
         Probe,
         load=load,
         work=work,

@@ -14,6 +14,7 @@ from shared.domain.stages import ExecutionContext, ModuleType
 from shared.models import Conversation, ConversationState, MemoryWindow, Message, Module, ModuleExecution, Persona, Turn
 from shared.queries import executions, following, messages, modules, turns, work
 from shared.queries.scope import Scope
+from tests.integration.woken import woken
 from tests.processes import until
 
 MINE = Scope("default")
@@ -47,11 +48,14 @@ def take(session: Session, model: type[Any], queue: str) -> list[work.Claim]:
 
 
 def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.COMPLETED) -> set[str]:
+    """Settle as a worker does; return whom that wakes."""
+    woken(session)
     rows = work.settle(session, claim.model, [(claim.id, claim.fence)], status, message="why")
     for row in rows:
         if isinstance(row, ModuleExecution):
             executions.save(session, row, {"turn": row.turn_id}, "", {"seconds": 0.1})
-    return work.follow(session, rows)
+    work.follow(session, rows)
+    return woken(session)
 
 
 def reply(session: Session, conversation: Conversation, status: RunStatus = RunStatus.COMPLETED) -> Turn:
@@ -147,9 +151,10 @@ def test_a_deleted_module_holds_up_neither_the_next_stage_nor_the_next_turn(
     turn = reply(session, conversation)
     claims = take(session, ModuleExecution, "modules") if taken else []
     counter = session.scalars(select(Module).where(Module.name == "counter")).one()
-    cancelled = modules.delete_(session, MINE, counter.id)
+    woken(session)
+    running = modules.delete_(session, MINE, counter.id)
     session.expire_all()
-    assert cancelled == ([(claim.id, claim.fence) for claim in claims], {"modules"})
+    assert (running, woken(session)) == ([(claim.id, claim.fence) for claim in claims], {"modules"})
     assert stages(session) == [5]
     assert [run["status"] for run in turns.find_trace(session, MINE, turn.id).trace["executions"]] == ["cancelled"]
     assert not any(work.settle(session, claim.model, [claim[1:3]], RunStatus.COMPLETED) for claim in claims)
@@ -260,9 +265,12 @@ def test_the_next_turn_waits_only_so_long_and_knows_that_the_state_is_old(
     turns.add(session, MINE, conversation.id, "One?")
     reply(session, conversation)
     following = turns.add(session, MINE, conversation.id, "Two?")
-    assert turns.ready_stalled(session) == set()
+    woken(session)
+    turns.ready_stalled(session)
+    assert woken(session) == set()
     late(session)
-    assert turns.ready_stalled(session) == {"dialogue"}
+    turns.ready_stalled(session)
+    assert woken(session) == {"dialogue"}
     assert turns.load(session, following, history=5).state_is_stale
 
 

@@ -13,6 +13,7 @@ from shared.models import Conversation, ConversationMemory, MemoryWindow, Messag
 from shared.queries import conversations, memory, messages, turns, work
 from shared.queries.scope import DEFAULT_SCOPE
 from tests.integration.gateway.worker import compress_windows, settle, take
+from tests.integration.woken import woken
 from tests.processes import until
 
 
@@ -26,11 +27,18 @@ def conversation(session):
 
 def say(session, conversation, count):
     given = [{"role": "user", "content": f"Message {number}"} for number in range(count)]
-    return messages.add_many(session, DEFAULT_SCOPE, conversation.id, given)
+    messages.add_many(session, DEFAULT_SCOPE, conversation.id, given)
+    return woken(session)
 
 
 def windows(session):
     return session.scalars(select(MemoryWindow).order_by(MemoryWindow.sequence)).all()
+
+
+def due(session, conversation):
+    woken(session)
+    memory.add_due_windows(session, conversation.id)
+    return woken(session)
 
 
 def memories(session):
@@ -53,9 +61,9 @@ def test_thirty_five_messages_become_memory_one(session, conversation):
 @pytest.mark.capability("C78")
 def test_eleven_more_become_memory_two_and_asking_again_adds_nothing(session, conversation):
     say(session, conversation, 46)
-    assert memory.add_due_windows(session, conversation.id) == set()
+    assert due(session, conversation) == set()
     compress_windows(session, "We spoke.")
-    assert memory.add_due_windows(session, conversation.id) == set()
+    assert due(session, conversation) == set()
     assert [row.original_message_range for row in memories(session)] == ["1-24", "25-35", "36-46"]
 
 
@@ -261,9 +269,9 @@ class TestAScriptClears:
     def clear(self, session, conversation):
         """Settle what follows a turn whose script cleared the memories."""
         memory.change(session, conversation.id, Changes(cleared=True))
-        queues = memory.add_due_windows(session, conversation.id)
+        woken_up = due(session, conversation)
         session.expire_all()
-        return queues
+        return woken_up
 
     def test_what_was_forgotten_is_not_due_again_and_what_follows_is(self, session, conversation):
         say(session, conversation, 46)

@@ -15,8 +15,10 @@ from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
 from shared.models import Conversation, Message, Persona, Turn
-from shared.queries import conversations, kinds, messages, turns, why, work, workers
+from shared.queries import conversations, messages, turns, why, work, workers
+from shared.queries.kinds import KINDS
 from shared.queries.scope import Scope
+from tests.integration.woken import woken
 from tests.processes import until
 
 MINE = Scope("default")
@@ -36,7 +38,10 @@ def take(session: Session, limit: int = 1, *, suspects: bool = True) -> list[wor
 
 
 def finish(session: Session, claim: work.Claim, status: RunStatus, message: str | None = None) -> set[str]:
-    return work.follow(session, work.settle(session, Turn, [(claim.id, claim.fence)], status, message=message))
+    """Settle as a worker does; return whom that wakes."""
+    woken(session)
+    work.follow(session, work.settle(session, Turn, [(claim.id, claim.fence)], status, message=message))
+    return woken(session)
 
 
 @pytest.mark.capability("C125")
@@ -143,9 +148,10 @@ def test_what_cannot_be_settled_does_not_keep_the_others_from_it(database_url: s
 def test_a_waiting_row_is_cancelled_at_once_and_frees_the_next(session: Session, conversation: Conversation) -> None:
     first = turns.add(session, MINE, conversation.id, "One?")
     second = turns.add(session, MINE, conversation.id, "Two?")
-    running, ready = work.cancel(session, Turn, [first.id])
+    woken(session)
+    running = work.cancel(session, Turn, [first.id])
     session.refresh(second)
-    assert (running, ready) == ([], {"dialogue"})
+    assert (running, woken(session)) == ([], {"dialogue"})
     assert second.ready_at is not None
 
 
@@ -280,7 +286,9 @@ class TestWhatAReviewFound:
         (claim,) = take(session)
         finish(session, claim, RunStatus.ERROR, "the model is away")
         session.refresh(first)
-        assert kinds.retry(session, first) == {"dialogue"}
+        woken(session)
+        KINDS["turns"].retry(session, first)
+        assert woken(session) == {"dialogue"}
         assert [claim.id for claim in take(session)] == [first.id]
 
     def test_a_message_that_is_being_answered_cannot_be_deleted(
@@ -294,10 +302,13 @@ class TestWhatAReviewFound:
     def test_turns_that_wait_for_nothing_are_made_ready(self, session: Session, conversation: Conversation) -> None:
         first = turns.add(session, MINE, conversation.id, "One?")
         second = turns.add(session, MINE, conversation.id, "Two?")
-        assert turns.ready_stalled(session) == set()
+        woken(session)
+        turns.ready_stalled(session)
+        assert woken(session) == set()
         session.delete(first)
         session.flush()
-        assert turns.ready_stalled(session) == {"dialogue"}
+        turns.ready_stalled(session)
+        assert woken(session) == {"dialogue"}
         assert [claim.id for claim in take(session)] == [second.id]
 
     def test_the_reply_of_a_second_attempt_takes_the_place_of_the_first(

@@ -58,7 +58,7 @@ def test_a_failed_message_is_red_and_names_its_row(flower: httpx.Client, failed_
     assert task["state"] == "FAILURE"
     assert task["name"] == "work.dialogue"
     # Words for people: whose bell it was. The row that it led to is in the exception.
-    assert task["args"] in (f"(dialogue.reply {failed_turn['id']})", "(sweep)")
+    assert task["args"] in (f"(turns {failed_turn['id']})", "(sweep)")
     assert "answered 400" in task["exception"]
     assert "the prompt is not to my liking" not in task["exception"]  # the server's own words are for the log
 

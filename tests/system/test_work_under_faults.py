@@ -289,7 +289,7 @@ def test_a_cancel_that_the_work_ignores_is_settled_by_the_sweep(site: Site) -> N
 
 def cancel(id: int, *, announce: bool) -> None:
     with get_session() as session:
-        running, _ = work.cancel(session, Probe, [id])
+        running = work.cancel(session, Probe, [id])
     if announce:
         with redis.Redis.from_url(get_settings().require_redis_url()) as client:
             for row, fence in running:

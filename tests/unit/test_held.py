@@ -8,7 +8,7 @@ from services import leases, work
 from services.leases import Held
 from shared.models import RunStep
 from shared.queries.work import Claim
-from shared.tasks import INGESTION, PREPARE_DOCUMENT
+from shared.tasks import INGESTION
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def hold(monkeypatch: pytest.MonkeyPatch, closed: list[int]) -> Callable[[int], 
             first.stop("lost")
 
     first = Held(Claim(RunStep, 1, 1, 0, 3, 0, {}, more=False), INGESTION.name, max_runtime=60)
-    kind = work.Kind(PREPARE_DOCUMENT, RunStep, _nothing, wait, _nothing, _nothing, 60)
-    monkeypatch.setitem(work.KINDS[INGESTION.name], RunStep, kind)
+    handler = work.Handler(RunStep, _nothing, wait, _nothing, _nothing, 60)
+    monkeypatch.setitem(work.HANDLERS[INGESTION.name], RunStep, handler)
     return lambda id: first if id == 1 else Held(first.claim._replace(id=id), INGESTION.name, max_runtime=60)
 
 

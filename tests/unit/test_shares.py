@@ -51,7 +51,9 @@ def test_a_bell_of_another_queue_that_found_no_slot_is_rung_again(monkeypatch: p
     shares.divide(2, QUEUES)
     monkeypatch.setattr(work, "SHARES", shares)
     monkeypatch.setattr(BELL, "ring", lambda queue, *label: rung.append(queue))
-    monkeypatch.setattr(work, "_turn", lambda queue, *, rings: work.answer(MEMORY) if queue is MODULES else False)
+    monkeypatch.setattr(
+        work, "_claim_and_perform", lambda queue, *, rings: work.answer(MEMORY) if queue is MODULES else False
+    )
     work.answer(MODULES)
     assert rung == ["memory"]
 
