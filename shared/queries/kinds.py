@@ -24,7 +24,7 @@ from shared.models import (
     WorkerCheckin,
     WorkflowRun,
 )
-from shared.queries import control, turns, work
+from shared.queries import control, locks, turns, work
 from shared.queries.rows import Slice, found, page_of_columns
 from shared.queries.scope import Scope
 
@@ -86,10 +86,12 @@ def retry(session: Session, row: Work) -> set[str]:
     """Put a row that failed or was cancelled back to its start; return the queues to ring; raises Conflict."""
     if isinstance(row, RunStep):
         return control.retry(session, [row.workflow_run_id])
+    model, row_id = type(row), row.id
+    row = found(next(iter(locks.lock_rows(session, model, [row_id])), None), "work", row_id)  # before its conversation
     if row.status not in RETRIABLE:
         raise Conflict(f"nothing to retry: it is {row.status.value}")
     ready = not (isinstance(row, Turn) and turns.others_alive(session, row))
-    if not work.retry(session, type(row), [row.id], ready=ready):
+    if not work.retry(session, model, [row_id], ready=ready):
         raise Conflict("nothing to retry: somebody else has just done so")
     session.refresh(row)
     return {row.queue} if ready else set()

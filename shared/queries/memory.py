@@ -13,7 +13,7 @@ from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.memory import HEAD, Changes, Remembered, WindowRule
 from shared.domain.prompt import Said
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona
-from shared.queries import conversations, work
+from shared.queries import conversations, locks, work
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope
 from shared.settings import get_settings
@@ -47,7 +47,7 @@ def add_due_windows(session: Session, conversation_id: UUID) -> set[str]:
         return set()
     session.add_all(MemoryWindow(conversation_id=conversation_id, **window._asdict()) for window in due)
     session.flush()
-    return _ready_next(session, conversation_id)
+    return ready_first(session, conversation_id)
 
 
 def rule() -> WindowRule:
@@ -66,7 +66,7 @@ def ready_next(session: Session, window: MemoryWindow) -> Iterable[str]:
     saved = _memory_of(session, window)
     if window.status is RunStatus.COMPLETED and saved is not None and saved.is_stale and saved.model is not None:
         _reopen(session, [window.id])
-    return _ready_next(session, window.conversation_id)
+    return ready_first(session, window.conversation_id)
 
 
 def _reopen(session: Session, ended: Sequence[int]) -> None:
@@ -76,10 +76,16 @@ def _reopen(session: Session, ended: Sequence[int]) -> None:
         raise RuntimeError(f"{len(ended)} windows are due again, {reopened} could be reopened")
 
 
-def _ready_next(session: Session, conversation_id: UUID) -> set[str]:
+def ready_first(session: Session, conversation_id: UUID) -> set[str]:
+    """Make the first unfinished window of a conversation ready, which the caller has locked; return its queue."""
     unfinished = _windows(conversation_id).where(MemoryWindow.status.not_in(TERMINAL))
     following = unfinished.order_by(MemoryWindow.sequence).limit(1)
-    return work.make_ready(session, session.scalars(following, execution_options={"populate_existing": True}).all())
+    return locks.make_ready(session, session.scalars(following, execution_options={"populate_existing": True}).all())
+
+
+def stalled() -> Select[UUID]:
+    """Select conversations whose windows wait for nothing."""
+    return locks.stalled(MemoryWindow, MemoryWindow.conversation_id).where(locks.is_new(MemoryWindow))
 
 
 def _windows(conversation_id: UUID) -> Select[MemoryWindow]:
@@ -274,7 +280,7 @@ def mark_stale(session: Session, conversation_id: UUID, message_id: UUID) -> Non
         row.is_stale = True
     # One that has not ended reads its messages when it is compressed, or sees the change when it is settled.
     _reopen(session, [window_id for row, window_id, status in stale if row.model and status in TERMINAL])
-    _ready_next(session, conversation_id)
+    ready_first(session, conversation_id)
 
 
 def _mine(conversation: Conversation) -> Select[ConversationMemory]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus
 from shared.models.base import Base, Work
+from shared.queries import locks
 
 WorkRow = TypeVar("WorkRow", bound=Work)
 OnEnd = Callable[[Session, Any], Iterable[str]]
@@ -106,7 +107,8 @@ RETRY = f"""
     UPDATE {{t}} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END, {AS_BEFORE}
-    WHERE id = ANY(:ids) AND status = ANY(:states) RETURNING id"""
+    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = ANY(:ids) AND status = ANY(:states)
+        ORDER BY id FOR NO KEY UPDATE)) RETURNING id"""
 WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
 
 
@@ -246,8 +248,9 @@ def settle(
     return list(session.scalars(statement, given, execution_options={"populate_existing": True}))
 
 
-def follow(session: Session, rows: Iterable[Work]) -> set[str]:
+def follow(session: Session, rows: Sequence[Work]) -> set[str]:
     """Do what follows the end of rows, or of their turn; return the queues on which rows became ready."""
+    locks.lock_shared(session, rows)
     session.flush()
     stopped = [row for row in rows if row.status in TERMINAL or row.status is RunStatus.PENDING]
     return {queue for row in stopped for queue in _on_end.get(type(row), _nothing)(session, row)}
@@ -255,17 +258,6 @@ def follow(session: Session, rows: Iterable[Work]) -> set[str]:
 
 def _nothing(session: Session, row: Work) -> Iterable[str]:
     return ()
-
-
-def make_ready(session: Session, rows: Iterable[Work]) -> set[str]:
-    """Unblock rows that wait for a predecessor; return their queues."""
-    queues = set()
-    for row in rows:
-        if row.status is RunStatus.PENDING and row.ready_at is None:
-            row.ready_at = text("clock_timestamp()")  # type: ignore[assignment]
-            queues.add(row.queue)
-    session.flush()
-    return queues
 
 
 def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> Cancelled:
