@@ -38,10 +38,6 @@ class Received(NamedTuple):
     kept: dict[str, Bytes]
     skipped: list[dict[str, str]]
 
-    def in_order(self) -> list[tuple[str, Bytes]]:
-        """Return what was stored, ordered by its hash: two who send the same files wait for each other, once."""
-        return sorted(self.kept.items(), key=lambda item: item[1].doc_hash)
-
 
 def receive_each(files: Iterable[FileStorage], collection: CollectionType) -> Received:
     """Store the files of an upload under plain names; one that is not taken does not keep the others out.
@@ -63,12 +59,13 @@ def receive_each(files: Iterable[FileStorage], collection: CollectionType) -> Re
     return received
 
 
-def require_stored(stored: Bytes) -> None:
-    """Pass when the bytes are still there, inside the transaction that registers them.
+def require_stored(stored: Iterable[Bytes]) -> None:
+    """Pass when all bytes are still there, inside the transaction that registers them.
 
     Whoever deleted the last file with these bytes a moment ago may have removed them after we stored ours.
     """
-    if not open_blobs(_settings()).exists(stored.doc_hash):
+    blobs_ = open_blobs(_settings())
+    if not all(blobs_.exists(each.doc_hash) for each in stored):
         raise Unavailable("the same file was just being deleted: send it again")
 
 

@@ -10,7 +10,7 @@ MIGRATION_LOCK = 0x5045_5253  # "PERS": concurrent runners wait for one another
 
 
 def _run(connection: Connection) -> None:
-    connection.execute(text("SET lock_timeout = '60s'"))
+    connection.execute(text("SET LOCAL lock_timeout = '60s'"))
     connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
     connection.commit()
     try:

@@ -26,6 +26,7 @@ from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.logs import bound_to
 from shared.models.base import Work
+from shared.queries import locks
 from shared.queries import work as rows
 from shared.settings import get_settings
 from shared.tasks import BELL, QUEUES, Queue
@@ -55,6 +56,7 @@ class Handler(Generic[Row, Loaded, Result]):
     work: Callable[[Loaded], Result]
     save: Callable[[Session, Row, Result], None]
     announce: Callable[[Held, "Outcome"], None]
+    lock: Callable[[Session, list[Row]], None]
     max_runtime: float
 
 
@@ -69,17 +71,19 @@ def register_handler(
     work: Callable[[Loaded], Result],
     save: Callable[[Session, Row, Result], None],
     announce: Callable[[Held, Outcome], None] = lambda held, outcome: None,
+    lock: Callable[[Session, list[Row]], None] = lambda session, rows: None,
     max_runtime: float = 600.0,
 ) -> Handler[Row, Loaded, Result]:
     """Say what is done with the table's rows on a queue; raises ValueError when that was said before.
 
     `load` reads, `work` is plain code with no session, `save` writes in the settling transaction; `announce` tells
-    others after the commit and must not raise. A cancelled row is saved when its `work` returns what it has.
+    others after the commit and must not raise. A cancelled row is saved when its `work` returns what it has. `lock`
+    locks, in one order, what `save` will write about several rows one after the other.
     """
     handlers = HANDLERS[queue.name]
     if model in handlers:
         raise ValueError(f"{model.__name__} has a handler on {queue.name} already")
-    handlers[model] = Handler(model, load, work, save, announce, max_runtime)
+    handlers[model] = Handler(model, load, work, save, announce, lock, max_runtime)
     return handlers[model]
 
 
@@ -190,7 +194,7 @@ def _load_together(held: list[Held]) -> Iterable[tuple[Held, Load]]:
     """Load the rows of a batch in one transaction; where that fails, each when its turn comes."""
     if len(held) > 1:
         try:
-            loaded = _patiently(held[0], lambda session: [_load(session, item) for item in held])
+            loaded = _patiently(held[0], lambda session: _load_all(session, held))
         except Exception as error:  # raised again, by the row that it belongs to
             log.info("batch loads apart", extra={"reason": type(error).__name__})
         else:
@@ -199,15 +203,16 @@ def _load_together(held: list[Held]) -> Iterable[tuple[Held, Load]]:
 
 
 def _load_alone(held: Held) -> Any:
-    return _patiently(held, lambda session: _load(session, held))
+    return _patiently(held, lambda session: _load_all(session, [held]))[0]
 
 
-def _load(session: Session, held: Held) -> Any:
+def _load_all(session: Session, held: list[Held]) -> list[Any]:
     # Locked first, as a settlement does: what `load` writes about the row would else wait for it in another order.
-    row = session.get(held.model, held.id, with_for_update={"key_share": True})
-    if row is None or row.fence != held.fence:
-        raise Lost(held.key)
-    return _handler_of(held).load(session, row)
+    ours = {row.id: row for row in locks.lock_rows(session, held[0].model, [item.id for item in held])}
+    for item in held:
+        if item.id not in ours or ours[item.id].fence != item.fence:
+            raise Lost(item.key)
+    return [_handler_of(item).load(session, ours[item.id]) for item in held]
 
 
 def _attempt(held: Held, load: Load) -> Outcome | None:
@@ -223,6 +228,7 @@ def _try(held: Held, load: Load) -> Outcome | None:
     held.begin()
     with bound_to(held.claim.status_meta, work=held.name):
         try:
+            held.check()  # it waited for the others of its batch
             value = _handler_of(held).work(load())
             log.info("worked", extra={"fence": held.fence})
         except Lost:
@@ -281,14 +287,19 @@ def _settle_apart(outcomes: list[Outcome], error: Exception) -> list[Outcome]:
 def _write(session: Session, outcomes: list[Outcome]) -> None:
     """Write statuses and effects of rows still held; raises Lost when a lone row is not.
 
-    Effects, and what follows, in the order of the rows: two batches lock what they share in one order.
+    Effects, and what follows, in the order of the rows, and all that they share is locked before: two batches lock it
+    in one order.
     """
+    if len(outcomes) > 1:
+        locks.lock_rows(session, outcomes[0].held.model, [outcome.held.id for outcome in outcomes])
     alike = groupby(sorted(outcomes, key=_sort_key), key=_sort_key)
     settled = [pair for _, group in alike for pair in _settle_alike(session, list(group))]
     settled.sort(key=lambda pair: pair[1].held.key)
-    for row, outcome in settled:
-        if outcome.value is not None or outcome.status is RunStatus.COMPLETED:
-            _handler_of(outcome.held).save(session, row, outcome.value)
+    brought = [pair for pair in settled if pair[1].value is not None or pair[1].status is RunStatus.COMPLETED]
+    if len(brought) > 1:
+        _handler_of(brought[0][1].held).lock(session, [row for row, _ in brought])
+    for row, outcome in brought:
+        _handler_of(outcome.held).save(session, row, outcome.value)
     rows.follow(session, [row for row, _ in settled])
 
 

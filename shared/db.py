@@ -80,16 +80,13 @@ def _ping_after_rest(connection: Any, record: ConnectionPoolEntry, proxy: Any) -
 def get_engine() -> Engine:
     """Return this process's engine: after a fork the parent's sockets are not ours."""
     pid = os.getpid()
-    if pid not in _engines:
-        _engines[pid] = new_engine()
-    return _engines[pid]
+    # Of two threads that ask first at once both get one of the two: an engine that nobody uses has no connections.
+    return _engines.get(pid) or _engines.setdefault(pid, new_engine())
 
 
 def _reserved_engine() -> Engine:
     pid = os.getpid()
-    if pid not in _reserved:
-        _reserved[pid] = new_engine(size=1)
-    return _reserved[pid]
+    return _reserved.get(pid) or _reserved.setdefault(pid, new_engine(size=1))
 
 
 def use_database(url: str | None = None) -> Engine:

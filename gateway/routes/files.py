@@ -10,13 +10,11 @@ from gateway.auth import requires, scope
 from gateway.limits import takes_upload
 from gateway.schemas.files import FilePage, FileQuery, FilesIn, UploadOut
 from gateway.schemas.paging import page_of
-from shared.db import Session, get_session
+from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.persona import CollectionType
 from shared.errors import NotFound
-from shared.models import DataSource, Persona
 from shared.queries import files, personas
-from shared.queries.documents import Bytes
 
 bp = APIBlueprint("files", __name__, url_prefix="/api/v1/personas/<uuid:persona_id>")
 
@@ -40,7 +38,8 @@ def upload_files(persona_id: UUID, collection: str, form_and_files_data: FilesIn
     received = intake.receive_each(form_and_files_data.files, where)
     with intake.gone_if_refused(received.kept.values()), get_session() as session:
         persona = personas.get(session, scope(), persona_id)
-        uploaded = [add_file(session, persona, where, name, stored) for name, stored in received.in_order()]
+        uploaded = files.add(session, scope(), persona, where, received.kept)
+        intake.require_stored(received.kept.values())
         quotas.require_space(session, sum(stored.size for stored in received.kept.values()))
     return {
         "uploaded": uploaded,
@@ -76,13 +75,6 @@ def delete_file(persona_id: UUID, file_id: UUID) -> str:
         doc_hashes = files.delete_(session, scope(), personas.get(session, scope(), persona_id), file_id)
     intake.forget(doc_hashes)
     return ""
-
-
-def add_file(session: Session, persona: Persona, where: CollectionType, name: str, stored: Bytes) -> DataSource:
-    """Add one file whose bytes are there."""
-    file = files.add(session, scope(), persona, where, name, stored)
-    intake.require_stored(stored)
-    return file
 
 
 def collection_named(name: str) -> CollectionType:

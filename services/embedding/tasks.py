@@ -65,7 +65,9 @@ def save(session: Session, step: RunStep, result: Result) -> None:
     workflows.note_facts(session, step, SAVE[step.step_type](session, result))
 
 
-embed_and_store = register_handler(EMBEDDING, RunStep, load=load, work=work, save=save, max_runtime=3600.0)
+embed_and_store = register_handler(
+    EMBEDDING, RunStep, load=load, work=work, save=save, lock=workflows.lock_written, max_runtime=3600.0
+)
 embed_passages = register_handler(
     EMBEDDING,
     PassageEmbedding,

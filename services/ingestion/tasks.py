@@ -42,4 +42,12 @@ def save(session: Session, step: RunStep, facts: steps.Facts) -> None:
     workflows.note_facts(session, step, facts)
 
 
-prepare = register_handler(INGESTION, RunStep, load=workflows.context, work=work, save=save, max_runtime=900.0)
+prepare = register_handler(
+    INGESTION,
+    RunStep,
+    load=workflows.context,
+    work=work,
+    save=save,
+    lock=workflows.lock_written,
+    max_runtime=900.0,
+)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from shared.domain.lifecycle import TERMINAL, UNFINISHED, RunStatus
 from shared.errors import Conflict
 from shared.models import RunGroup, RunStep, WorkflowRun
-from shared.queries import jobs, runs, work
+from shared.queries import jobs, locks, runs, work
 
 
 def unfinished_steps(session: Session, run_ids: Sequence[int]) -> list[int]:
@@ -52,6 +52,7 @@ def retry(session: Session, run_ids: Sequence[int]) -> None:
 
     Completed steps and artifacts are kept. Raises Conflict when there is nothing to retry.
     """
+    runs.lock_steps(session, select(WorkflowRun.id).where(WorkflowRun.id.in_(run_ids)))
     ended = session.execute(
         update(WorkflowRun)
         .where(WorkflowRun.id.in_(run_ids), WorkflowRun.status.in_((RunStatus.FAILED, RunStatus.CANCELLED)))
@@ -81,7 +82,7 @@ def _go_on(session: Session, run_ids: Sequence[int]) -> None:
     for step in runs.list_steps(session, run_ids):
         if step.status is not RunStatus.COMPLETED:
             first.setdefault(step.workflow_run_id, step)
-    work.make_ready(session, first.values())
+    locks.make_ready(session, first.values())
 
 
 def _lock_steps(session: Session, run_ids: Sequence[int]) -> Sequence[RunStep]:

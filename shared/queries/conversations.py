@@ -1,5 +1,6 @@
 """Conversations (seeds 001 and 003)."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, select
@@ -7,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from shared.domain.conversation import ConversationStatus, MessageRole
 from shared.errors import Invalid
-from shared.models import Conversation, Message, Persona
-from shared.queries import personas, users
+from shared.models import Conversation, MemoryWindow, Message, ModuleExecution, Persona, Turn
+from shared.queries import locks, personas, users
 from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -33,6 +34,15 @@ def lock(session: Session, conversation_id: UUID, scope: Scope | None = None) ->
     statement = LOCK if scope is None else LOCK_OWNED
     conversation = session.scalar(statement, {"id": conversation_id, "owner_id": scope and scope.owner_id})
     return found(conversation, "conversation", conversation_id)
+
+
+@locks.before_ends_of(Turn)
+@locks.before_ends_of(ModuleExecution)
+@locks.before_ends_of(MemoryWindow)
+def lock_of(session: Session, rows: Sequence[Turn | ModuleExecution | MemoryWindow]) -> None:
+    """Lock the conversations of several rows of work, in one order."""
+    mine = select(Conversation.id).where(Conversation.id.in_([row.conversation_id for row in rows]))
+    session.execute(mine.order_by(Conversation.id).with_for_update(key_share=True))
 
 
 def list_(
@@ -112,8 +122,9 @@ def archive(session: Session, scope: Scope, conversation_id: UUID) -> Conversati
 
 def delete_(session: Session, scope: Scope, conversation_id: UUID) -> bool:
     """Delete a conversation with its messages, turns, states and memories; say whether there was one."""
-    mine = delete(Conversation).where(Conversation.owner_id == scope.owner_id, Conversation.id == conversation_id)
-    return removed(session, mine) > 0
+    mine = owned(Conversation, scope).where(Conversation.id == conversation_id).with_only_columns(Conversation.id)
+    locks.lock_conversations(session, mine)
+    return removed(session, delete(Conversation).where(Conversation.id.in_(mine))) > 0
 
 
 def _known(status: str) -> ConversationStatus:

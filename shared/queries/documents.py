@@ -1,14 +1,14 @@
 """Documents and the URIs that lead to them (seed 004)."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import ColumnElement, Select, Text, delete, exists, func, select, union
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 from shared.models import (
     Document,
     DocumentBatch,
@@ -18,9 +18,11 @@ from shared.models import (
     RunGroup,
     WorkflowRun,
 )
-from shared.queries import runs, workflows
+from shared.queries import locks, runs, workflows
 from shared.queries.rows import Slice, found, page_of_columns, removed
 from shared.queries.scope import Scope, owned, owner_of
+
+PLACES = 2  # what tells a lock on a URI from one on a document, and on an owner
 
 
 def find_uri(session: Session, scope: Scope, uri: str, source: str) -> DocumentURI | None:
@@ -91,11 +93,61 @@ def register(
     taken for, are the URI's. Other bytes at a known URI are its next version, and go into the
     batch that brought them (seed 004 left them in their old one).
     """
-    _lock_bytes(session, stored.doc_hash)
-    known = _lock_uri(session, scope, uri, source)
-    _add_document(session, stored)
-    if known is None:
-        return _first_version(session, scope, stored, uri=uri, source=source, batch_id=batch_id, meta=meta)
+    many = register_many(session, scope, {uri: stored}, source=source, batch_id=batch_id, meta=meta)
+    return many[uri]
+
+
+def register_many(
+    session: Session,
+    scope: Scope,
+    arriving: Mapping[str, Bytes],
+    *,
+    source: str,
+    batch_id: int | None = None,
+    meta: dict[str, Any] | None = None,
+) -> dict[str, tuple[DocumentURI, bool]]:
+    """Do as `register` for bytes at several URIs; two who send the same in other orders wait for each other, once."""
+    known = _lock_arriving(session, scope, arriving, source)
+    registered = {}
+    for uri, stored in arriving.items():
+        if uri in known:
+            registered[uri] = known[uri], _next_version(session, known[uri], stored, batch_id=batch_id, meta=meta)
+        else:
+            about = {"uri": uri, "source": source, "batch_id": batch_id, "doc_meta": meta or {}}
+            registered[uri] = _first_version(session, scope, stored, about), True
+    session.flush()
+    return registered
+
+
+def _lock_arriving(
+    session: Session, scope: Scope, arriving: Mapping[str, Bytes], source: str
+) -> dict[str, DocumentURI]:
+    """Lock all that these arrivals may share with others, in one order, and add their documents; return known URIs.
+
+    First the hashes, then the URIs, those that are not there yet by their names, then the documents.
+    """
+    by_hash = {stored.doc_hash: stored for stored in arriving.values()}
+    _lock_names(session, by_hash)
+    _lock_names(session, (f"{scope.owner_id} {source} {uri}" for uri in arriving), of=PLACES)
+    mine = owned(DocumentURI, scope).where(DocumentURI.uri.in_(arriving), DocumentURI.source == source)
+    in_order = mine.order_by(*locks.PLACES).with_for_update()
+    known = session.scalars(in_order, execution_options={"populate_existing": True}).all()
+    values = [{"hash": each.doc_hash, "mime_type": each.mime_type, "file_size": each.size} for each in by_hash.values()]
+    if len(_keep_documents(session, by_hash)) < len(by_hash):
+        session.execute(insert(Document).values(values).on_conflict_do_nothing())
+        _keep_documents(session, by_hash)
+    return {location.uri: location for location in known}
+
+
+def _keep_documents(session: Session, doc_hashes: Collection[str]) -> Sequence[str]:
+    """Keep documents until the commit from whoever deletes their last URI; return which there are."""
+    known = select(Document.hash).where(Document.hash.in_(doc_hashes)).order_by(Document.hash)
+    return session.scalars(known.with_for_update(read=True, key_share=True)).all()
+
+
+def _next_version(
+    session: Session, known: DocumentURI, stored: Bytes, *, batch_id: int | None, meta: dict[str, Any] | None
+) -> bool:
     changed = known.doc_hash != stored.doc_hash
     if changed:
         known.doc_hash = stored.doc_hash
@@ -103,40 +155,25 @@ def register(
         _add_history(session, known, "updated", batch_id)
     known.mime_type, known.doc_meta = stored.mime_type, meta or known.doc_meta
     known.batch_id = batch_id or known.batch_id
+    return changed
+
+
+def _first_version(session: Session, scope: Scope, stored: Bytes, about: dict[str, Any]) -> DocumentURI:
+    added = DocumentURI(doc_hash=stored.doc_hash, mime_type=stored.mime_type, **about, **owner_of(scope))
+    session.add(added)
     session.flush()
-    return known, changed
+    _add_history(session, added, "created", added.batch_id)
+    return added
 
 
-def _add_document(session: Session, stored: Bytes) -> None:
-    """Add the document unless it is there, and keep it until the commit from whoever deletes its last URI."""
-    values = {"hash": stored.doc_hash, "mime_type": stored.mime_type, "file_size": stored.size}
-    added = insert(Document).values(values)
-    session.execute(added.on_conflict_do_update(index_elements=["hash"], set_={"hash": added.excluded.hash}))
-
-
-def _first_version(
-    session: Session,
-    scope: Scope,
-    stored: Bytes,
-    *,
-    uri: str,
-    source: str,
-    batch_id: int | None,
-    meta: dict[str, Any] | None,
-) -> tuple[DocumentURI, bool]:
-    about = {"doc_hash": stored.doc_hash, "mime_type": stored.mime_type, "doc_meta": meta or {}, "batch_id": batch_id}
-    values = {"uri": uri, "source": source, **about, **owner_of(scope)}
-    added = session.scalar(insert(DocumentURI).values(values).on_conflict_do_nothing().returning(DocumentURI))
-    if added is None:  # somebody else was first, a moment ago
-        return register(session, scope, stored, uri=uri, source=source, batch_id=batch_id, meta=meta)
-    _add_history(session, added, "created", batch_id)
-    session.flush()
-    return added, True
+def _lock_names(session: Session, names: Iterable[str], *, of: int = 0) -> None:
+    keys = func.unnest(sorted(names), type_=Text).column_valued("key")
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(keys, of))))
 
 
 def _lock_bytes(session: Session, doc_hash: str) -> None:
     """Let nobody register a document while its bytes are removed, nor the other way round, until the commit."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(doc_hash, 0))))
+    _lock_names(session, [doc_hash])
 
 
 def purge(session: Session, doc_hash: str, remove: Callable[[str], bool]) -> bool:
@@ -169,10 +206,9 @@ def delete_by_uri(session: Session, scope: Scope, uri: str, source: str) -> dict
     With an owner's last URI of a document go the owner's runs and knowledge of it; with the last of all, the document
     and its artifacts. The documents of the URI's earlier versions go in the same way.
     """
-    lock_runs(session, scope, hashes(session, [get_uri(session, scope, uri, source)]))
-    location = found(_lock_uri(session, scope, uri, source), "document", f"{uri} of {source}")
+    location = get_uri(session, scope, uri, source)
+    lock_with_runs(session, scope, [location])
     versions = hashes(session, [location])
-    _lock_documents(session, versions)
     history = removed(session, delete(DocumentURIHistory).where(DocumentURIHistory.doc_uri_id == location.id))
     uris = removed(session, delete(DocumentURI).where(DocumentURI.id == location.id))
     mine = select(DocumentURI.doc_hash).where(
@@ -197,16 +233,36 @@ def hashes(session: Session, locations: Iterable[DocumentURI]) -> list[str]:
     return sorted({*of_them.values(), *session.scalars(earlier)})
 
 
-def lock_runs(session: Session, scope: Scope, doc_hashes: Collection[str]) -> None:
-    """Wait for the settlements of the scope's work on documents, and let none begin."""
+def lock_with_runs(session: Session, scope: Scope, locations: Collection[DocumentURI]) -> None:
+    """Lock URIs that are to be deleted and their documents, behind the steps of the scope's work on them.
+
+    Raises NotFound where one is gone.
+    """
+    steps = runs.steps_of(runs_on(scope, select(DocumentURI).where(_is_one_of(locations))))
+    locks.lock_work_then(session, [steps], lambda: lock_places(session, locations))
+
+
+def runs_on(scope: Scope, locations: Select[DocumentURI]) -> Select[int]:
+    """Select the scope's runs of every document that is or was found at some URIs."""
+    now = locations.with_only_columns(DocumentURI.doc_hash)
+    earlier = select(DocumentURIHistory.hash).where(
+        DocumentURIHistory.doc_uri_id.in_(locations.with_only_columns(DocumentURI.id))
+    )
     mine = select(WorkflowRun.id).join(RunGroup, RunGroup.id == WorkflowRun.run_group_id)
-    runs.lock_steps(session, mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.doc_id.in_(doc_hashes)))
+    return mine.where(RunGroup.owner_id == scope.owner_id, WorkflowRun.doc_id.in_(union(now, earlier)))
 
 
-def _lock_uri(session: Session, scope: Scope, uri: str, source: str) -> DocumentURI | None:
-    """Return the URI as it is, for nobody else to change; before its documents, as every writer of both locks them."""
-    mine = owned(DocumentURI, scope).where(DocumentURI.uri == uri, DocumentURI.source == source)
-    return session.scalar(mine.with_for_update(), execution_options={"populate_existing": True})
+def lock_places(session: Session, locations: Collection[DocumentURI]) -> None:
+    """Lock URIs, and then the documents that are or were found there; raises NotFound where one is gone."""
+    these = select(DocumentURI).where(_is_one_of(locations)).order_by(*locks.PLACES).with_for_update()
+    there = session.scalars(these, execution_options={"populate_existing": True}).all()
+    for gone in {location.uri for location in locations} - {location.uri for location in there}:
+        raise NotFound(f"document {gone} not found")
+    _lock_documents(session, hashes(session, there))
+
+
+def _is_one_of(locations: Iterable[DocumentURI]) -> ColumnElement[bool]:
+    return DocumentURI.id.in_([location.id for location in locations])
 
 
 def _lock_documents(session: Session, doc_hashes: Collection[str]) -> None:

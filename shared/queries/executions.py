@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     Integer,
+    Select,
     Text,
     Uuid,
     bindparam,
@@ -33,7 +34,7 @@ from shared.models import (
     Turn,
     TurnTrace,
 )
-from shared.queries import conversations, work
+from shared.queries import conversations, locks
 
 STAGES = {4: ExecutionStage.STAGE4, 5: ExecutionStage.STAGE5}
 # Statements of every turn are built once: building one costs as much as running it.
@@ -105,8 +106,10 @@ STATES = (
 
 
 def add(session: Session, turn: Turn, staged: Mapping[UUID, int]) -> None:
-    """Add a blocked run for each module that is still there, given with its stage."""
-    conversations.lock(session, turn.conversation_id)  # before the modules, as whoever deletes one locks them
+    """Add a blocked run for each module that is still there, given with its stage.
+
+    The caller has locked the conversation: before the modules, as whoever deletes one locks them.
+    """
     copied = (turn.id, turn.conversation_id, turn.priority, turn.status_meta)
     given = {f"copied_{name}": value for name, value in zip(COPIED, copied, strict=True)}
     session.execute(FOLLOW, given | {"modules": [*staged], "stages": [*staged.values()]})
@@ -116,7 +119,13 @@ def ready_lowest(session: Session, turn_id: int) -> bool:
     """Make a turn's runs of the lowest unfinished stage ready; say whether there are any."""
     waiting = session.scalars(UNFINISHED_OF_TURN, {"turn_id": turn_id}).all()
     lowest = min((row.stage or 0 for row in waiting), default=0)
-    return work.make_ready(session, [row for row in waiting if row.stage == lowest])
+    return locks.make_ready(session, [row for row in waiting if row.stage == lowest])
+
+
+def stalled() -> Select[*tuple[int, UUID]]:
+    """Select turns whose modules wait for nothing, with their conversations."""
+    turns = locks.stalled(ModuleExecution, ModuleExecution.turn_id).where(locks.is_new(ModuleExecution))
+    return select(Turn.id, Turn.conversation_id).where(Turn.id.in_(turns)).order_by(Turn.id)
 
 
 def states(session: Session, conversation_id: UUID) -> dict[UUID, dict[str, Any]]:

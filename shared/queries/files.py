@@ -1,10 +1,10 @@
 """The files of a persona, by collection (seed 000), and the ingestion that reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import RunStatus
@@ -31,12 +31,16 @@ SOURCE = "upload"
 
 
 def add(
-    session: Session, scope: Scope, persona: Persona, collection: CollectionType, name: str, stored: Bytes
-) -> DataSource:
-    """Add an uploaded file, or the next version of the one with that name in the collection."""
-    uri = f"persona:{persona.id}/{collection.value}/{name}"
-    location, _ = documents.register(session, scope, stored, uri=uri, source=SOURCE)
-    return attach(session, persona, collection, name, location, size=stored.size)
+    session: Session, scope: Scope, persona: Persona, collection: CollectionType, named: Mapping[str, Bytes]
+) -> list[DataSource]:
+    """Add uploaded files, or the next versions of those with these names in the collection."""
+    uris = {f"persona:{persona.id}/{collection.value}/{name}": name for name in named}
+    arriving = {uri: named[name] for uri, name in uris.items()}
+    registered = documents.register_many(session, scope, arriving, source=SOURCE)
+    return [
+        attach(session, persona, collection, uris[uri], location, size=arriving[uri].size)
+        for uri, (location, _) in registered.items()
+    ]
 
 
 def attach(
@@ -80,20 +84,31 @@ def delete_(session: Session, scope: Scope, persona: Persona, file_id: UUID) -> 
 
 def locations(session: Session, persona: Persona) -> Sequence[DocumentURI]:
     """Return where a persona's files are found, oldest first."""
+    return session.scalars(_locations(persona).order_by(DocumentURI.id)).all()
+
+
+def _locations(persona: Persona) -> Select[DocumentURI]:
     mine = select(DocumentURI).join(DataSource, DataSource.document_uri_id == DocumentURI.id)
-    return session.scalars(mine.where(DataSource.persona_id == persona.id).order_by(DocumentURI.id)).all()
+    return mine.where(DataSource.persona_id == persona.id)
+
+
+def steps_of(scope: Scope, persona: Persona) -> Select[int]:
+    """Select the steps of a persona's ingestions, and of the scope's other work on its files."""
+    in_jobs = WorkflowRun.run_group_id.in_(_groups_of(persona))
+    on_files = WorkflowRun.id.in_(documents.runs_on(scope, _locations(persona)))
+    return runs.steps_of(select(WorkflowRun.id).where(or_(in_jobs, on_files)))
+
+
+def _groups_of(persona: Persona) -> Select[int]:
+    groups = select(RunGroup.id).join(IngestionJob, IngestionJob.run_group_id == RunGroup.id)
+    return groups.where(IngestionJob.persona_id == persona.id)
 
 
 def release(session: Session, scope: Scope, persona: Persona, *, keep_files: bool = False) -> None:
     """End the ingestion of a persona that is about to be deleted, and delete its files unless they are kept."""
-    found = locations(session, persona)
-    mine = select(IngestionJob.run_group_id).where(IngestionJob.persona_id == persona.id)
-    groups = [group_id for group_id in session.scalars(mine) if group_id is not None]
-    runs.lock_steps(session, select(WorkflowRun.id).where(WorkflowRun.run_group_id.in_(groups)))
-    documents.lock_runs(session, scope, documents.hashes(session, found))
-    for group_id in groups:
+    for group_id in session.scalars(_groups_of(persona).order_by(RunGroup.id)).all():
         runs.delete_group(session, scope, group_id)
-    for location in () if keep_files else found:
+    for location in () if keep_files else locations(session, persona):
         documents.delete_by_uri(session, scope, location.uri, location.source)
 
 

@@ -45,6 +45,13 @@ def percentages(session: Session, jobs: Sequence[IngestionJob]) -> dict[UUID, in
     return {job.id: max(done.get(job.run_group_id or 0, 0), job.progress) for job in jobs}
 
 
+def lock_personas(session: Session, group_ids: Collection[int]) -> None:
+    """Lock the personas whose ingestions may end with these groups, in one order."""
+    mine = select(IngestionJob.persona_id).where(IngestionJob.run_group_id.in_(group_ids))
+    whose = select(Persona.id).where(Persona.id.in_(mine)).order_by(Persona.id)
+    session.execute(whose.with_for_update(key_share=True))
+
+
 def note_end(session: Session, group: RunGroup) -> None:
     """End the group's job, and with the last of them its persona's ingestion."""
     job = session.scalar(select(IngestionJob).where(IngestionJob.run_group_id == group.id))

@@ -115,6 +115,9 @@ def find_valid(session: Session, key: str) -> ApiKey | None:
 
 
 def note_use(session: Session, row: ApiKey) -> None:
-    """Note that a key was used now, at most once a minute so that reading stays reading."""
+    """Note that a key was used now, at most once a minute so that reading stays reading; by one of many."""
     if row.last_used_at is None or datetime.now(UTC) - row.last_used_at > USE_NOTED_EVERY:
-        session.execute(update(ApiKey).where(ApiKey.id == row.id).values(last_used_at=func.clock_timestamp()))
+        as_read = ApiKey.id == row.id, ApiKey.last_used_at.is_not_distinct_from(row.last_used_at)
+        free = select(ApiKey.id).where(*as_read).with_for_update(key_share=True, skip_locked=True)
+        noted = update(ApiKey).where(ApiKey.id.in_(free))
+        session.execute(noted.values(last_used_at=func.clock_timestamp()))

@@ -25,7 +25,7 @@ from shared.models import (
     WorkerCheckin,
     WorkflowRun,
 )
-from shared.queries import control, fetches, memory, on_demand, passage_embeddings, turns, work, workflows
+from shared.queries import control, fetches, locks, memory, on_demand, passage_embeddings, turns, work, workflows
 from shared.queries.rows import Slice, found, page_of_columns
 from shared.queries.scope import Scope
 from shared.settings import Settings
@@ -50,8 +50,13 @@ def _only(session: Session, row: Any) -> list[int]:
     return [row.id]
 
 
+def _locked(session: Session, row: Any) -> Any:
+    return found(next(iter(locks.lock_rows(session, type(row), [row.id])), None), "work", row.id)
+
+
 def _again(session: Session, row: Any, *, ready: bool = True) -> None:
     """Put a row that failed or was cancelled back to its start."""
+    row = _locked(session, row)
     if row.status not in RETRIABLE:
         raise Conflict(f"nothing to retry: it is {row.status.value}")
     if not work.retry(session, type(row), [row.id], ready=ready):
@@ -94,6 +99,7 @@ def _run_again(session: Session, step: RunStep) -> None:
 
 
 def _turn_again(session: Session, turn: Turn) -> None:
+    turn = _locked(session, turn)  # before its conversation
     _again(session, turn, ready=not turns.others_alive(session, turn))
 
 

@@ -13,7 +13,7 @@ from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.memory import HEAD, Changes, Remembered, WindowRule
 from shared.domain.prompt import Said
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona
-from shared.queries import conversations, work
+from shared.queries import conversations, locks, work
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope
 from shared.settings import get_settings
@@ -46,7 +46,7 @@ def add_due_windows(session: Session, conversation_id: UUID) -> None:
     if due:
         session.add_all(MemoryWindow(conversation_id=conversation_id, **window._asdict()) for window in due)
         session.flush()
-        _ready_next(session, conversation_id)
+        ready_first(session, conversation_id)
 
 
 def rule() -> WindowRule:
@@ -64,7 +64,7 @@ def ready_next(session: Session, window: MemoryWindow) -> None:
     saved = _memory_of(session, window)
     if window.status is RunStatus.COMPLETED and saved is not None and saved.is_stale and saved.model is not None:
         _reopen(session, [window.id])
-    _ready_next(session, window.conversation_id)
+    ready_first(session, window.conversation_id)
 
 
 def _reopen(session: Session, ended: Sequence[int]) -> None:
@@ -74,10 +74,16 @@ def _reopen(session: Session, ended: Sequence[int]) -> None:
         raise RuntimeError(f"{len(ended)} windows are due again, {reopened} could be reopened")
 
 
-def _ready_next(session: Session, conversation_id: UUID) -> None:
+def ready_first(session: Session, conversation_id: UUID) -> None:
+    """Make the first unfinished window of a conversation ready, which the caller has locked."""
     unfinished = _windows(conversation_id).where(MemoryWindow.status.not_in(TERMINAL))
     following = unfinished.order_by(MemoryWindow.sequence).limit(1)
-    work.make_ready(session, session.scalars(following, execution_options={"populate_existing": True}).all())
+    locks.make_ready(session, session.scalars(following, execution_options={"populate_existing": True}).all())
+
+
+def stalled() -> Select[UUID]:
+    """Select conversations whose windows wait for nothing."""
+    return locks.stalled(MemoryWindow, MemoryWindow.conversation_id).where(locks.is_new(MemoryWindow))
 
 
 def _windows(conversation_id: UUID) -> Select[MemoryWindow]:
@@ -272,7 +278,7 @@ def mark_stale(session: Session, conversation_id: UUID, message_id: UUID) -> Non
         row.is_stale = True
     # One that has not ended reads its messages when it is compressed, or sees the change when it is settled.
     _reopen(session, [window_id for row, window_id, status in stale if row.model and status in TERMINAL])
-    _ready_next(session, conversation_id)
+    ready_first(session, conversation_id)
 
 
 def _mine(conversation: Conversation) -> Select[ConversationMemory]:

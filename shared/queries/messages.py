@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import TERMINAL
 from shared.errors import Conflict, Invalid
-from shared.models import Conversation, Message, Turn
-from shared.queries import conversations, memory, transcript
+from shared.models import Conversation, Message, ModuleExecution, Turn
+from shared.queries import conversations, locks, memory, transcript
 from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope
 
@@ -121,11 +121,19 @@ def delete_(session: Session, scope: Scope, message_id: UUID) -> bool:
     message = find(session, scope, message_id)
     if message is None:
         return False
+    _lock_turns(session, message)
     answering = select(Turn.id).where(Turn.user_message_id == message.id, Turn.status.not_in(TERMINAL))
     if turn_id := session.scalar(answering.limit(1)):
         raise Conflict(f"turn {turn_id} is answering this message: cancel it first, or wait")
     memory.mark_stale(session, message.conversation_id, message.id)
     return removed(session, delete(Message).where(Message.id == message.id)) > 0
+
+
+def _lock_turns(session: Session, message: Message) -> None:
+    """Lock the turns that a message belongs to and the runs that follow them, then their conversation."""
+    mine = select(Turn.id).where(or_(Turn.user_message_id == message.id, Turn.assistant_message_id == message.id))
+    following = select(ModuleExecution.id).where(ModuleExecution.turn_id.in_(mine))
+    locks.lock_work_then(session, [mine, following], lambda: conversations.lock(session, message.conversation_id))
 
 
 def _visible(scope: Scope) -> Select[Message]:

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL
 from shared.domain.template import DEEPEST_NESTING, references, warnings_of
-from shared.models import Module, ModuleExecution
-from shared.queries import work
+from shared.models import Conversation, Module, ModuleExecution
+from shared.queries import locks, work
 from shared.queries.rows import Slice, found, page, refusing_duplicates
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -65,22 +65,24 @@ def update(session: Session, scope: Scope, module_id: UUID, values: Mapping[str,
 def delete_(session: Session, scope: Scope, module_id: UUID) -> list[tuple[int, int]]:
     """Delete a module with the states it left, its unfinished runs cancelled: what waits for them goes on.
 
-    Returns (id, fence) of those that were running; raises NotFound. The runs are locked before the module, as their
-    settlements do; then no reply adds another.
+    Returns (id, fence) of those that were running; raises NotFound.
     """
     module = get(session, scope, module_id)
-    running = _cancel_runs(session, module)
-    found(session.scalar(select(Module.id).where(Module.id == module.id).with_for_update()), "module", module_id)
-    running += _cancel_runs(session, module)
+    mine = select(ModuleExecution.id).where(ModuleExecution.module_id == module.id)
+    locks.lock_work_then(session, [mine], lambda: _lock_with_conversations(session, module))
+    unfinished = session.scalars(mine.where(ModuleExecution.status.not_in(TERMINAL))).all()
+    running = work.cancel_now(session, ModuleExecution, unfinished)
     session.execute(delete(Module).where(Module.id == module.id))
     return running
 
 
-def _cancel_runs(session: Session, module: Module) -> list[tuple[int, int]]:
-    mine = select(ModuleExecution.id).where(ModuleExecution.module_id == module.id)
-    return work.cancel_now(
-        session, ModuleExecution, session.scalars(mine.where(ModuleExecution.status.not_in(TERMINAL))).all()
-    )
+def _lock_with_conversations(session: Session, module: Module) -> None:
+    """Lock the conversations in which a module's runs will end, then the module, as a reply that adds a run does."""
+    runs = select(ModuleExecution.conversation_id).where(ModuleExecution.module_id == module.id)
+    unfinished = runs.where(ModuleExecution.status.not_in(TERMINAL))
+    talks = select(Conversation.id).where(Conversation.id.in_(unfinished))
+    session.execute(talks.order_by(Conversation.id).with_for_update(key_share=True))
+    found(session.scalar(select(Module.id).where(Module.id == module.id).with_for_update()), "module", module.id)
 
 
 def existing(session: Session, scope: Scope, names: Collection[str]) -> set[str]:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.domain.persona import PersonaStatus, slug_from
-from shared.models import DataSource, Persona
-from shared.queries import files
+from shared.models import Conversation, DataSource, Persona
+from shared.queries import documents, files, locks
 from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -100,5 +100,20 @@ def delete_(session: Session, scope: Scope, persona_id: UUID, *, keep_files: boo
     persona = find(session, scope, persona_id)
     if persona is None:
         return False
+    talks = select(Conversation.id).where(Conversation.persona_id == persona_id)
+    work = [*locks.of_conversations(talks), files.steps_of(scope, persona)]
+    locks.lock_work_then(session, work, lambda: _lock_parents(session, persona, talks))
     files.release(session, scope, persona, keep_files=keep_files)
     return removed(session, delete(Persona).where(Persona.id == persona_id)) > 0
+
+
+def _lock_parents(session: Session, persona: Persona, talks: Select[UUID]) -> None:
+    """Lock a persona with its files and conversations.
+
+    At first without its key: an upload has locked its files when it refers to it, an ingestion changes it first.
+    """
+    this = select(Persona.id).where(Persona.id == persona.id)
+    session.execute(this.with_for_update(key_share=True))
+    documents.lock_places(session, files.locations(session, persona))
+    session.execute(this.with_for_update())
+    session.execute(talks.order_by(Conversation.id).with_for_update())

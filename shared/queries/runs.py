@@ -89,8 +89,12 @@ def delete_group(session: Session, scope: Scope, run_group_id: int) -> dict[str,
 
 def lock_steps(session: Session, run_ids: Select[int]) -> None:
     """Wait for the settlements of these runs' steps, and let none begin: they lock the step before all else."""
-    steps = select(RunStep.id).where(RunStep.workflow_run_id.in_(run_ids))
-    session.execute(steps.order_by(RunStep.id).with_for_update())
+    session.execute(steps_of(run_ids).order_by(RunStep.id).with_for_update())
+
+
+def steps_of(run_ids: Select[int]) -> Select[int]:
+    """Select the steps of the runs that a statement selects."""
+    return select(RunStep.id).where(RunStep.workflow_run_id.in_(run_ids))
 
 
 def delete_runs(session: Session, run_ids: Select[int]) -> Deleted:

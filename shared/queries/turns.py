@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, delete, exists, func, or_, select, text
+from sqlalchemy import Select, and_, bindparam, delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from shared.domain.conversation import ConversationStatus, MessageRole
 from shared.domain.lifecycle import TERMINAL, RunStatus
@@ -15,8 +15,7 @@ from shared.domain.memory import UNCHANGED, Changes
 from shared.domain.tokens import count_roughly
 from shared.errors import Conflict, Invalid, NotFound
 from shared.models import Conversation, KnowledgeChunk, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
-from shared.models.turns import BLOCKED
-from shared.queries import conversations, executions, memory, modules, transcript, work
+from shared.queries import conversations, executions, locks, memory, modules, transcript
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
@@ -36,6 +35,9 @@ BACKGROUND = (
 )
 UNFINISHED = (Turn.conversation_id == bindparam("conversation_id"), Turn.status.not_in(TERMINAL))
 MUST_WAIT = select(or_(exists().where(*UNFINISHED), executions.HOLDING_UP))
+_FREE = (
+    select(Conversation.id).where(Conversation.id == bindparam("id")).with_for_update(key_share=True, skip_locked=True)
+)
 NEXT = select(Turn).where(*UNFINISHED, ~executions.HOLDING_UP).order_by(Turn.id).limit(1)
 
 
@@ -156,10 +158,12 @@ def save_reply(
     """Save the assistant's message of a turn, how it came about, and the modules to run `then`, with their stages.
 
     Once it has completed, also what the scripts before the reply did to the conversation's memory: first, because
-    windows are locked before their conversation.
+    windows are locked before their conversation. That is locked before the message has its place, or an import could
+    make windows that end just before and begin just behind it.
     """
     if turn.status is RunStatus.COMPLETED:
         memory.change(session, turn.conversation_id, changes)
+    conversations.lock(session, turn.conversation_id)
     if turn.assistant_message_id is not None:  # the partial reply of an attempt that was cancelled and tried again
         memory.mark_stale(session, turn.conversation_id, turn.assistant_message_id)
         session.execute(delete(Message).where(Message.id == turn.assistant_message_id))
@@ -208,29 +212,28 @@ def ready_stage_or_next(session: Session, row: ModuleExecution) -> None:
 
 
 def ready_stalled(session: Session) -> None:
-    """Make turns ready that wait for nothing.
+    """Make turns, modules and windows ready that wait for nothing.
 
-    Their predecessor's modules took too long, or it went without an end of its own.
+    Their predecessor's modules took too long, it went without an end of its own, or whoever held them gave up.
     """
-    for conversation_id in session.scalars(_stalled_conversations()).all():
-        conversations.lock(session, conversation_id)
-        _ready_next(session, conversation_id)
+    for conversation_id in session.scalars(locks.stalled(Turn, Turn.conversation_id)).all():
+        if _is_free(session, conversation_id):
+            _ready_next(session, conversation_id)
+    for turn_id, conversation_id in session.execute(executions.stalled()).all():
+        if _is_free(session, conversation_id):
+            executions.ready_lowest(session, turn_id)
+    for conversation_id in session.scalars(memory.stalled()).all():
+        if _is_free(session, conversation_id):
+            memory.ready_first(session, conversation_id)
 
 
-def _stalled_conversations() -> Select[UUID]:
-    """Select conversations in which turns are blocked and none is ready, under way or in backoff."""
-    other = aliased(Turn)
-    alive = or_(
-        other.status.in_((RunStatus.RUNNING, RunStatus.ERROR)),
-        and_(other.status == RunStatus.PENDING, other.ready_at.is_not(None)),
-    )
-    beside = select(other.id).where(other.conversation_id == Turn.conversation_id, alive)
-    blocked = select(Turn.conversation_id).where(text(BLOCKED), ~beside.exists())
-    return blocked.distinct().limit(100)
+def _is_free(session: Session, conversation_id: UUID) -> bool:
+    """Lock a conversation unless another holds it, who may do what we are about to, or wait for one we hold."""
+    return session.scalar(_FREE, {"id": conversation_id}) is not None
 
 
 def _ready_next(session: Session, conversation_id: UUID) -> None:
-    work.make_ready(session, session.scalars(NEXT, _waiting(conversation_id)).all())
+    locks.make_ready(session, session.scalars(NEXT, _waiting(conversation_id)).all())
 
 
 def _must_wait(session: Session, conversation_id: UUID) -> bool:

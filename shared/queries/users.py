@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shared.errors import Conflict
-from shared.models import User
+from shared.models import Conversation, User
+from shared.queries import locks
 from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -77,5 +78,7 @@ def update(
 
 def delete_(session: Session, scope: Scope, user_id: UUID) -> bool:
     """Delete a user with every conversation and message; say whether there was one."""
-    mine = delete(User).where(User.owner_id == scope.owner_id, User.id == user_id)
-    return removed(session, mine) > 0
+    mine = owned(User, scope).where(User.id == user_id).with_only_columns(User.id)
+    talks = select(Conversation.id).where(Conversation.user_id.in_(mine))
+    locks.lock_conversations(session, talks, lambda: session.execute(mine.with_for_update()))
+    return removed(session, delete(User).where(User.id.in_(mine))) > 0

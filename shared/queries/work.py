@@ -3,7 +3,7 @@
 All times are the database's. Statements name their table through `{t}`, always a `__tablename__` of ours.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from shared.db import wake
 from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus
 from shared.models.base import Base, Work
+from shared.queries import locks
 
 WorkRow = TypeVar("WorkRow", bound=Work)
 OnEnd = Callable[[Session, Any], object]
@@ -107,7 +108,8 @@ RETRY = f"""
     UPDATE {{t}} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END, {AS_BEFORE}
-    WHERE id = ANY(:ids) AND status = ANY(:states) RETURNING id, queue"""
+    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = ANY(:ids) AND status = ANY(:states)
+        ORDER BY id FOR NO KEY UPDATE)) RETURNING id, queue"""
 WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
 
 
@@ -232,28 +234,14 @@ def settle(
     return list(session.scalars(statement, given, execution_options={"populate_existing": True}))
 
 
-def follow(session: Session, rows: Iterable[Work]) -> None:
+def follow(session: Session, rows: Sequence[Work]) -> None:
     """Do what follows the end of rows, or of their turn."""
+    locks.lock_shared(session, rows)
     session.flush()
     for row in rows:
         act = _on_end[type(row)]  # a KeyError: no kind of work is declared for this table
         if act and (row.status in TERMINAL or row.status is RunStatus.PENDING):
             act(session, row)
-
-
-def make_ready(session: Session, rows: Iterable[Work]) -> bool:
-    """Unblock rows that wait for a predecessor, and wake workers for them; say whether there was one."""
-    blocked = [row for row in rows if row.status is RunStatus.PENDING and row.ready_at is None]
-    for row in blocked:
-        row.ready_at = text("clock_timestamp()")  # type: ignore[assignment]
-        wake_for(session, row)
-    session.flush()
-    return bool(blocked)
-
-
-def wake_for(session: Session, row: Work) -> None:
-    """Wake a worker for a row that is ready, when this transaction has committed."""
-    wake(session, row.queue, f"{row.__tablename__} {row.id}")
 
 
 def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, or_, select, update
+from sqlalchemy import BigInteger, Row, bindparam, cast, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
@@ -21,7 +21,7 @@ from shared.models import (
     StepConfig,
     WorkflowRun,
 )
-from shared.queries import jobs, progress, runs, work
+from shared.queries import jobs, locks, progress, runs
 
 NOTHING_TO_DO = "there was nothing to do"
 
@@ -126,10 +126,36 @@ def _begin(session: Session, found: Row[Any], step: RunStep) -> None:
         _record(session, group_id, LifeCycleEvent.ITEM_START, run_id)
     if found.group_status is not RunStatus.PENDING:
         return
-    waiting = update(RunGroup).where(RunGroup.id == group_id, RunGroup.status == RunStatus.PENDING)
+    # Skipped: of two batches whose steps are of the same groups each would hold one and wait for the other.
+    free = select(RunGroup.id).where(RunGroup.id == group_id, RunGroup.status == RunStatus.PENDING)
+    waiting = update(RunGroup).where(RunGroup.id.in_(free.with_for_update(key_share=True, skip_locked=True)))
     if session.execute(waiting.values(started).returning(RunGroup.id)).all():
         _record(session, group_id, LifeCycleEvent.GROUP_START)
         jobs.note_start(session, group_id)
+
+
+def lock_written(session: Session, steps: Sequence[RunStep]) -> None:
+    """Lock what several steps write about, in one order: where passages are stored, then the documents."""
+    of_them = select(WorkflowRun.id).where(WorkflowRun.id.in_([step.workflow_run_id for step in steps]))
+    storing = [step.workflow_run_id for step in steps if step.step_type is WorkflowStepType.STORE]
+    uri_ids = select(cast(WorkflowRun.run_params["uri_id"].astext, BigInteger)).where(WorkflowRun.id.in_(storing))
+    places = select(DocumentURI.id).where(DocumentURI.id.in_(uri_ids)).order_by(*locks.PLACES)
+    known = select(Document.hash).where(Document.hash.in_(of_them.with_only_columns(WorkflowRun.doc_id)))
+    for statement in (places, known.order_by(Document.hash)):
+        session.execute(statement.with_for_update(key_share=True))
+
+
+@locks.before_ends_of(RunStep)
+def lock_ended(session: Session, steps: Sequence[RunStep]) -> None:
+    """Lock the groups of runs that several steps may end, in one order, and what ends with them."""
+    last = [s.workflow_run_id for s in steps if s.is_last_step or s.status in (RunStatus.FAILED, RunStatus.CANCELLED)]
+    of_runs = select(WorkflowRun.run_group_id).where(WorkflowRun.id.in_(last))
+    mine = select(RunGroup.id, RunGroup.batch_id).where(RunGroup.id.in_(of_runs)).order_by(RunGroup.id)
+    groups = session.execute(mine.with_for_update(key_share=True)).all() if last else ()
+    if len(groups) > 1:
+        jobs.lock_personas(session, [group.id for group in groups])
+        batches = select(DocumentBatch.id).where(DocumentBatch.id.in_([group.batch_id for group in groups]))
+        session.execute(batches.order_by(DocumentBatch.id).with_for_update(key_share=True))
 
 
 def follow_step(session: Session, step: RunStep) -> None:
@@ -147,7 +173,7 @@ def follow_step(session: Session, step: RunStep) -> None:
     following = _following(session, step) if completed else None
     if following is not None and following.status not in TERMINAL:
         if not run.paused_at:
-            work.make_ready(session, [following])
+            locks.make_ready(session, [following])
     elif (completed and step.is_last_step) or not _any_running(session, run.id):
         _end_run(session, run, following or step)  # the next one was cancelled while this one ran
 
@@ -158,7 +184,7 @@ def _wait_again(session: Session, step: RunStep) -> None:
         step.ready_at = None
         session.flush()
     else:
-        work.wake_for(session, step)
+        locks.wake_for(session, step)
 
 
 _NEXT_READY = (

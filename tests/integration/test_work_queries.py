@@ -94,13 +94,14 @@ def test_a_suspect_is_not_taken_beside_others(session: Session, conversation: Co
     assert [claim.id for claim in take(session, limit=8)] == [turn.id]
 
 
-def test_a_batch_locks_what_follows_in_the_order_of_its_rows(database_url: str) -> None:
+def test_a_batch_locks_what_follows_in_one_order(database_url: str) -> None:
     with get_session() as session:
         persona = Persona(name="Ada", template="You are Ada.")
         talks = [Conversation(persona=persona), Conversation(persona=persona)]
         session.add_all(talks)
         session.flush()
-        asked = [turns.add(session, MINE, talk.id, "One?") for talk in talks]
+        talks.sort(key=lambda talk: talk.id)
+        asked = [turns.add(session, MINE, talk.id, "One?") for talk in reversed(talks)]
         held = [Held(claim, "dialogue", max_runtime=60.0) for claim in take(session, limit=2)]
         session.execute(
             text("UPDATE turns SET priority = 9 WHERE id = :id"), {"id": asked[0].id}
