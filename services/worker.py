@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 from contextlib import suppress
 from typing import Any
@@ -21,6 +20,7 @@ from services.modules import tasks as modules
 from services.shares import SHARES
 from services.upkeep.sweep import sweep
 from services.work import Failed, answer
+from shared.background import attempt, begin
 from shared.db import get_session
 from shared.logs import configure_logging
 from shared.queries import work
@@ -87,7 +87,12 @@ def _hand_back(**_: Any) -> None:
     Prefork children hear no signal and work may not listen; their late settlements are refused by the fence.
     """
     STOPPING.set()
-    threading.Thread(target=_hand_back_later, daemon=True).start()
+    begin("ending", _end)
+
+
+def _end() -> None:
+    attempt("handing back", _hand_back_later)
+    _end_group()
 
 
 def _hand_back_later() -> None:
@@ -95,15 +100,12 @@ def _hand_back_later() -> None:
     time.sleep(grace)
     until = time.monotonic() + grace
     given = 0
-    try:
-        while time.monotonic() < until:
-            more, left = _hand_back_now()
-            given += more
-            if given and not left:
-                break
-            time.sleep(0.1)  # a settlement is being written, or Celery is about to end by itself
-    finally:
-        _end_group()
+    while time.monotonic() < until:
+        more, left = _hand_back_now()
+        given += more
+        if given and not left:
+            break
+        time.sleep(0.1)  # a settlement is being written, or Celery is about to end by itself
 
 
 def _end_group() -> None:

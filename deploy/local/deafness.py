@@ -1,6 +1,5 @@
 """Finds workers that run but no longer take work: a broker's restart can leave a worker's main process deaf."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -11,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from deploy.local.child import Child
 from deploy.local.plan import Process
 from services.shares import room
+from shared.background import Loop
 from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.models.base import Work
@@ -62,12 +62,11 @@ class DeafnessWatch:
 
     def start(self) -> None:
         """Begin to ask."""
-        threading.Thread(target=self._watch, daemon=True).start()
+        Loop("deafness", self._ask_later, lambda: 0.0).ensure()
 
-    def _watch(self) -> None:
-        while True:
-            time.sleep(self._interval)
-            self.ask_once()
+    def _ask_later(self) -> None:
+        time.sleep(self._interval)
+        self.ask_once()
 
     def ask_once(self) -> None:
         """Learn which workers are deaf."""

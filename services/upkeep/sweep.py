@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from services.upkeep import retention
-from services.work import tried
+from shared.background import tried
 from shared.db import get_session
 from shared.providers.blobs import open_blobs
 from shared.queries import turns, work
