@@ -16,6 +16,7 @@ from uuid import uuid4
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
+from services import stuck
 from shared.background import FAILURE_PAUSE, Loop, attempt
 from shared.db import get_reserved_session, will_pass
 from shared.models.base import Work
@@ -53,7 +54,9 @@ class Held:
         self.name = f"{claim.model.__tablename__} {claim.id}"
         self.max_runtime = max_runtime
         self.jitter = jitter  # one for all rows of a batch: what fails alike is settled together
+        self.slot = threading.get_ident()  # the thread that claimed it, which its work keeps from other rows
         self.until: float | None = None
+        self.at_work = False
         self.why: Reason | None = None
         self.left: Any = None  # what `work` leaves for `announce`, whatever became of it
         self._closing: list[Callable[[], Any]] = []
@@ -63,11 +66,16 @@ class Held:
     def begin(self) -> None:
         """Start the clock of `max_runtime`."""
         self.until = time.monotonic() + self.max_runtime
+        self.at_work = True
 
     def overdue(self, seconds: float = 0.0) -> bool:
         """Say whether the work has run longer than its kind may, by `seconds`."""
         until = self.until  # read once: another thread stops the clock
         return until is not None and time.monotonic() > until + seconds
+
+    def is_stuck(self, seconds: float) -> bool:
+        """Say whether the work is going on although it was to stop so many seconds ago."""
+        return self.at_work and self.overdue(seconds)
 
     @contextmanager
     def unhurried(self) -> Iterator[None]:
@@ -109,6 +117,7 @@ class Held:
 
     def ended(self) -> None:
         """Let go of what the work waited on: the rest of its batch may use the same, and its row is no longer held."""
+        self.at_work = False
         with self._lock:
             self._closing = []
 
@@ -173,6 +182,9 @@ class Identity:
     def __init__(self) -> None:
         self.main = f"{socket.gethostname()}:{os.getpid()}:"
         self.queues: list[str] = []
+        self.slots = 1
+        self.patience: int | None = None  # leases without a sign of life, after which the process ends itself
+        self.is_replaced = False  # by its pool, when it ends
 
     def assume(self, node: str, queues: list[str]) -> None:
         """Take the Celery node's name, in the main process and before it forks."""
@@ -194,7 +206,11 @@ class Keeper:
         self._claimed = True
         self._renewed = time.monotonic()
         self._hears = True
-        self._loops = (Loop("renewing", self._renewing, self._pause), Loop("listening", self._listening, lambda: 1.0))
+        self._loops = (
+            Loop("renewing", self._renewing, self._pause),
+            Loop("listening", self._listening, lambda: 1.0),
+            Loop("living", self._living, lambda: get_settings().renew_seconds),
+        )
         self._look_after()
 
     def _look_after(self) -> None:
@@ -242,6 +258,20 @@ class Keeper:
         seconds = get_settings().renew_seconds
         return seconds if time.monotonic() - self._renewed < seconds else min(seconds, FAILURE_PAUSE)
 
+    def _mine(self) -> list[Held]:
+        with self._lock:
+            return list(self._held.values())
+
+    def _hanging(self) -> list[Held]:
+        return [held for held in self._mine() if held.is_stuck(get_settings().lease_seconds)]
+
+    def _living(self) -> None:
+        """Put off the end of this process, unless its work does not come back; this waits for no server."""
+        if IDENTITY.patience:
+            stuck.end_unless_called_within(IDENTITY.patience * get_settings().lease_seconds)
+        if IDENTITY.is_replaced and (hanging := self._hanging()):
+            stuck.end_process(held.name for held in hanging)
+
     def _renewing(self) -> None:
         self._look_after()
         try:
@@ -253,8 +283,7 @@ class Keeper:
         """Prolong every lease in one transaction, check in, and pass on what was lost or cancelled."""
         begun = time.monotonic()
         lease = get_settings().lease_seconds
-        with self._lock:
-            mine = list(self._held.values())
+        mine = self._mine()
         for held in mine:
             if held.overdue():
                 held.stop("timeout")
@@ -263,7 +292,14 @@ class Keeper:
         by_model = {held.key[0]: held.model for held in mine}
         claimed, self._claimed = self._claimed, False
         with get_reserved_session() as session:
-            workers.check_in(session, self.worker, queues=json.dumps(IDENTITY.queues), claimed=claimed)
+            workers.check_in(
+                session,
+                self.worker,
+                queues=json.dumps(IDENTITY.queues),
+                claimed=claimed,
+                slots=IDENTITY.slots,
+                stuck=len({held.slot for held in self._hanging()}),
+            )
             for table, model in by_model.items():
                 keys = [(id, fence) for name, id, fence in renewed if name == table]
                 self._tell(table, work.renew(session, model, keys, lease=lease))

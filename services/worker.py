@@ -28,6 +28,7 @@ from shared.settings import get_settings
 from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
 
 app = celery_app()
+PATIENCE, PATIENCE_OF_CHILD = 10, 3  # leases: a whole worker costs more to lose than one process of its pool
 DECLARED = (dialogue, modules, memory, fetching, ingestion, embedding)
 
 
@@ -71,12 +72,14 @@ def _check_in(sender: Any, **_: Any) -> None:
     leases.IDENTITY.queues = sorted(sender.app.amqp.queues.consume_from)
     if "prefork" not in type(sender.pool).__module__:
         SHARES.divide(sender.pool.limit, leases.IDENTITY.queues)
+        leases.IDENTITY.slots, leases.IDENTITY.patience = sender.pool.limit, PATIENCE
         leases.keeper()
 
 
 @signals.worker_process_init.connect
 def _check_in_child(**_: Any) -> None:
     leases.IDENTITY.queues = sorted(app.amqp.queues.consume_from)
+    leases.IDENTITY.patience, leases.IDENTITY.is_replaced = PATIENCE_OF_CHILD, True
     leases.keeper()
 
 

@@ -1,5 +1,6 @@
 """Finds workers that run but no longer take work: a broker's restart can leave a worker's main process deaf."""
 
+import socket
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -24,10 +25,13 @@ Ask = Callable[[], set[str]]
 
 
 def deaf_workers(workers: Iterable[Process]) -> set[str]:
-    """Return the names of workers with a free slot whose rows nobody claims; none while the database is down."""
+    """Return the names of workers with a free slot whose rows nobody claims, or of whose slots half are stuck.
+
+    None while the database is down.
+    """
     try:
         with get_session() as session:
-            return {worker.name for worker in workers if _is_deaf(session, worker)}
+            return {worker.name for worker in workers if _is_deaf(session, worker) or _is_stuck(session, worker)}
     except (SQLAlchemyError, OSError):
         return set()
 
@@ -36,6 +40,10 @@ def _is_deaf(session: Session, worker: Process) -> bool:
     slots = room(worker.slots, worker.queues)
     unheard = consumers.deaf_queues(session, dict.fromkeys(worker.queues, slots))
     return not unheard.isdisjoint(worker.queues) and _count_running(session, work.models(), worker) < slots
+
+
+def _is_stuck(session: Session, worker: Process) -> bool:
+    return consumers.is_half_stuck(session, f"{worker.name}@{socket.gethostname()}:")
 
 
 def _count_running(session: Session, models: Iterable[type[Work]], worker: Process) -> int:
