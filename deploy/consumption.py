@@ -30,7 +30,8 @@ CLAIMING = """
 LOOK = """
     SELECT count(*), extract(epoch FROM clock_timestamp() - max(first_checkin))::float,
         extract(epoch FROM clock_timestamp() - max(last_claim))::float,
-        EXISTS (({stale}) EXCEPT ({running}) EXCEPT ({claiming}))
+        EXISTS (({stale}) EXCEPT ({running}) EXCEPT ({claiming})),
+        coalesce(sum(stuck) > 0 AND 2 * sum(stuck) >= sum(slots), false)
     FROM workercheckin WHERE starts_with(id, %(node)s)
         AND last_checkin > clock_timestamp() - make_interval(secs => %(alive)s)"""
 
@@ -41,6 +42,7 @@ class Condition(StrEnum):
     WELL = "takes work"
     SILENT = "has not checked in"
     DEAF = "does not take the rows that wait"
+    STUCK = "has work in half of its slots that does not come back"
     UNSWEPT = "has taken no sweep"
 
 
@@ -51,6 +53,7 @@ class Look(NamedTuple):
     age: float
     since_claim: float | None
     rows_wait: bool
+    is_half_stuck: bool
 
 
 def condition_of(url: str, queues: Collection[str], node: str) -> Condition:
@@ -58,6 +61,8 @@ def condition_of(url: str, queues: Collection[str], node: str) -> Condition:
     seen = _look(url, queues, node)
     if not seen.processes:
         return Condition.SILENT
+    if seen.is_half_stuck:
+        return Condition.STUCK
     if seen.age < NEW:
         return Condition.WELL
     if seen.rows_wait:

@@ -72,7 +72,7 @@ def age_of(mark: Path) -> float:
 
 
 def check_worker(*queues: str) -> None:
-    """Raise Unwell unless this host's worker takes the work of its queues; a deaf one's container is ended."""
+    """Raise Unwell unless this host's worker takes its queues' work; the container of a deaf or stuck one is ended."""
     import psycopg2
 
     from deploy.consumption import Condition, condition_of
@@ -82,7 +82,7 @@ def check_worker(*queues: str) -> None:
         condition = condition_of(database_url(), queues, name)
     except psycopg2.Error as error:
         raise Unwell(f"no answer from the database: {type(error).__name__}") from error
-    if condition is Condition.DEAF and MAIN in os.environ:
+    if condition in (Condition.DEAF, Condition.STUCK) and MAIN in os.environ:
         os.kill(int(os.environ[MAIN]), signal.SIGTERM)  # Docker restarts what has ended, not what is unhealthy
     if condition is not Condition.WELL:
         raise Unwell(f"{name} {condition}")

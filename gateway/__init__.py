@@ -4,7 +4,19 @@ from typing import Any
 
 from apiflask import APIFlask
 
-from gateway import auth, correlation, cors, documentation, errors, headers, idempotency, limits, quotas, readiness
+from gateway import (
+    auth,
+    correlation,
+    cors,
+    documentation,
+    errors,
+    headers,
+    idempotency,
+    limits,
+    places,
+    quotas,
+    readiness,
+)
 from gateway.routes import BLUEPRINTS
 from shared.queries import audit
 from shared.settings import Settings
@@ -24,6 +36,7 @@ def create_app(settings: Settings) -> APIFlask:
     cors.install(app, settings)
     auth.install(app)
     quotas.install(app, settings)
+    places.install(app, settings)
     idempotency.install(app)
     readiness.install(app, settings)
     documentation.install(app)

@@ -226,10 +226,13 @@ class Leaving:
 LEAVING = Leaving()
 
 
-def server_sent(events: Iterator[Event | None], leaving: Leaving = LEAVING) -> Iterator[str]:
+def server_sent(
+    events: Iterator[Event | None], leaving: Leaving = LEAVING, has_left: Callable[[], bool] = lambda: False
+) -> Iterator[str]:
     """Write events as text/event-stream; the first line goes out at once, a comment every 15 s of silence.
 
-    A process that is leaving sends its clients on: they resume elsewhere, and no event is lost.
+    A process that is leaving sends its clients on: they resume elsewhere, and no event is lost. A client that has left
+    is noticed at the next quiet tick.
     """
     yield f"retry: {RETRY_MILLISECONDS}\n\n"
     written = time.monotonic()
@@ -239,6 +242,8 @@ def server_sent(events: Iterator[Event | None], leaving: Leaving = LEAVING) -> I
             written = time.monotonic()
         if leaving and not (event and event.kind in TERMINAL_EVENTS):
             yield RECONNECT
+            return
+        if event is None and has_left():
             return
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar, cast
 
-from gateway import relay
+from gateway import places, relay
 from gateway.auth import scope
 from shared import errors
 from shared.db import get_session
@@ -22,20 +22,34 @@ PASSING = (Transient.__name__, Unavailable.__name__)
 
 
 def wait_for_reply(turn_id: int) -> tuple[Turn, Message | None]:
-    """Return a turn, ended or not, and its saved reply; waits two minutes, or until this process is leaving."""
-    deadline = time.monotonic() + LONGEST_WAIT
-    for event in relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id)):
-        if (event and event.kind == "message") or relay.LEAVING or time.monotonic() > deadline:
-            break
+    """Return a turn, ended or not, and its saved reply; waits two minutes, or until its client or this process leaves.
+
+    Where no thread may be held for long it does not wait.
+    """
+    if places.take():
+        _listen(turn_id)
     with get_session() as session:
         turn = turns.get(session, scope(), turn_id)
         return turn, turns.find_reply(session, turn)
 
 
+def _listen(turn_id: int) -> None:
+    deadline, has_left = time.monotonic() + LONGEST_WAIT, places.departure()
+    for event in relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id)):
+        if (event and event.kind == "message") or relay.LEAVING or time.monotonic() > deadline:
+            return
+        if event is None and has_left():
+            return
+
+
 def wait_until_ended(read: Callable[[], Row], seconds: float = LONGEST_LOOK) -> Row:
-    """Look at a row until it has ended, for 30 seconds or until this process is leaving; no connection is held."""
-    deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
-    while (row := read()).status not in TERMINAL and not relay.LEAVING and time.monotonic() < deadline:
+    """Look at a row until it has ended, for 30 seconds or until its client or this process leaves.
+
+    No connection is held; where no thread may be held for long it looks once.
+    """
+    deadline, pause = time.monotonic() + (seconds if seconds and places.take() else 0), FIRST_PAUSE
+    gone = places.departure()
+    while (row := read()).status not in TERMINAL and not relay.LEAVING and not gone() and time.monotonic() < deadline:
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
     return row

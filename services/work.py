@@ -135,7 +135,7 @@ def _claimed(queue: Queue) -> Iterator[list[Held]]:
     alone = keeper.suspect.acquire(blocking=False)
     held: list[Held] = []
     try:
-        held = _claim(queue, keeper.worker, suspects=alone)
+        held = _claim(queue, keeper.worker, suspects=alone) if keeper.may_claim() else []
         if alone and not any(item.claim.crashes for item in held):
             keeper.suspect.release()
             alone = False
@@ -337,12 +337,3 @@ def _patiently(held: Held, act: Callable[[Session], Result]) -> Result:
             return act(session)
 
     return leases.patiently(once, held)
-
-
-def tried(act: Callable[[], object]) -> Exception | None:
-    """Run one of several acts of which none may hold up the others; return what it raised."""
-    try:
-        act()
-    except Exception as error:  # its caller raises it when all were tried
-        return error
-    return None

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 from contextlib import suppress
 from importlib import import_module
@@ -16,6 +15,7 @@ from services.flag import STOPPING
 from services.shares import SHARES
 from services.upkeep.sweep import sweep
 from services.work import Failed, answer
+from shared.background import attempt, begin
 from shared.db import get_session
 from shared.logs import configure_logging
 from shared.queries import work
@@ -27,6 +27,7 @@ app = celery_app()
 for _kind in KINDS.values():
     for _module in _kind.handlers:
         import_module(_module)
+PATIENCE, PATIENCE_OF_CHILD = 10, 3  # leases: a whole worker costs more to lose than one process of its pool
 
 
 def _register(queue: Queue) -> None:
@@ -69,12 +70,14 @@ def _check_in(sender: Any, **_: Any) -> None:
     leases.IDENTITY.queues = sorted(sender.app.amqp.queues.consume_from)
     if "prefork" not in type(sender.pool).__module__:
         SHARES.divide(sender.pool.limit, leases.IDENTITY.queues)
+        leases.IDENTITY.slots, leases.IDENTITY.patience = sender.pool.limit, PATIENCE
         leases.keeper()
 
 
 @signals.worker_process_init.connect
 def _check_in_child(**_: Any) -> None:
     leases.IDENTITY.queues = sorted(app.amqp.queues.consume_from)
+    leases.IDENTITY.patience, leases.IDENTITY.is_replaced = PATIENCE_OF_CHILD, True
     leases.keeper()
 
 
@@ -85,7 +88,12 @@ def _hand_back(**_: Any) -> None:
     Prefork children hear no signal and work may not listen; their late settlements are refused by the fence.
     """
     STOPPING.set()
-    threading.Thread(target=_hand_back_later, daemon=True).start()
+    begin("ending", _end)
+
+
+def _end() -> None:
+    attempt("handing back", _hand_back_later)
+    _end_group()
 
 
 def _hand_back_later() -> None:
@@ -93,15 +101,12 @@ def _hand_back_later() -> None:
     time.sleep(grace)
     until = time.monotonic() + grace
     given = 0
-    try:
-        while time.monotonic() < until:
-            more, left = _hand_back_now()
-            given += more
-            if given and not left:
-                break
-            time.sleep(0.1)  # a settlement is being written, or Celery is about to end by itself
-    finally:
-        _end_group()
+    while time.monotonic() < until:
+        more, left = _hand_back_now()
+        given += more
+        if given and not left:
+            break
+        time.sleep(0.1)  # a settlement is being written, or Celery is about to end by itself
 
 
 def _end_group() -> None:

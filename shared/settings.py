@@ -129,6 +129,13 @@ class Settings(BaseSettings):
         return SecretStr(f"postgresql+psycopg2://{rest}")
 
     @model_validator(mode="after")
+    def _leases_are_renewed_in_time(self) -> Self:
+        """A worker whose last renewal is older than half a lease claims nothing."""
+        if self.renew_seconds >= self.lease_seconds / 2:
+            raise ValueError("PERSONAE_RENEW_SECONDS must be less than half of PERSONAE_LEASE_SECONDS")
+        return self
+
+    @model_validator(mode="after")
     def _url_from_parts(self) -> Self:
         if self.database_url is None and self.db_host is not None:
             password = quote(self.db_password.get_secret_value(), safe="")

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 
@@ -13,6 +12,7 @@ from deploy.local.guard import Guard
 from deploy.local.plan import Process
 from deploy.local.probes import Probe
 from deploy.local.processes import Identity, family, identify, send, table
+from shared.background import begin
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
@@ -30,8 +30,7 @@ class Question:
 
     def __init__(self, probe: Probe) -> None:
         self.answer = False
-        self._thread = threading.Thread(target=self._ask, args=(probe,), daemon=True)
-        self._thread.start()
+        self._thread = begin("asking a child", lambda: self._ask(probe))
 
     def _ask(self, probe: Probe) -> None:
         self.answer = probe()

@@ -1,6 +1,6 @@
 """Finds workers that run but no longer take work: a broker's restart can leave a worker's main process deaf."""
 
-import threading
+import socket
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from deploy.local.child import Child
 from deploy.local.plan import Process
 from services.shares import room
+from shared.background import Loop
 from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.models.base import Work
@@ -24,10 +25,13 @@ Ask = Callable[[], set[str]]
 
 
 def deaf_workers(workers: Iterable[Process]) -> set[str]:
-    """Return the names of workers with a free slot whose rows nobody claims; none while the database is down."""
+    """Return the names of workers with a free slot whose rows nobody claims, or of whose slots half are stuck.
+
+    None while the database is down.
+    """
     try:
         with get_session() as session:
-            return {worker.name for worker in workers if _is_deaf(session, worker)}
+            return {worker.name for worker in workers if _is_deaf(session, worker) or _is_stuck(session, worker)}
     except (SQLAlchemyError, OSError):
         return set()
 
@@ -36,6 +40,10 @@ def _is_deaf(session: Session, worker: Process) -> bool:
     slots = room(worker.slots, worker.queues)
     unheard = consumers.deaf_queues(session, dict.fromkeys(worker.queues, slots))
     return not unheard.isdisjoint(worker.queues) and _count_running(session, work.models(), worker) < slots
+
+
+def _is_stuck(session: Session, worker: Process) -> bool:
+    return consumers.is_half_stuck(session, f"{worker.name}@{socket.gethostname()}:")
 
 
 def _count_running(session: Session, models: Iterable[type[Work]], worker: Process) -> int:
@@ -62,12 +70,11 @@ class DeafnessWatch:
 
     def start(self) -> None:
         """Begin to ask."""
-        threading.Thread(target=self._watch, daemon=True).start()
+        Loop("deafness", self._ask_later, lambda: 0.0).ensure()
 
-    def _watch(self) -> None:
-        while True:
-            time.sleep(self._interval)
-            self.ask_once()
+    def _ask_later(self) -> None:
+        time.sleep(self._interval)
+        self.ask_once()
 
     def ask_once(self) -> None:
         """Learn which workers are deaf."""

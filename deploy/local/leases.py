@@ -2,13 +2,13 @@
 
 import importlib
 import socket
-import threading
 from contextlib import suppress
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.local.plan import Process
+from shared.background import begin
 from shared.db import get_session
 
 
@@ -18,9 +18,8 @@ def end_leases(process: Process, pid: int) -> None:
     Where it fails they run out by themselves.
     """
     if process.queues:
-        threading.Thread(
-            target=_end_leases, args=(f"{process.name}@{socket.gethostname()}:{pid}:",), daemon=True
-        ).start()
+        worker = f"{process.name}@{socket.gethostname()}:{pid}:"
+        begin(f"ending the leases of {process.name}", lambda: _end_leases(worker))
 
 
 def _end_leases(worker: str) -> None:

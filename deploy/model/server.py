@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import struct
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from deploy.model.embedding import DIMENSIONS, EmbeddingModel, lacks_avx2, read_
 from deploy.model.embedding import MODEL_ID as EMBEDDING_ID
 from deploy.model.http import BadRequest, JsonHandler, JsonServer
 from deploy.model.turns import Busy, Presence
+from shared.background import begin
 
 NO_AVX2 = (
     "this CPU has no AVX2, which the bundled embedding model needs: "
@@ -173,7 +173,7 @@ def serve(host: str, port: int) -> None:
     """Answer health checks at once, load the models, and stay until SIGTERM or SIGINT."""
     models = Models()
     server = JsonServer((host, port), partial(ModelHandler, models))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    begin("serving", server.serve_forever)
     started = time.monotonic()
     models.load()
     log.info("ready at %s after %.1f s; %s is a demo model", server.url, time.monotonic() - started, CHAT_ID)

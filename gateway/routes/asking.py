@@ -7,6 +7,7 @@ from uuid import UUID
 
 from apiflask import APIBlueprint
 
+from gateway import places
 from gateway.auth import requires, scope
 from gateway.idempotency import begun, idempotent
 from gateway.quotas import adds_work
@@ -43,6 +44,7 @@ def ask_persona(persona_id: UUID, json_data: QuestionIn) -> AnswerOut:
     `conversation_id`.
     """
     query = json_data.query
+    places.require()
     asked = begun(AnswerOut, lambda session: _ask(session, persona_id, query), status=200)
     if asked.turn_id is None:
         return asked

@@ -7,7 +7,7 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from gateway import cancelling, relay
+from gateway import cancelling, places, relay
 from gateway.auth import requires, scope
 from gateway.idempotency import begun, idempotent
 from gateway.quotas import adds_work
@@ -84,11 +84,14 @@ def send_message(conversation_id: UUID, query_data: SendQuery, json_data: Messag
     `Accept: text/event-stream` 200 with the stream of its events. A reply's citations are in `extra_data`.
     """
     content, options = json_data.content, json_data.options()
+    as_stream = EVENT_STREAM in request.accept_mimetypes.values()
+    if as_stream:
+        places.require()
     turn = begun(
         TurnOut,
         lambda session: turns.add(session, scope(), conversation_id, content, options=options, meta=correlation()),
     )
-    if EVENT_STREAM in request.accept_mimetypes.values():
+    if as_stream:
         return stream_turn(turn.id)
     return wait_for(turn.id) if query_data.wait else turn
 
@@ -130,6 +133,7 @@ def get_turn_events(turn_id: int) -> Response:
     Server-sent events from the beginning, or behind the one named in `Last-Event-ID`: for a stream that was cut.
     They can be heard again after the turn has ended.
     """
+    places.require()
     with get_session() as session:
         turns.get(session, scope(), turn_id)
     return stream_turn(turn_id, after=request.headers.get("Last-Event-ID"))
@@ -157,7 +161,8 @@ def stream_turn(turn_id: int, after: str | None = None) -> Response:
     """Answer with a turn's events as they come; the identity was checked, and no connection is held."""
     events = relay.relay(relay.turn_stream(), partial(relay.read_state, turn_id), after)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return Response(relay.server_sent(events), mimetype=EVENT_STREAM, headers=headers)
+    told = relay.server_sent(events, has_left=places.departure())
+    return Response(told, mimetype=EVENT_STREAM, headers=headers)
 
 
 def wait_for(turn_id: int) -> Any:

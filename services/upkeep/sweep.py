@@ -8,31 +8,16 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from services.upkeep import retention
-from services.work import tried
+from shared.background import tried
 from shared.db import get_session
 from shared.providers.blobs import open_blobs
-from shared.queries import turns, work
+from shared.queries import turns, watch, work
 from shared.settings import Settings, get_settings
 from shared.tasks import BELL, QUEUES
 
 log = logging.getLogger(__name__)
 
 
-class Watch:
-    """How long the sweep has watched without a gap: leases expire only after that, so an outage expires nothing."""
-
-    def __init__(self) -> None:
-        self._last = self._since = 0.0
-
-    def watched(self, now: float, *, gap: float) -> float:
-        """Note a sweep at `now` (seconds); return for how long there was no pause longer than `gap`."""
-        if now - self._last > gap:
-            self._since = now
-        self._last = now
-        return now - self._since
-
-
-WATCH = Watch()
 BLOBS = retention.BlobRounds()
 Mend = Callable[[Session], object]
 
@@ -41,11 +26,12 @@ def sweep() -> None:
     """Reopen, end, promote, and ring for what waits.
 
     Each repair is a transaction of its own: one that fails is tried again at the next sweep and holds up no other.
+    Leases expire only where sweeps have come for a while without a gap, so an outage expires nothing.
     """
     settings = get_settings()
     with get_session() as session:
         now = work.database_seconds(session)
-    watched = WATCH.watched(now, gap=3 * settings.sweep_seconds)
+        watched = watch.note(session, gap=3 * settings.sweep_seconds)
     repairs = _repairs(settings, expire=watched >= settings.watch_seconds)
     failures = [error for mend in repairs if (error := tried(partial(_mend, mend)))]
     _ring_for_what_waits(settings)

@@ -21,6 +21,7 @@ from shared.models.workflows import (
     RunGroup,
     RunStep,
     StepConfig,
+    SweepWatch,
     WorkerCheckin,
     WorkflowRun,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "RunGroup",
     "RunStep",
     "StepConfig",
+    "SweepWatch",
     "Timestamped",
     "Turn",
     "TurnTrace",

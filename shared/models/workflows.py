@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -140,4 +140,17 @@ class WorkerCheckin(Base):
     first_checkin: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     last_checkin: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     queues: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    slots: Mapped[int] = mapped_column(default=1, server_default="1")
+    stuck: Mapped[int] = mapped_column(default=0, server_default="0")  # slots whose work ignores that it must stop
     last_claim: Mapped[datetime | None]  # without one for long while rows wait, the worker is deaf
+
+
+class SweepWatch(Base):
+    """When the last sweep began, and since when they have come without a gap: one row."""
+
+    __tablename__ = "sweepwatch"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    since: Mapped[datetime]
+    last: Mapped[datetime]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from shared.background import later
 from shared.errors import Invalid, Transient
 from shared.providers import reader
 from shared.providers.interruption import OnOpen
@@ -43,8 +44,7 @@ class Reader:
     def ask(self, data: bytes, mime_type: str) -> Parsed:
         """Have a document read; raises Invalid with the reason, Transient where somebody ended the process."""
         self.read += 1
-        timer = threading.Timer(self._limits.wall_seconds, self.end, [self._too_slow])
-        timer.start()
+        timer = later("ending a reader", self._limits.wall_seconds, lambda: self.end(self._too_slow))
         try:
             said = self._exchange(data, mime_type)
         finally:

@@ -5,7 +5,6 @@ The address that was checked is the one that is connected to, and every redirect
 
 import queue
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from shared.background import begin, later, tried
 from shared.errors import Invalid, Refused, Rejected, TooLarge, Transient
 from shared.providers import faults
 from shared.providers.addresses import (
@@ -98,20 +98,18 @@ class Outbound:
     def _resolved(self, host: str, port: int, ends_at: float | None) -> Sequence[str]:
         """Ask the resolver, which knows no time-out, in a thread that is left behind when it does not answer."""
         seconds = DNS_SECONDS if ends_at is None else min(DNS_SECONDS, self.require_time(host, ends_at))
-        answers: queue.SimpleQueue[Sequence[str] | Refused] = queue.SimpleQueue()
-        threading.Thread(target=self._resolve_into, args=(answers, host, port), daemon=True).start()
+        answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
+        begin(f"asking for {host}", lambda: self._resolve_into(answers, host, port))
         try:
             answer = answers.get(timeout=seconds)
         except queue.Empty:
             raise Transient(f"the name server did not answer for {host} in {seconds:.2g} s") from None
-        if isinstance(answer, Refused):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def _resolve_into(self, answers: "queue.SimpleQueue[Sequence[str] | Refused]", host: str, port: int) -> None:
-        try:
-            answers.put(self._resolve(host, port))
-        except Refused as error:
+    def _resolve_into(self, answers: "queue.SimpleQueue[Sequence[str] | Exception]", host: str, port: int) -> None:
+        if error := tried(lambda: answers.put(self._resolve(host, port))):
             answers.put(error)
 
     def _may_reach(self, address: str) -> bool:
@@ -142,8 +140,7 @@ class Outbound:
         """
         connection = Interruptible()
         on_open(connection.interrupt)
-        watchdog = threading.Timer(seconds, connection.interrupt)
-        watchdog.start()
+        watchdog = later("ending a fetch", seconds, connection.interrupt)
         try:
             return self._fetch(url, max_bytes, self._clock() + seconds, connection)
         except (Transient, Invalid, Rejected):

@@ -1,18 +1,16 @@
 """How often a turn's events go out: the first token at once, later ones together."""
 
-import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
+from shared.background import Loop, attempt
 from shared.providers.stream import Event, TurnStream
 
 HOLD_SECONDS = 0.04
 MAX_PENDING = 5000
-
-log = logging.getLogger(__name__)
 
 
 class TurnWriter:
@@ -113,18 +111,15 @@ class Pacer:
     """One thread per process that sends what a silent model leaves held; it sleeps while no turn is written."""
 
     def __init__(self, interval: float = HOLD_SECONDS) -> None:
-        self._interval = interval
         self._writers: set[TurnWriter] = set()
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("turn-pacer", self._round, lambda: interval)
 
     def add(self, writer: TurnWriter) -> None:
         """Look after a writer."""
         with self._changed:
             self._writers.add(writer)
-            if self._thread is None or not self._thread.is_alive():  # a fork leaves the thread behind
-                self._thread = threading.Thread(target=self._run, name="turn-pacer", daemon=True)
-                self._thread.start()
+            self._loop.ensure()
             self._changed.notify()
 
     def remove(self, writer: TurnWriter) -> None:
@@ -132,21 +127,13 @@ class Pacer:
         with self._changed:
             self._writers.discard(writer)
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._writers)
-                writers = list(self._writers)
-            for writer in writers:
-                self._flush(writer)
-            time.sleep(self._interval)
-
-    def _flush(self, writer: TurnWriter) -> None:
-        try:
-            writer.flush_if_due()
-        except Exception:  # whatever is wrong with one turn, the thread is that of all
-            log.exception("a turn's events cannot be sent in time")
-            self.remove(writer)
+    def _round(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._writers)
+            writers = list(self._writers)
+        for writer in writers:  # whatever is wrong with one turn, the thread is that of all
+            if not attempt("sending a turn's events in time", writer.flush_if_due):
+                self.remove(writer)
 
 
 PACER = Pacer()

@@ -15,14 +15,17 @@ RUNNING = "SELECT count(*) FROM {t} WHERE status = 'RUNNING' AND queue = :queue"
 CLAIMING = """
     SELECT DISTINCT jsonb_array_elements_text(queues) FROM workercheckin
     WHERE last_claim > clock_timestamp() - interval '30 s'"""
+HALF_STUCK = """
+    SELECT sum(stuck) > 0 AND 2 * sum(stuck) >= sum(slots) FROM workercheckin
+    WHERE last_checkin > clock_timestamp() - interval '20 s' AND starts_with(id, :node)"""
 LISTENERS = """
     SELECT id FROM workercheckin
     WHERE last_checkin > clock_timestamp() - interval '20 s' AND queues ? :queue ORDER BY id"""
 CHECK_IN = """
-    INSERT INTO workercheckin (id, first_checkin, last_checkin, queues, last_claim)
-    VALUES (:worker, clock_timestamp(), clock_timestamp(), CAST(:queues AS jsonb),
+    INSERT INTO workercheckin (id, first_checkin, last_checkin, queues, slots, stuck, last_claim)
+    VALUES (:worker, clock_timestamp(), clock_timestamp(), CAST(:queues AS jsonb), :slots, :stuck,
         CASE WHEN :claimed THEN clock_timestamp() END)
-    ON CONFLICT (id) DO UPDATE SET last_checkin = clock_timestamp(),
+    ON CONFLICT (id) DO UPDATE SET last_checkin = clock_timestamp(), slots = :slots, stuck = :stuck,
         last_claim = coalesce(excluded.last_claim, workercheckin.last_claim)"""
 
 FORGET = """
@@ -31,9 +34,18 @@ FORGET = """
         ORDER BY last_checkin LIMIT :limit FOR UPDATE SKIP LOCKED)) RETURNING id"""
 
 
-def check_in(session: Session, worker: str, *, queues: str, claimed: bool) -> None:
-    """Record that a worker process lives; `queues` is a JSON list, `claimed` says it took work since last time."""
-    session.execute(text(CHECK_IN), {"worker": worker, "queues": queues, "claimed": claimed})
+def check_in(session: Session, worker: str, *, queues: str, claimed: bool, slots: int = 1, stuck: int = 0) -> None:
+    """Record that a worker process lives; `queues` is a JSON list, `claimed` says it took work since last time.
+
+    Of its `slots`, so many are `stuck`: their work ignores that it must stop.
+    """
+    given = {"worker": worker, "queues": queues, "claimed": claimed, "slots": slots, "stuck": stuck}
+    session.execute(text(CHECK_IN), given)
+
+
+def is_half_stuck(session: Session, node: str) -> bool:
+    """Say whether half of the slots of the worker whose processes' ids begin with `node` are stuck."""
+    return bool(session.scalar(text(HALF_STUCK), {"node": node}))
 
 
 def prune(session: Session, *, keep: timedelta, batch: int = 1000) -> int:

@@ -1,11 +1,11 @@
 """A side call to the model that ends in time, whoever must end it."""
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.background import later
 from shared.errors import Rejected
 from shared.providers.chat import Chat
 from shared.providers.thinking import Revoked, Text
@@ -39,9 +39,7 @@ class SideCall:
 
 @contextmanager
 def _closing_late(close: Callable[[], Any]) -> Any:
-    timer = threading.Timer(LONGEST_SECONDS, close)
-    timer.daemon = True
-    timer.start()
+    timer = later("ending what a script waits for", LONGEST_SECONDS, close)
     try:
         yield
     finally:

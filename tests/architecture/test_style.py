@@ -40,13 +40,18 @@ def budget(path: str) -> int:
     return LONGEST_FAMILY_OF_TABLES if path.startswith("shared/models/") else LONGEST_FILE
 
 
-def test_only_the_life_of_work_a_thread_that_turns_share_and_the_cutting_of_files_catch_every_exception() -> None:
+def test_only_the_life_of_work_what_runs_in_the_background_and_the_cutting_of_files_catch_every_exception() -> None:
     catching = {source.path for source in sources(*PRODUCT) if any(map(catches_all, source.find(ast.ExceptHandler)))}
-    assert catching == {"services/work.py", "shared/providers/pace.py", "shared/providers/parts.py"}
+    assert catching == {"services/work.py", "shared/background.py", "shared/providers/parts.py"}
 
 
 def catches_all(handler: ast.ExceptHandler) -> bool:
     return handler.type is None or ast.unparse(handler.type) in ("Exception", "BaseException")
+
+
+def test_every_thread_of_ours_says_what_it_fails_with() -> None:
+    beginning = {source.path for source in sources(*PRODUCT) if any((*source.calls("Thread"), *source.calls("Timer")))}
+    assert beginning == {"shared/background.py"}
 
 
 def test_one_place_commits() -> None:

@@ -1,5 +1,6 @@
 """Work whose every effect is counted; `tests.fakes.probe_app` is the worker app that does it."""
 
+import ctypes
 import os
 import signal
 import threading
@@ -22,7 +23,8 @@ apart = Base.metadata if "PROBE_WORKER" in os.environ else MetaData(naming_conve
 
 
 class Probe(Work):
-    """A row that does as `act` says: '', 'sleep N', 'hold' (when first claimed), 'fail', 'invalid', 'die', 'deaf N'."""
+    """A row that does as `act` says: '', 'sleep N', 'hold' (when first claimed), 'fail', 'invalid', 'die', 'deaf N',
+    'hang N'."""
 
     __tablename__ = "probe"
     metadata = apart
@@ -67,6 +69,8 @@ def work(act: str) -> str:
             threading.Event().wait()
         case "deaf":
             threading.Event().wait(float(argument))
+        case "hang":  # as a library that never lets go of the interpreter
+            ctypes.PyDLL(None).sleep(int(argument))
         case "fail":
             raise Transient("the probe was told to fail")
         case "invalid":

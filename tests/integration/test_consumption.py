@@ -15,7 +15,7 @@ from deploy.consumption import ALIVE_SECONDS, NEW, QUIET, TABLES, UPKEEP, Condit
 from shared import tasks
 from shared.db import Session, get_session
 from shared.models import Conversation, Persona, WorkerCheckin
-from shared.queries import kinds, turns, work
+from shared.queries import kinds, turns, work, workers
 from shared.queries.scope import Scope
 
 pytestmark = pytest.mark.capability("C19")
@@ -36,12 +36,14 @@ def ago(seconds: float) -> object:
 
 def check_in(
     session: Session, queue: str = "dialogue", *, node: str = NODE, begun: float = LONG_AGO, seen: float = 1.0,
-    claimed: float | None = None,
+    claimed: float | None = None, slots: int = 1, stuck: int = 0,
 ) -> None:  # fmt: skip
     session.add(
         WorkerCheckin(
             id=f"{node}7:8:abc",
             queues=[queue],
+            slots=slots,
+            stuck=stuck,
             first_checkin=ago(begun),
             last_checkin=ago(seen),
             last_claim=None if claimed is None else ago(claimed),
@@ -119,6 +121,13 @@ def test_a_worker_whose_rows_wait_for_a_reason_is_well(
     assert condition(session, ["dialogue"], NODE) is Condition.WELL
 
 
+@pytest.mark.parametrize(("stuck", "expected"), [(0, Condition.WELL), (15, Condition.WELL), (16, Condition.STUCK)])
+def test_a_worker_half_of_whose_slots_are_stuck_is_not_well(session: Session, stuck: int, expected: Condition) -> None:
+    check_in(session, begun=5.0, claimed=1.0, slots=32, stuck=stuck)
+    assert condition(session, ["dialogue"], NODE) is expected
+    assert workers.is_half_stuck(session, NODE) is (expected is Condition.STUCK)
+
+
 def test_rows_of_other_queues_are_not_its_fault(session: Session) -> None:
     check_in(session, "memory", node="worker-memory@host:")
     let_wait(session, 600)
@@ -139,10 +148,14 @@ def test_upkeep_is_well_while_it_sweeps(session: Session, claimed: float | None,
     assert condition(session, [UPKEEP], NODE) is expected
 
 
-def test_the_check_of_a_deaf_worker_ends_its_container(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("stuck", "waiting"), [(0, True), (1, False)], ids=["deaf", "stuck"])
+def test_the_check_of_a_worker_that_takes_no_work_ends_its_container(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, stuck: int, waiting: bool
+) -> None:
     with get_session() as session:
-        check_in(session, node=f"worker-dialogue@{socket.gethostname()}:")
-        let_wait(session, 600)
+        check_in(session, node=f"worker-dialogue@{socket.gethostname()}:", stuck=stuck)
+        if waiting:
+            let_wait(session, 600)
     with subprocess.Popen(["sleep", "60"]) as container:
         monkeypatch.setenv(health.MAIN, str(container.pid))
         assert health.main(["worker", "dialogue"]) == 1

@@ -52,3 +52,23 @@ def test_a_row_at_work_closes_what_it_waits_on_once(hold: Callable[[int], Held],
     held.stop("lost")
     held.closes(lambda: closed.append(8))
     assert closed == [7, 8], "what comes after the stop is closed at once"
+
+
+def test_a_row_that_has_ended_is_not_stuck_however_long_the_rest_of_its_batch_takes(
+    hold: Callable[[int], Held],
+) -> None:
+    held = hold(1)
+    assert not held.is_stuck(0)
+    held.begin()
+    held.until = 0.0  # long ago
+    assert held.is_stuck(1)
+    held.ended()
+    assert (held.is_stuck(1), held.overdue(1)) == (False, True)
+
+
+def test_work_off_the_clock_is_not_stuck(hold: Callable[[int], Held]) -> None:
+    held = hold(1)
+    held.begin()
+    held.until = 0.0
+    with held.unhurried():
+        assert not held.is_stuck(1)
