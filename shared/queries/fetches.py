@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from shared.domain.lifecycle import TERMINAL
 from shared.domain.workflow import WorkflowStepType, queue_of
 from shared.models import Fetch
-from shared.queries import work
+from shared.queries import endings
 from shared.queries.arrivals import Arrival, require_welcome
 from shared.queries.rows import found, removed
 from shared.queries.scope import Scope, owned, owner_of
@@ -36,7 +36,7 @@ def get(session: Session, scope: Scope, fetch_id: int) -> Fetch:
     return found(session.scalar(owned(Fetch, scope).where(Fetch.id == fetch_id)), "fetch", fetch_id)
 
 
-@work.on_end(Fetch)
+@endings.on_end(Fetch)
 def begin_run(session: Session, row: Fetch) -> set[str]:
     """Ring for the run that the document's arrival started."""
     return {queue_of(WorkflowStepType.VALIDATE)} if row.answer.get("run_group_id") else set()

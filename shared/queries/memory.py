@@ -13,7 +13,7 @@ from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.memory import HEAD, Changes, Remembered, WindowRule
 from shared.domain.prompt import Said
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona
-from shared.queries import conversations, work
+from shared.queries import conversations, endings, work
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope
 from shared.settings import get_settings
@@ -56,7 +56,7 @@ def rule() -> WindowRule:
     return WindowRule(settings.memory_start, settings.memory_size, settings.memory_head)
 
 
-@work.on_end(MemoryWindow)
+@endings.on_end(MemoryWindow)
 def ready_next(session: Session, window: MemoryWindow) -> Iterable[str]:
     """Make the conversation's next window ready: they are compressed in order, and a failed one holds up nobody.
 

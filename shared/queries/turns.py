@@ -16,7 +16,7 @@ from shared.domain.tokens import count_roughly
 from shared.errors import Conflict, Invalid, NotFound
 from shared.models import Conversation, KnowledgeChunk, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
 from shared.models.turns import BLOCKED
-from shared.queries import conversations, executions, memory, modules, transcript, work
+from shared.queries import conversations, endings, executions, memory, modules, transcript, work
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
@@ -185,7 +185,7 @@ def as_event(message: Message) -> dict[str, Any]:
     }
 
 
-@work.on_end(Turn)
+@endings.on_end(Turn)
 def ready_modules_or_next(session: Session, turn: Turn) -> Iterable[str]:
     """Make what follows a turn ready: its modules, or the next turn; turns never overlap, and none holds up another.
 
@@ -196,7 +196,7 @@ def ready_modules_or_next(session: Session, turn: Turn) -> Iterable[str]:
     return following | memory.add_due_windows(session, turn.conversation_id)
 
 
-@work.on_end(ModuleExecution)
+@endings.on_end(ModuleExecution)
 def ready_stage_or_next(session: Session, row: ModuleExecution) -> Iterable[str]:
     """Make what follows a module's run ready: the next stage when the last of this one ended, then the next turn."""
     if row.turn_id is None or row.conversation_id is None:

@@ -3,7 +3,7 @@
 All times are the database's. Statements name their table through `{t}`, always a `__tablename__` of ours.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus
 from shared.models.base import Base, Work
+from shared.queries import endings
 
 WorkRow = TypeVar("WorkRow", bound=Work)
-OnEnd = Callable[[Session, Any], Iterable[str]]
 SWEEP_LOCK = 0x5357_4545
 
 # A row that had its turn waits behind all others, and keeps in `made_room` the priority that it has again at its next.
@@ -60,7 +60,7 @@ LOSE = "fence = fence + 1, crashes = crashes + 1, lease_until = NULL, worker_id 
 REOPEN = f"""
     UPDATE {{t}} SET {LOSE}, status = 'PENDING', ready_at = clock_timestamp()
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE {EXPIRED} AND NOT {ENDS}
-        ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED))"""
+        ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED)) RETURNING id"""
 LOST_FOR_GOOD = f"SELECT id FROM {{t}} WHERE {EXPIRED} AND {ENDS} ORDER BY lease_until LIMIT 100"
 END_LOST = f"""
     UPDATE {{t}} SET {LOSE}, completed_date = clock_timestamp(),
@@ -137,24 +137,6 @@ class News(NamedTuple):
     fence: int
     lost: bool
     cancelled: bool
-
-
-_on_end: dict[type[Work], OnEnd] = {}
-
-
-def on_end(model: type[Work]) -> Callable[[OnEnd], OnEnd]:
-    """Register what follows, in the same transaction, when a row of `model` ends in any terminal state or is set back.
-
-    The function returns the names of the queues on which it made rows ready; their bells ring after the commit.
-    """
-
-    def register(function: OnEnd) -> OnEnd:
-        if model in _on_end:
-            raise ValueError(f"{model.__name__} has an on_end already")
-        _on_end[model] = function
-        return function
-
-    return register
 
 
 def models() -> list[type[Work]]:
@@ -249,12 +231,17 @@ def settle(
 def follow(session: Session, rows: Iterable[Work]) -> set[str]:
     """Do what follows the end of rows, or of their turn; return the queues on which rows became ready."""
     session.flush()
-    stopped = [row for row in rows if row.status in TERMINAL or row.status is RunStatus.PENDING]
-    return {queue for row in stopped for queue in _on_end.get(type(row), _nothing)(session, row)}
-
-
-def _nothing(session: Session, row: Work) -> Iterable[str]:
-    return ()
+    ready: set[str] = set()
+    again: dict[type[Work], list[Work]] = {}
+    for row in rows:
+        if row.status in TERMINAL:
+            ready.update(endings.after_end(session, row))
+        else:
+            again.setdefault(type(row), []).append(row)
+    for model, alike in again.items():
+        blocked = endings.hold_back(session, model, [row.id for row in alike])
+        ready |= {row.queue for row in alike if row.status is RunStatus.PENDING and row.id not in blocked}
+    return ready
 
 
 def make_ready(session: Session, rows: Iterable[Work]) -> set[str]:
@@ -301,7 +288,7 @@ def retry(
 
 def reopen(session: Session, model: type[Work]) -> None:
     """Make rows runnable again whose lease ran out; those that end with it are `lost_for_good`."""
-    session.execute(_for(REOPEN, model))
+    endings.hold_back(session, model, session.scalars(_for(REOPEN, model)).all())
 
 
 def lost_for_good(session: Session, model: type[Work]) -> list[int]:
@@ -341,6 +328,7 @@ def hand_back(session: Session, model: type[Work], worker: str) -> tuple[int, in
     Returns how many were given back, and how many not yet, because their settlement is being written.
     """
     rows = session.execute(_for(HAND_BACK, model), {"worker": worker}).all()
+    endings.hold_back(session, model, [row.id for row in rows if row.status == RunStatus.PENDING])
     _follow_ended(session, model, rows)
     return len(rows), session.scalar(_for(HELD_BY, model), {"worker": worker}) or 0
 

@@ -1,10 +1,10 @@
 """Runs of documents through a workflow: advanced step by step, ended once (seed 004)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, or_, select, update
+from sqlalchemy import Row, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
@@ -20,7 +20,7 @@ from shared.models import (
     StepConfig,
     WorkflowRun,
 )
-from shared.queries import jobs, progress, runs, work
+from shared.queries import endings, jobs, progress, runs, work
 
 NOTHING_TO_DO = "there was nothing to do"
 
@@ -131,11 +131,9 @@ def _begin(session: Session, found: Row[Any], step: RunStep) -> None:
         jobs.note_start(session, group_id)
 
 
-@work.on_end(RunStep)
+@endings.on_end(RunStep)
 def follow_step(session: Session, step: RunStep) -> Iterable[str]:
-    """Make the next step ready, or end the run, and with the last of its runs the group; one set back waits again."""
-    if step.status is RunStatus.PENDING:
-        return _wait_again(session, step)
+    """Make the next step ready, or end the run, and with the last of its runs the group."""
     if step.status is RunStatus.COMPLETED and not step.is_last_step and (queue := _ready_next(session, step)):
         return (queue,)
     run = session.get_one(WorkflowRun, step.workflow_run_id)
@@ -151,13 +149,16 @@ def follow_step(session: Session, step: RunStep) -> Iterable[str]:
     return ()
 
 
-def _wait_again(session: Session, step: RunStep) -> Iterable[str]:
-    """Let a step go on when its turn comes, unless its run was paused while it was worked on."""
-    if session.scalar(select(WorkflowRun.paused_at).where(WorkflowRun.id == step.workflow_run_id)):
-        step.ready_at = None
-        session.flush()
-        return ()
-    return (step.queue,)
+_HOLD = text("""
+    UPDATE runstep SET ready_at = NULL FROM workflowrun run
+    WHERE runstep.id = ANY(:ids) AND run.id = runstep.workflow_run_id AND run.paused_at IS NOT NULL
+    RETURNING runstep.id""")
+
+
+@endings.on_set_back(RunStep)
+def hold_paused(session: Session, step_ids: Sequence[int]) -> Collection[int]:
+    """Let steps that are tried again wait for the end of their run's pause; return those that do."""
+    return session.scalars(_HOLD, {"ids": list(step_ids)}).all()
 
 
 _NEXT_READY = (

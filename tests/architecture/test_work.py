@@ -21,11 +21,11 @@ LIFE_OF_WORK = "shared/queries/work.py"
 REGISTERED = """
 import json
 from services import work, worker
-from shared.queries import work as rows
+from shared.queries import endings
 json.dump({
     "tasks": sorted(name for name in worker.app.tasks if not name.startswith("celery.")),
     "kinds": {queue: [model.__tablename__ for model in kinds] for queue, kinds in work.KINDS.items()},
-    "followed": [model.__tablename__ for model in rows._on_end],
+    "followed": [model.__tablename__ for model in endings.ON_END],
 }, __import__("sys").stdout)
 """
 WITHOUT_KIND = {
