@@ -34,5 +34,5 @@ def tell(model: type[Work], cancelled: work.Cancelled) -> None:
 def cancel_runs(run_ids: Sequence[int]) -> None:
     """Cancel runs that the caller may cancel, with all of their steps that have not ended."""
     with get_session() as session:
-        steps = control.unfinished_steps(session, run_ids)
-    cancel(RunStep, steps)
+        cancelled = control.cancel(session, run_ids)
+    tell(RunStep, cancelled)

@@ -75,8 +75,8 @@ def cancel_work(kind: str, work_id: int) -> Work:
     """
     with get_session() as session:
         row = kinds.get(session, scope(), kind, work_id)
-        ids = kinds.to_cancel(session, row)
-    cancelling.cancel(type(row), ids)
+        cancelled = kinds.cancel(session, row)
+    cancelling.tell(type(row), cancelled)
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)
 

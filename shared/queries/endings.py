@@ -5,15 +5,15 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
+from shared.domain.lifecycle import RunStatus
 from shared.models.base import Work
 
 OnEnd = Callable[[Session, Any], Iterable[str]]
-OnCancel = Callable[[Session, Sequence[int]], Iterable[str]]
+FollowAll = Callable[[Session, Sequence[int]], Iterable[str]]  # given the ids of rows that were cancelled together
 OnSetBack = Callable[[Session, Sequence[int]], Collection[int]]
 Function = TypeVar("Function")
 
 ON_END: dict[type[Work], OnEnd] = {}
-ON_CANCEL: dict[type[Work], OnCancel] = {}
 ON_SET_BACK: dict[type[Work], OnSetBack] = {}
 
 
@@ -23,14 +23,6 @@ def on_end(model: type[Work]) -> Callable[[OnEnd], OnEnd]:
     The function returns the names of the queues on which it made rows ready; their bells ring after the commit.
     """
     return _register(ON_END, model)
-
-
-def on_cancel(model: type[Work]) -> Callable[[OnCancel], OnCancel]:
-    """Register what follows, for all of them at once, when rows of `model` are cancelled that nobody worked on.
-
-    The function is given their ids, and returns queues as one of `on_end` does, which is asked where there is none.
-    """
-    return _register(ON_CANCEL, model)
 
 
 def on_set_back(model: type[Work]) -> Callable[[OnSetBack], OnSetBack]:
@@ -56,6 +48,15 @@ def after_end(session: Session, row: Work) -> Iterable[str]:
     """Do what follows the end of a row; return the queues on which rows became ready."""
     follow = ON_END.get(type(row))
     return follow(session, row) if follow else ()
+
+
+def set_back(session: Session, rows: Sequence[Work]) -> set[str]:
+    """Let rows wait that are to be tried again; return the queues of those that are runnable at once."""
+    alike: dict[type[Work], list[Work]] = {}
+    for row in rows:
+        alike.setdefault(type(row), []).append(row)
+    blocked = {(model, id) for model, them in alike.items() for id in hold_back(session, model, [r.id for r in them])}
+    return {row.queue for row in rows if row.status is RunStatus.PENDING and (type(row), row.id) not in blocked}
 
 
 def hold_back(session: Session, model: type[Work], ids: Sequence[int]) -> Collection[int]:

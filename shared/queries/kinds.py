@@ -75,11 +75,11 @@ def _owned(kind: Kind, scope: Scope, *columns: Any) -> Select[Any]:
     return kind.joined(select(*columns).select_from(kind.model)).where(kind.owner_id == scope.owner_id)
 
 
-def to_cancel(session: Session, row: Work) -> list[int]:
-    """Return the ids that a cancel of the row must reach: a step takes the rest of its run with it."""
-    if not isinstance(row, RunStep):
-        return [row.id]
-    return control.unfinished_steps(session, [row.workflow_run_id])
+def cancel(session: Session, row: Work) -> work.Cancelled:
+    """Cancel a row; a step takes the rest of its run with it."""
+    if isinstance(row, RunStep):
+        return control.cancel(session, [row.workflow_run_id])
+    return work.cancel(session, type(row), [row.id])
 
 
 def retry(session: Session, row: Work) -> set[str]:

@@ -231,17 +231,9 @@ def settle(
 def follow(session: Session, rows: Iterable[Work]) -> set[str]:
     """Do what follows the end of rows, or of their turn; return the queues on which rows became ready."""
     session.flush()
-    ready: set[str] = set()
-    again: dict[type[Work], list[Work]] = {}
-    for row in rows:
-        if row.status in TERMINAL:
-            ready.update(endings.after_end(session, row))
-        else:
-            again.setdefault(type(row), []).append(row)
-    for model, alike in again.items():
-        blocked = endings.hold_back(session, model, [row.id for row in alike])
-        ready |= {row.queue for row in alike if row.status is RunStatus.PENDING and row.id not in blocked}
-    return ready
+    rows = list(rows)
+    ready = {queue for row in rows if row.status in TERMINAL for queue in endings.after_end(session, row)}
+    return ready | endings.set_back(session, [row for row in rows if row.status not in TERMINAL])
 
 
 def make_ready(session: Session, rows: Iterable[Work]) -> set[str]:
@@ -255,11 +247,18 @@ def make_ready(session: Session, rows: Iterable[Work]) -> set[str]:
     return queues
 
 
-def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> Cancelled:
-    """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone."""
+def cancel(
+    session: Session, model: type[Work], ids: Sequence[int], *, follow: endings.FollowAll | None = None
+) -> Cancelled:
+    """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone.
+
+    Where it is given, `follow` does what follows for all that were cancelled at once, instead of row by row.
+    """
     rows = session.execute(_for(CANCEL, model), {"ids": list(ids)}).all()
     running = [(row.id, row.fence) for row in rows if row.status == RunStatus.RUNNING]
-    return Cancelled(running, _follow_ended(session, model, rows))
+    ended = [row.id for row in rows if row.status == RunStatus.CANCELLED]
+    ready = set(follow(session, ended)) if follow and ended else _follow_ended(session, model, rows)
+    return Cancelled(running, ready)
 
 
 def cancel_now(session: Session, model: type[Work], ids: Sequence[int]) -> Cancelled:

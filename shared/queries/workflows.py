@@ -216,17 +216,18 @@ def _end_run(session: Session, run: WorkflowRun, step: RunStep) -> None:
     event = LifeCycleEvent.ITEM_END if step.status is RunStatus.COMPLETED else LifeCycleEvent.ITEM_FAILED
     _record(session, group.id, event, run.id)
     session.flush()
-    _end_if_finished(session, group)
+    end_if_finished(session, group)
 
 
 def end_finished(session: Session, group_ids: Sequence[int]) -> None:
     """End those of the groups that have lost their last unfinished run."""
     groups = select(RunGroup).where(RunGroup.id.in_(group_ids), RunGroup.status.not_in(TERMINAL))
     for group in session.scalars(groups.order_by(RunGroup.id).with_for_update(key_share=True)).all():
-        _end_if_finished(session, group)
+        end_if_finished(session, group)
 
 
-def _end_if_finished(session: Session, group: RunGroup) -> None:
+def end_if_finished(session: Session, group: RunGroup) -> None:
+    """End a group, which the caller has locked, when it has lost its last unfinished run."""
     unfinished = select(WorkflowRun.id).where(WorkflowRun.run_group_id == group.id, WorkflowRun.status.in_(UNFINISHED))
     if not session.scalar(select(unfinished.exists())):
         _end_group(session, group)
