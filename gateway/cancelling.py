@@ -32,5 +32,5 @@ def announce(model: type[Work], running: Iterable[tuple[int, int]]) -> None:
 def cancel_runs(run_ids: Sequence[int]) -> None:
     """Cancel runs that the caller may cancel, with all of their steps that have not ended."""
     with get_session() as session:
-        steps = control.unfinished_steps(session, run_ids)
-    cancel(RunStep, steps)
+        running = control.cancel(session, run_ids)
+    announce(RunStep, running)

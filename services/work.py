@@ -26,7 +26,7 @@ from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.logs import bound_to
 from shared.models.base import Work
-from shared.queries import locks
+from shared.queries import endings, locks
 from shared.queries import work as rows
 from shared.settings import get_settings
 from shared.tasks import BELL, QUEUES, Queue
@@ -300,7 +300,7 @@ def _write(session: Session, outcomes: list[Outcome]) -> None:
         _handler_of(brought[0][1].held).lock(session, [row for row, _ in brought])
     for row, outcome in brought:
         _handler_of(outcome.held).save(session, row, outcome.value)
-    rows.follow(session, [row for row, _ in settled])
+    endings.follow(session, [row for row, _ in settled])
 
 
 def _sort_key(outcome: Outcome) -> tuple[str, str, str, str, float]:

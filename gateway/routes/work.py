@@ -71,8 +71,8 @@ def cancel_work(kind: str, work_id: int) -> Work:
     """
     with get_session() as session:
         row = kinds.get(session, scope(), kind, work_id)
-        ids = KINDS[kind].to_cancel(session, row)
-    cancelling.cancel(type(row), ids)
+        running = KINDS[kind].cancel(session, row)
+    cancelling.announce(type(row), running)
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)
 

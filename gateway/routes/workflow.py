@@ -170,10 +170,10 @@ def steer_run(steer: Steer, run_id: int) -> WorkflowRun:
     return run_now(run_id)
 
 
-def runs_of(session: Session, run_group_id: int) -> list[int]:
+def runs_of(session: Session, run_group_id: int) -> Sequence[int]:
     """Return the ids of a group's runs; raises NotFound."""
     group = runs.get_group(session, scope(), run_group_id)
-    return [run.id for run in runs.list_(session, group.id)]
+    return runs.ids_of(session, group.id)
 
 
 def group_now(run_group_id: int) -> RunGroup:

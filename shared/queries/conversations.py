@@ -36,9 +36,6 @@ def lock(session: Session, conversation_id: UUID, scope: Scope | None = None) ->
     return found(conversation, "conversation", conversation_id)
 
 
-@locks.before_ends_of(Turn)
-@locks.before_ends_of(ModuleExecution)
-@locks.before_ends_of(MemoryWindow)
 def lock_of(session: Session, rows: Sequence[Turn | ModuleExecution | MemoryWindow]) -> None:
     """Lock the conversations of several rows of work, in one order."""
     mine = select(Conversation.id).where(Conversation.id.in_([row.conversation_id for row in rows]))

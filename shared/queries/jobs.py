@@ -82,11 +82,11 @@ def end(session: Session, job: IngestionJob, *, error: str | None) -> None:
     persona = session.scalar(select(Persona).where(Persona.id == job.persona_id).with_for_update(key_share=True))
     if persona is None:  # deleted a moment ago, and the job with it
         return
-    job.progress = 100 if error is None else progress(session, job)
+    done, passages = 100 if error is None else progress(session, job), count_passages(session, job)
+    job.progress, job.total_vectors = done, passages
     job.status = JobStatus.FAILED if error else JobStatus.COMPLETED
     job.error_message = error
     job.completed_at = func.clock_timestamp()
-    job.total_vectors = count_passages(session, job)
     session.flush()
     statuses = [other.status for other in latest(session, persona)]
     if JobStatus.FAILED in statuses:

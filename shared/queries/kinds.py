@@ -25,12 +25,26 @@ from shared.models import (
     WorkerCheckin,
     WorkflowRun,
 )
-from shared.queries import control, fetches, locks, memory, on_demand, passage_embeddings, turns, work, workflows
+from shared.queries import (
+    control,
+    conversations,
+    endings,
+    fetches,
+    locks,
+    memory,
+    on_demand,
+    passage_embeddings,
+    turns,
+    work,
+    workflows,
+)
+from shared.queries.endings import Endings
 from shared.queries.rows import Slice, found, page_of_columns
 from shared.queries.scope import Scope
 from shared.settings import Settings
 
 ALIVE_SECONDS = 20
+Running = list[tuple[int, int]]  # (id, fence) of rows at work
 
 
 class Prune(Protocol):
@@ -46,8 +60,8 @@ class Owner(NamedTuple):
     joined: Callable[[Select[Any]], Select[Any]] = lambda statement: statement
 
 
-def _only(session: Session, row: Any) -> list[int]:
-    return [row.id]
+def _cancel(session: Session, row: Any) -> Running:
+    return work.cancel(session, type(row), [row.id])
 
 
 def _locked(session: Session, row: Any) -> Any:
@@ -64,6 +78,9 @@ def _again(session: Session, row: Any, *, ready: bool = True) -> None:
     session.refresh(row)
 
 
+NOTHING_FOLLOWS = Endings()
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of work: what the gateway, the workers and the sweep know about a table of work."""
@@ -73,8 +90,8 @@ class Kind:
     model: type[Work]
     owner: Owner
     handlers: tuple[str, ...] = ()  # modules that call `services.work.register_handler`
-    on_end: Callable[[Session, Any], None] | None = None  # in the transaction in which a row ends or is set back
-    to_cancel: Callable[[Session, Any], list[int]] = _only  # the ids that a cancel of a row must reach
+    endings: Endings = NOTHING_FOLLOWS  # what follows when rows end or are set back
+    cancel: Callable[[Session, Any], Running] = _cancel  # raises nothing; returns what workers are to be told
     retry: Callable[[Session, Any], None] = _again
     prune: Prune | None = None
     keep_hours: Callable[[Settings], float] | None = None  # how long ended rows are kept
@@ -90,8 +107,8 @@ def _with_group(statement: Select[Any]) -> Select[Any]:
     )
 
 
-def _rest_of_run(session: Session, step: RunStep) -> list[int]:
-    return control.unfinished_steps(session, [step.workflow_run_id])
+def _cancel_rest_of_run(session: Session, step: RunStep) -> Running:
+    return control.cancel(session, [step.workflow_run_id])
 
 
 def _run_again(session: Session, step: RunStep) -> None:
@@ -110,7 +127,7 @@ DECLARED = (
         Turn,
         _with_conversation(Turn),
         handlers=("services.dialogue.tasks",),
-        on_end=turns.ready_modules_or_next,
+        endings=Endings(turns.ready_modules_or_next, lock=conversations.lock_of),
         retry=_turn_again,
     ),
     Kind(
@@ -119,8 +136,8 @@ DECLARED = (
         RunStep,
         Owner(RunGroup.owner_id, _with_group),
         handlers=("services.ingestion.tasks", "services.embedding.tasks"),
-        on_end=workflows.follow_step,
-        to_cancel=_rest_of_run,
+        endings=Endings(workflows.follow_step, workflows.hold_paused, workflows.lock_ended),
+        cancel=_cancel_rest_of_run,
         retry=_run_again,
     ),
     Kind(
@@ -138,7 +155,7 @@ DECLARED = (
         ModuleExecution,
         Owner(ModuleExecution.owner_id),
         handlers=("services.modules.tasks",),
-        on_end=turns.ready_stage_or_next,
+        endings=Endings(turns.ready_stage_or_next, lock=conversations.lock_of),
         prune=on_demand.prune,
         keep_hours=lambda settings: settings.keep_module_runs_hours,
     ),
@@ -148,7 +165,7 @@ DECLARED = (
         MemoryWindow,
         _with_conversation(MemoryWindow),
         handlers=("services.memory.tasks",),
-        on_end=memory.ready_next,
+        endings=Endings(memory.ready_next, lock=conversations.lock_of),
     ),
     Kind(
         "passage_embeddings",
@@ -173,7 +190,7 @@ def declare(kind: Kind) -> None:
     """Make a kind of work known; raises ValueError for a table or a path that is known already."""
     if kind.path in KINDS:
         raise ValueError(f"there is a kind of work at {kind.path} already")
-    work.on_end(kind.model, kind.on_end)
+    endings.declare(kind.model, kind.endings)
     KINDS[kind.path] = kind
 
 

@@ -18,30 +18,12 @@ WorkRow = TypeVar("WorkRow", bound=Work)
 OF_CONVERSATIONS = (Turn, ModuleExecution, MemoryWindow)  # in the order in which settlements lock them
 NEWEST = 10_000
 PLACES = (collate(DocumentURI.uri, "C"), collate(DocumentURI.source, "C"), DocumentURI.id)
-LockShared = Callable[[Session, Sequence[Any]], object]
-_shared: dict[type[Work], LockShared] = {}
 
 
 def lock_rows(session: Session, model: type[WorkRow], ids: Iterable[int]) -> list[WorkRow]:
     """Lock rows of work in the order of their ids, and return those that there are, as they are now."""
     these = select(model).where(model.id.in_(ids)).order_by(model.id).with_for_update(key_share=True)
     return list(session.scalars(these, execution_options={"populate_existing": True}))
-
-
-def before_ends_of(model: type[Work]) -> Callable[[LockShared], LockShared]:
-    """Register what locks, in one order, all that the ends of several rows of `model` touch one after the other."""
-
-    def register(function: LockShared) -> LockShared:
-        _shared[model] = function
-        return function
-
-    return register
-
-
-def lock_shared(session: Session, rows: Sequence[Work]) -> None:
-    """Lock what the ends of these rows touch; of one row it is locked in order as it is touched."""
-    if len(rows) > 1 and (lock := _shared.get(type(rows[0]))):
-        lock(session, rows)
 
 
 def make_ready(session: Session, rows: Iterable[WorkRow]) -> bool:

@@ -47,6 +47,13 @@ def list_(session: Session, group_id: int, *, limit: int | None = None) -> Seque
     return session.scalars(statement.order_by(WorkflowRun.id).limit(limit)).all()
 
 
+def ids_of(session: Session, group_id: int) -> Sequence[int]:
+    """Return the ids of a group's runs, oldest first."""
+    return session.scalars(
+        select(WorkflowRun.id).where(WorkflowRun.run_group_id == group_id).order_by(WorkflowRun.id)
+    ).all()
+
+
 def list_steps(session: Session, run_ids: Collection[int]) -> Sequence[RunStep]:
     """Return the steps of some runs, in order."""
     statement = select(RunStep).where(RunStep.workflow_run_id.in_(run_ids))

@@ -3,7 +3,7 @@
 All times are the database's. Statements name their table through `{t}`, always a `__tablename__` of ours.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 from shared.db import wake
 from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus
 from shared.models.base import Base, Work
-from shared.queries import locks
+from shared.queries import endings
 
 WorkRow = TypeVar("WorkRow", bound=Work)
-OnEnd = Callable[[Session, Any], object]
 SWEEP_LOCK = 0x5357_4545
 
 # A row that had its turn waits behind all others, and keeps in `made_room` the priority that it has again at its next.
@@ -62,7 +61,7 @@ LOSE = "fence = fence + 1, crashes = crashes + 1, lease_until = NULL, worker_id 
 REOPEN = f"""
     UPDATE {{t}} SET {LOSE}, status = 'PENDING', ready_at = clock_timestamp()
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE {EXPIRED} AND NOT {ENDS}
-        ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED))"""
+        ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED)) RETURNING id"""
 LOST_FOR_GOOD = f"SELECT id FROM {{t}} WHERE {EXPIRED} AND {ENDS} ORDER BY lease_until LIMIT 100"
 END_LOST = f"""
     UPDATE {{t}} SET {LOSE}, completed_date = clock_timestamp(),
@@ -133,16 +132,6 @@ class News(NamedTuple):
     fence: int
     lost: bool
     cancelled: bool
-
-
-_on_end: dict[type[Work], OnEnd | None] = {}
-
-
-def on_end(model: type[Work], function: OnEnd | None) -> None:
-    """Say what follows, in the same transaction, when a row ends in any terminal state or is set back."""
-    if model in _on_end:
-        raise ValueError(f"{model.__name__} is declared already")
-    _on_end[model] = function
 
 
 def models() -> list[type[Work]]:
@@ -234,23 +223,20 @@ def settle(
     return list(session.scalars(statement, given, execution_options={"populate_existing": True}))
 
 
-def follow(session: Session, rows: Sequence[Work]) -> None:
-    """Do what follows the end of rows, or of their turn."""
-    locks.lock_shared(session, rows)
-    session.flush()
-    for row in rows:
-        act = _on_end[type(row)]  # a KeyError: no kind of work is declared for this table
-        if act and (row.status in TERMINAL or row.status is RunStatus.PENDING):
-            act(session, row)
-
-
-def cancel(session: Session, model: type[Work], ids: Sequence[int]) -> list[tuple[int, int]]:
+def cancel(
+    session: Session, model: type[Work], ids: Sequence[int], *, together: endings.Together | None = None
+) -> list[tuple[int, int]]:
     """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone.
 
-    Returns (id, fence) of the running ones, whose workers are to be told after the commit.
+    Returns (id, fence) of the running ones, whose workers are to be told after the commit. Where it is given,
+    `together` does what follows for all that were cancelled at once, instead of row by row.
     """
     rows = session.execute(_for(CANCEL, model), {"ids": list(ids)}).all()
-    _follow_ended(session, model, rows)
+    ended = [row.id for row in rows if row.status == RunStatus.CANCELLED]
+    if together and ended:
+        together(session, ended)
+    else:
+        _follow_ended(session, model, rows)
     return [(row.id, row.fence) for row in rows if row.status == RunStatus.RUNNING]
 
 
@@ -283,7 +269,7 @@ def retry(
 
 def reopen(session: Session, model: type[Work]) -> None:
     """Make rows runnable again whose lease ran out; those that end with it are `lost_for_good`."""
-    session.execute(_for(REOPEN, model))
+    endings.hold_back(session, model, session.scalars(_for(REOPEN, model)).all())
 
 
 def lost_for_good(session: Session, model: type[Work]) -> list[int]:
@@ -323,6 +309,7 @@ def hand_back(session: Session, model: type[Work], worker: str) -> tuple[int, in
     Returns how many were given back, and how many not yet, because their settlement is being written.
     """
     rows = session.execute(_for(HAND_BACK, model), {"worker": worker}).all()
+    endings.hold_back(session, model, [row.id for row in rows if row.status == RunStatus.PENDING])
     _follow_ended(session, model, rows)
     return len(rows), session.scalar(_for(HELD_BY, model), {"worker": worker}) or 0
 
@@ -333,7 +320,7 @@ def end_leases(session: Session, model: type[Work], worker: str) -> None:
 
 
 def _follow_ended(session: Session, model: type[Work], rows: Sequence[Any]) -> None:
-    follow(session, reload(session, model, [row.id for row in rows if RunStatus(row.status) in TERMINAL]))
+    endings.follow(session, reload(session, model, [row.id for row in rows if RunStatus(row.status) in TERMINAL]))
 
 
 def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[WorkRow]:

@@ -1,10 +1,10 @@
 """Runs of documents through a workflow: advanced step by step, ended once (seed 004)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, bindparam, cast, exists, func, or_, select, update
+from sqlalchemy import BigInteger, Row, bindparam, cast, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session, aliased
 
@@ -145,13 +145,16 @@ def lock_written(session: Session, steps: Sequence[RunStep]) -> None:
         session.execute(statement.with_for_update(key_share=True))
 
 
-@locks.before_ends_of(RunStep)
 def lock_ended(session: Session, steps: Sequence[RunStep]) -> None:
     """Lock the groups of runs that several steps may end, in one order, and what ends with them."""
     last = [s.workflow_run_id for s in steps if s.is_last_step or s.status in (RunStatus.FAILED, RunStatus.CANCELLED)]
     of_runs = select(WorkflowRun.run_group_id).where(WorkflowRun.id.in_(last))
-    mine = select(RunGroup.id, RunGroup.batch_id).where(RunGroup.id.in_(of_runs)).order_by(RunGroup.id)
-    groups = session.execute(mine.with_for_update(key_share=True)).all() if last else ()
+    mine = select(RunGroup).where(RunGroup.id.in_(of_runs)).order_by(RunGroup.id)
+    lock_with_groups(session, session.scalars(mine.with_for_update(key_share=True)).all() if last else ())
+
+
+def lock_with_groups(session: Session, groups: Sequence[RunGroup]) -> None:
+    """Lock, in one order, what ends with several groups that are locked; of one it is locked as it is touched."""
     if len(groups) > 1:
         jobs.lock_personas(session, [group.id for group in groups])
         batches = select(DocumentBatch.id).where(DocumentBatch.id.in_([group.batch_id for group in groups]))
@@ -159,10 +162,7 @@ def lock_ended(session: Session, steps: Sequence[RunStep]) -> None:
 
 
 def follow_step(session: Session, step: RunStep) -> None:
-    """Make the next step ready, or end the run, and with the last of its runs the group; one set back waits again."""
-    if step.status is RunStatus.PENDING:
-        _wait_again(session, step)
-        return
+    """Make the next step ready, or end the run, and with the last of its runs the group."""
     if step.status is RunStatus.COMPLETED and not step.is_last_step and _ready_next(session, step):
         return
     run = session.get_one(WorkflowRun, step.workflow_run_id)
@@ -178,13 +178,15 @@ def follow_step(session: Session, step: RunStep) -> None:
         _end_run(session, run, following or step)  # the next one was cancelled while this one ran
 
 
-def _wait_again(session: Session, step: RunStep) -> None:
-    """Let a step go on when its turn comes, unless its run was paused while it was worked on."""
-    if session.scalar(select(WorkflowRun.paused_at).where(WorkflowRun.id == step.workflow_run_id)):
-        step.ready_at = None
-        session.flush()
-    else:
-        locks.wake_for(session, step)
+_HOLD = text("""
+    UPDATE runstep SET ready_at = NULL FROM workflowrun run
+    WHERE runstep.id = ANY(:ids) AND run.id = runstep.workflow_run_id AND run.paused_at IS NOT NULL
+    RETURNING runstep.id""")
+
+
+def hold_paused(session: Session, step_ids: Sequence[int]) -> Collection[int]:
+    """Let steps that are tried again wait for the end of their run's pause; return those that do."""
+    return session.scalars(_HOLD, {"ids": list(step_ids)}).all()
 
 
 _NEXT_READY = (
@@ -242,17 +244,18 @@ def _end_run(session: Session, run: WorkflowRun, step: RunStep) -> None:
     event = LifeCycleEvent.ITEM_END if step.status is RunStatus.COMPLETED else LifeCycleEvent.ITEM_FAILED
     _record(session, group.id, event, run.id)
     session.flush()
-    _end_if_finished(session, group)
+    end_if_finished(session, group)
 
 
 def end_finished(session: Session, group_ids: Sequence[int]) -> None:
     """End those of the groups that have lost their last unfinished run."""
     groups = select(RunGroup).where(RunGroup.id.in_(group_ids), RunGroup.status.not_in(TERMINAL))
     for group in session.scalars(groups.order_by(RunGroup.id).with_for_update(key_share=True)).all():
-        _end_if_finished(session, group)
+        end_if_finished(session, group)
 
 
-def _end_if_finished(session: Session, group: RunGroup) -> None:
+def end_if_finished(session: Session, group: RunGroup) -> None:
+    """End a group, which the caller has locked, when it has lost its last unfinished run."""
     unfinished = select(WorkflowRun.id).where(WorkflowRun.run_group_id == group.id, WorkflowRun.status.in_(UNFINISHED))
     if not session.scalar(select(unfinished.exists())):
         _end_group(session, group)

@@ -75,7 +75,7 @@ def test_every_table_of_work_has_a_handler_or_says_why_not(worker: dict[str, Any
 
 
 def test_every_table_of_work_has_a_follower_or_says_why_not() -> None:
-    followed = {kind.model.__tablename__ for kind in DECLARED if kind.on_end}
+    followed = {kind.model.__tablename__ for kind in DECLARED if kind.endings.on_end}
     assert followed | set(WITHOUT_FOLLOWER) == set(tables())
     assert not followed & set(WITHOUT_FOLLOWER)
 

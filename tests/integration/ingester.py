@@ -16,7 +16,7 @@ from shared.models import RunStep
 from shared.providers.blobs import Blobs
 from shared.providers.embedding import Embedding
 from shared.providers.parser import Parser
-from shared.queries import work, workflows
+from shared.queries import endings, work, workflows
 
 NAME = "w:1:"
 
@@ -70,7 +70,7 @@ class Ingester(NamedTuple):
         rows = work.settle(session, RunStep, [(claim.id, claim.fence)], status, message=message)
         for row in rows if save else ():
             save(row)
-        work.follow(session, rows)
+        endings.follow(session, rows)
         return bool(rows)
 
     def drain(self, session: Session) -> int:

@@ -12,7 +12,7 @@ from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.stages import ExecutionContext, ModuleType
 from shared.models import Conversation, ConversationState, MemoryWindow, Message, Module, ModuleExecution, Persona, Turn
-from shared.queries import executions, following, messages, modules, turns, work
+from shared.queries import endings, executions, following, messages, modules, turns, work
 from shared.queries.scope import Scope
 from tests.integration.woken import woken
 from tests.processes import until
@@ -54,7 +54,7 @@ def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.CO
     for row in rows:
         if isinstance(row, ModuleExecution):
             executions.save(session, row, {"turn": row.turn_id}, "", {"seconds": 0.1})
-    work.follow(session, rows)
+    endings.follow(session, rows)
     return woken(session)
 
 
@@ -71,7 +71,7 @@ def settle_reply(
     staged = {module.id: module.execution_stage_priority for module in session.scalars(select(Module))}
     message = Message(conversation_id=conversation.id, role="assistant", content="Well")
     turns.save_reply(session, turn, message, {}, then=staged)
-    work.follow(session, [turn])
+    endings.follow(session, [turn])
     return turn
 
 
@@ -183,7 +183,7 @@ def test_a_module_may_be_deleted_while_a_reply_adds_a_run_of_it(database_url: st
             turns.save_reply(session, turn, said, {}, then={counter.id: 4, judge.id: 5})
             deleting = beside.submit(delete)
             until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
-            work.follow(session, [turn])
+            endings.follow(session, [turn])
         deleting.result(20)
     with get_session() as session:
         assert stages(session) == [5, 5]
@@ -209,14 +209,14 @@ def test_a_module_whose_script_clears_and_a_window_that_is_settled_do_not_wait_f
         with get_session() as session:
             (row,) = work.settle(session, ModuleExecution, [(run.id, run.fence)], RunStatus.COMPLETED)
             after.save(session, row, done)
-            work.follow(session, [row])
+            endings.follow(session, [row])
 
     with ThreadPoolExecutor() as beside:
         with get_session() as session:
             rows = work.settle(session, MemoryWindow, [(window.id, window.fence)], RunStatus.COMPLETED)
             clearing = beside.submit(clear)
             until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
-            work.follow(session, rows)
+            endings.follow(session, rows)
         clearing.result(20)
     with get_session() as session:
         assert stages(session) == [5]
@@ -252,7 +252,7 @@ def test_two_modules_that_end_together_wait_for_each_other_in_one_order(database
             executions.save(session, rows[0], {}, "", {"seconds": 0.1})
             failing = beside.submit(fail)
             until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
-            work.follow(session, rows)
+            endings.follow(session, rows)
         failing.result(20)
     with get_session() as session:
         assert len(turns.find_trace(session, MINE, turn.id).trace["executions"]) == 2

@@ -10,7 +10,7 @@ from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.memory import Changes
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona, Turn
-from shared.queries import conversations, memory, messages, turns, work
+from shared.queries import conversations, endings, memory, messages, turns, work
 from shared.queries.scope import DEFAULT_SCOPE
 from tests.integration.gateway.worker import compress_windows, settle, take
 from tests.integration.woken import woken
@@ -200,7 +200,7 @@ def test_an_edit_while_its_memory_is_being_saved_is_not_lost(database_url):
         memory.save(session, window, memory.load(session, window), "We spoke.", "fake-chat")
         editing.start()
         until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
-        work.follow(session, [window])
+        endings.follow(session, [window])
     editing.join(20)
     with get_session() as session:
         assert [row.is_stale for row in memories(session)] == [True]
@@ -349,7 +349,7 @@ def test_a_reply_that_clears_and_a_window_that_is_settled_do_not_wait_for_each_o
             (turn,) = work.settle(session, Turn, [(reply.id, reply.fence)], RunStatus.COMPLETED)
             said = Message(conversation_id=talk, role="assistant", content="Well")
             turns.save_reply(session, turn, said, {}, changes=Changes(cleared=True))
-            work.follow(session, [turn])
+            endings.follow(session, [turn])
 
     with ThreadPoolExecutor() as beside:
         with get_session() as session:
@@ -357,7 +357,7 @@ def test_a_reply_that_clears_and_a_window_that_is_settled_do_not_wait_for_each_o
             replying = beside.submit(settle_reply)
             until(lambda: is_waiting(session))
             memory.save(session, row, memory.load(session, row), "We spoke.", "fake-chat")
-            work.follow(session, [row])
+            endings.follow(session, [row])
         replying.result(20)
     with get_session() as session:
         assert (memories(session), session.get(Message, partial)) == ([], None)

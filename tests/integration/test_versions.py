@@ -14,7 +14,7 @@ from shared.providers.blobs import FakeBlobs
 from shared.providers.embedding import FakeEmbedding
 from shared.providers.parser import FakeParser, KreuzbergParser
 from shared.providers.sniff import JSONL, PDF, PLAIN
-from shared.queries import documents, files, starts, work, workflows
+from shared.queries import documents, endings, files, starts, work, workflows
 from shared.queries.scope import DEFAULT_SCOPE, Scope
 from tests.fakes.documents import pdf
 from tests.integration.ingester import Ingester
@@ -139,7 +139,7 @@ def test_a_delete_waits_for_a_settlement_and_then_takes_all(database_url: str):
             deleting = pool.submit(delete_alone)
             until(lambda: count_waiting_for_locks(database_url), 10)
             workflows.note_facts(settling, rows[0], {"document": {"is_valid": True}})
-            work.follow(settling, rows)
+            endings.follow(settling, rows)
         assert deleting.result()["deleted_documents"] == 1
 
 
@@ -179,7 +179,7 @@ def test_a_run_ends_without_waiting_for_the_steps_of_others_in_its_group(databas
 
 
 def settle(session: Session, claim: work.Claim, status: RunStatus) -> None:
-    work.follow(session, work.settle(session, RunStep, [(claim.id, claim.fence)], status))
+    endings.follow(session, work.settle(session, RunStep, [(claim.id, claim.fence)], status))
     session.flush()
 
 

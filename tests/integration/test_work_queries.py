@@ -15,7 +15,7 @@ from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
 from shared.models import Conversation, Message, Persona, Turn
-from shared.queries import conversations, messages, turns, why, work, workers
+from shared.queries import conversations, endings, messages, turns, why, work, workers
 from shared.queries.kinds import KINDS
 from shared.queries.scope import Scope
 from tests.integration.woken import woken
@@ -40,7 +40,7 @@ def take(session: Session, limit: int = 1, *, suspects: bool = True) -> list[wor
 def finish(session: Session, claim: work.Claim, status: RunStatus, message: str | None = None) -> set[str]:
     """Settle as a worker does; return whom that wakes."""
     woken(session)
-    work.follow(session, work.settle(session, Turn, [(claim.id, claim.fence)], status, message=message))
+    endings.follow(session, work.settle(session, Turn, [(claim.id, claim.fence)], status, message=message))
     return woken(session)
 
 

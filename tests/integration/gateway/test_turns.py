@@ -13,7 +13,7 @@ from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
 from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn
 from shared.providers.stream import Event
-from shared.queries import keys, turns, work
+from shared.queries import endings, keys, turns, work
 from shared.queries.scope import DEFAULT_SCOPE
 from shared.settings import get_settings
 from shared.tasks import BELL, celery_app
@@ -167,7 +167,7 @@ def test_a_cancel_during_the_settlement_reaches_the_modules_that_it_adds(committ
             (turn,) = work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED)
             said = Message(conversation_id=turn.conversation_id, role="assistant", content="The coil.")
             turns.save_reply(session, turn, said, {}, then={module.id: 4})
-            work.follow(session, [turn])
+            endings.follow(session, [turn])
             cancelled = beside.submit(client.post, f"/api/v1/turns/{turn_id}/cancel")
             until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
         assert cancelled.result(20).json["status"] == "COMPLETED"

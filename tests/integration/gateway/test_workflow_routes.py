@@ -10,7 +10,7 @@ from shared.models import RunStep
 from shared.queries import work
 from shared.queries.passage_embeddings import FORGOTTEN
 from tests.integration.gateway.test_files import persona, upload, writer
-from tests.integration.gateway.worker import run_steps, settle, take
+from tests.integration.gateway.worker import NAME, run_steps, settle, take
 
 __all__ = ["persona", "writer"]  # fixtures
 GROUPS = "/api/v1/workflow/run-groups"
@@ -109,6 +109,43 @@ def test_a_step_in_backoff_waits_for_the_end_of_the_pause(writer, run, session):
     writer.post(f"{run}/resume")
     work.promote_due(session, RunStep)
     assert states(writer, run)[0] == "PENDING"
+
+
+def fail_for_now(session, held):
+    settle(session, held, RunStatus.ERROR, "no model")
+    session.execute(update(RunStep).values(ready_at=RunStep.ready_at - func.make_interval(0, 0, 0, 1)))
+
+
+def lose_its_worker(session, held):
+    work.end_leases(session, RunStep, NAME)
+    work.reopen(session, RunStep)
+
+
+def be_handed_back(session, held):
+    assert work.hand_back(session, RunStep, NAME) == (1, 0)
+
+
+@pytest.mark.capability("C133")
+@pytest.mark.parametrize("come_back", [fail_for_now, lose_its_worker, be_handed_back])
+def test_a_paused_run_stays_paused_however_its_step_comes_back(writer, group, session, come_back):
+    held = claim(session)
+    writer.post(f"{group}/pause")
+    come_back(session, held)
+    work.promote_due(session, RunStep)
+    assert claim(session) is None
+    writer.post(f"{group}/resume")
+    work.promote_due(session, RunStep)
+    assert claim(session).id == held.id
+    assert run_steps(session, 20) == 5  # the other file's
+    assert writer.get(group).json["counts"] == {"RUNNING": 1, "COMPLETED": 1}
+
+
+@pytest.mark.parametrize("come_back", [fail_for_now, lose_its_worker, be_handed_back])
+def test_a_step_of_a_run_that_is_not_paused_comes_back_at_once(writer, group, session, come_back):
+    held = claim(session)
+    come_back(session, held)
+    work.promote_due(session, RunStep)
+    assert claim(session).id == held.id
 
 
 @pytest.mark.capability("C133")

@@ -7,7 +7,7 @@ from shared.db import Session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import PersonaeError
 from shared.models import Fetch, MemoryWindow, ModuleExecution, RunStep, Turn, Work
-from shared.queries import memory, turns, work, workflows
+from shared.queries import endings, memory, turns, work, workflows
 
 NAME = "w:1:"
 
@@ -26,7 +26,7 @@ def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.CO
     session.expire_all()  # a worker's session is a new one
     rows = work.settle(session, claim.model, [(claim.id, claim.fence)], status, message=message)
     assert rows, "the claim was lost"
-    work.follow(session, rows)
+    endings.follow(session, rows)
 
 
 def run_steps(session: Session, count: int) -> int:
@@ -70,7 +70,7 @@ def run_modules(session: Session) -> int:
         (row,) = work.settle(session, ModuleExecution, [(claim.id, claim.fence)], RunStatus.COMPLETED)
         jobs.save(session, row, value)
         session.flush()
-        work.follow(session, [row])
+        endings.follow(session, [row])
         done += 1
     return done
 
@@ -91,5 +91,5 @@ def run_fetch(session: Session) -> Fetch:
         (row,) = work.settle(session, Fetch, key, RunStatus.FAILED, message=str(error), error_type=type(error).__name__)
     finally:
         leases.working_on(None)
-    work.follow(session, [row])
+    endings.follow(session, [row])
     return row
