@@ -126,9 +126,9 @@ def test_who_has_not_renewed_for_half_a_lease_claims_nothing(
     monkeypatch.setattr(work, "_claim", lambda queue, worker, suspects: claims.append(queue.name) or [])
     half = get_settings().lease_seconds / 2
     keeper._renewed = time.monotonic() - half + 5
-    assert not work._turn(DIALOGUE, rings=False)
+    assert not work._claim_and_perform(DIALOGUE, rings=False)
     keeper._renewed = time.monotonic() - half
-    assert not work._turn(DIALOGUE, rings=False)
+    assert not work._claim_and_perform(DIALOGUE, rings=False)
     assert claims == [DIALOGUE.name]
     assert "nothing is claimed" in caplog.text
     assert keeper.suspect.acquire(blocking=False), "it is given back"

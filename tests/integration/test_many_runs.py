@@ -14,6 +14,7 @@ from shared.models import Document, LifecycleHistory, RunGroup, RunStep, Workflo
 from shared.queries import control, runs, starts, work
 from shared.queries.scope import Scope
 from tests.integration.gateway.worker import settle, take
+from tests.integration.woken import woken
 
 MOST = 12
 Act = Callable[[Session, list[int]], object]
@@ -94,14 +95,14 @@ def test_a_cancelled_group_keeps_its_history_and_ends_once(session: Session) -> 
         LifeCycleEvent.GROUP_END: 1,
     }
     assert group_status(session, run_ids) == (RunStatus.CANCELLED, "0 of 10 documents completed")
-    assert control.cancel(session, run_ids) == work.Cancelled([], set())
+    assert control.cancel(session, run_ids) == []
     assert happened(session, run_ids)["group_end"] == 1
 
 
 def test_a_step_that_is_worked_on_is_announced_and_ends_its_run_and_the_group_later(session: Session) -> None:
     run_ids = group_of(session, 10)
     held = take(session, RunStep, "ingestion")
-    assert control.cancel(session, run_ids) == work.Cancelled([(held.id, held.fence)], set())
+    assert control.cancel(session, run_ids) == [(held.id, held.fence)]
     assert group_status(session, run_ids)[0] is RunStatus.RUNNING
     assert runs.count_by_status(session, session.get_one(WorkflowRun, run_ids[0]).run_group_id) == {
         RunStatus.RUNNING: 1,
@@ -134,7 +135,9 @@ def test_a_retried_group_begins_where_each_run_ended(session: Session) -> None:
     run_ids = group_of(session, 3)
     settle(session, take(session, RunStep, "ingestion"))
     control.cancel(session, run_ids)
-    assert control.retry(session, run_ids) == {"ingestion"}
+    woken(session)
+    control.retry(session, run_ids)
+    assert woken(session) == {"ingestion"}
     ready = select(RunStep.workflow_step_number).where(
         RunStep.workflow_run_id.in_(run_ids), RunStep.status == RunStatus.PENDING, RunStep.ready_at.is_not(None)
     )
