@@ -18,6 +18,7 @@ from gateway import (
     readiness,
 )
 from gateway.routes import BLUEPRINTS
+from shared.db import limit_statements
 from shared.queries import audit
 from shared.settings import Settings
 
@@ -40,6 +41,7 @@ def create_app(settings: Settings) -> APIFlask:
     idempotency.install(app)
     readiness.install(app, settings)
     documentation.install(app)
+    limit_statements(settings.gateway_statement_seconds)
     audit.watch()
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -55,6 +55,8 @@ INTEGRITY: dict[str, tuple[int, str]] = {
 WHOLE = "_schema: "  # APIFlask's name for a rule over several fields
 PYDANTICS_OWN = "Value error, "  # put before the words of our own rules
 PROGRAM_LIMIT = "54"  # a class of SQLSTATEs that are OperationalErrors too: a value too long for an index, say
+QUERY_CANCELED = "57014"
+TOO_LONG = "the database took longer than {seconds:g} s for this and was stopped: ask for less, or try again later"
 TYPES = {
     413: "TooLarge",
     414: "AddressTooLong",
@@ -153,8 +155,13 @@ def say_integrity(error: IntegrityError) -> Response:
 
 
 def say_operational(error: OperationalError) -> Response:
-    """Tell a value beyond the database's own limits from a database that is away."""
-    if (getattr(error.orig, "pgcode", None) or "").startswith(PROGRAM_LIMIT):
+    """Tell a value beyond the database's own limits, and a query beyond ours, from a database that is away."""
+    state = getattr(error.orig, "pgcode", None) or ""
+    if state == QUERY_CANCELED:
+        seconds = current_app.config["SETTINGS"].gateway_statement_seconds
+        log.warning("a query took too long", extra={"seconds": seconds})
+        return answer(HTTPStatus.GATEWAY_TIMEOUT, TOO_LONG.format(seconds=seconds))
+    if state.startswith(PROGRAM_LIMIT):
         return answer(HTTPStatus.UNPROCESSABLE_ENTITY, "a value is longer than can be stored")
     return say_unexpected(error)
 

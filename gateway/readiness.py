@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from threading import Lock
 from typing import NamedTuple
 
 from flask import Flask
@@ -31,19 +32,22 @@ class Asked:
         self._clock = clock
         self._begun = float("-inf")
         self._fault: str | None = None
-        self.running: Future[None] = Future()
-        self.running.set_result(None)
+        self._lock = Lock()
+        self._running: Future[None] = Future()
+        self._running.set_result(None)
 
-    def begin(self, pool: Executor, settings: Settings) -> None:
-        """Ask, unless it is being asked or has answered just now."""
-        if self.running.done() and self._clock() - self._begun >= self._kept:
-            self._begun = self._clock()
-            self.running = pool.submit(self._check, settings)
+    def begin(self, pool: Executor, settings: Settings) -> "Future[None]":
+        """Ask, unless it is being asked or has answered just now; return the answer that is to come, or has."""
+        with self._lock:
+            if self._running.done() and self._clock() - self._begun >= self._kept:
+                self._begun = self._clock()
+                self._running = pool.submit(self._check, settings)
+            return self._running
 
-    def fault(self) -> str | None:
-        """Say what is wrong; of a model that is still being tried, what was wrong the last time."""
-        if self.running.done():
-            error = self.running.exception()
+    def fault(self, answer: "Future[None]") -> str | None:
+        """Say what is wrong by this answer; of a model that is still being tried, what was wrong the last time."""
+        if answer.done():
+            error = answer.exception()
             self._fault = explain(error) if error else None
         elif not self._kept:
             return "no answer in time"
@@ -64,16 +68,12 @@ class Readiness:
 
     def ask(self) -> Health:
         """Ask everything at once; takes at most PATIENCE seconds for each that hangs, all together."""
-        all_asked = [*self.needed.values(), *self.useful.values()]
-        for asked in all_asked:
-            asked.begin(self.pool, self.settings)
-        wait([asked.running for asked in all_asked], timeout=PATIENCE)
-        return Health(faults_of(self.needed), faults_of(self.useful))
-
-
-def faults_of(asked: dict[str, Asked]) -> dict[str, str]:
-    """Return what is wrong with each that is not well."""
-    return {name: fault for name, check in asked.items() if (fault := check.fault())}
+        checks = self.needed | self.useful
+        # Our own: who asks meanwhile begins others, which we did not wait for.
+        answers = {name: check.begin(self.pool, self.settings) for name, check in checks.items()}
+        wait(answers.values(), timeout=PATIENCE)
+        faults = {name: fault for name, check in checks.items() if (fault := check.fault(answers[name]))}
+        return Health(*({name: faults[name] for name in faults if name in part} for part in (self.needed, self.useful)))
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -40,6 +40,7 @@ PASSING_CLASSES = frozenset({"08", "40", "53", "57"})
 LOCK_NOT_AVAILABLE = "55P03"
 WAKES = "wakes"  # in a session's `info`: the queues to ring for after its commit, and for what
 session_factory = sessionmaker(class_=Session, expire_on_commit=False)
+_statement_seconds = 0.0
 _engines: dict[int, Engine] = {}
 _reserved: dict[int, Engine] = {}
 
@@ -54,11 +55,21 @@ def new_engine(url: str | None = None, *, size: int | None = None) -> Engine:
         max_overflow=0 if size else settings.db_max_overflow,
         pool_timeout=10,
         executemany_mode="values_plus_batch",  # many updates in one round trip
-        connect_args=CONNECT_ARGS,
+        connect_args={**CONNECT_ARGS, "options": f"{CONNECT_ARGS['options']} {_statement_limit()}"},
     )
     event.listen(engine, "checkin", _note_checkin)
     event.listen(engine, "checkout", _ping_after_rest)
     return engine
+
+
+def limit_statements(seconds: float) -> None:
+    """Have Postgres end what takes longer on engines that this process makes from now on; 0 is no limit."""
+    global _statement_seconds
+    _statement_seconds = seconds
+
+
+def _statement_limit() -> str:
+    return f"-c statement_timeout={round(_statement_seconds * 1000)}"
 
 
 def _note_checkin(connection: Any, record: ConnectionPoolEntry) -> None:

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     gateway_port: int = 8000
     gateway_workers: int = 2
     gateway_threads: int = 256
+    gateway_statement_seconds: float = Field(default=30.0, ge=0)  # that a query of a request may take; 0 is no limit
     worker_threads: int = 32  # of the embedded stack's worker for queues that wait on the network
     worker_processes: int = 2  # of its worker for queues that compute
     parse_split_pages: int = Field(default=100, ge=1)  # a longer PDF is read in parts of so many pages

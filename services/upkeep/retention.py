@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -63,7 +63,7 @@ PASSAGES = PassageRounds()
 
 
 class BlobRounds:
-    """The removal of bytes and artifacts that no document leads to, going on where the last round stopped."""
+    """The removal of bytes and artifacts that no document leads to, and of what was half written, round by round."""
 
     def __init__(self) -> None:
         self._next_walk = 0.0
@@ -75,7 +75,7 @@ class BlobRounds:
         names = list(islice(self._names, NAMES))
         if not names and now >= self._next_walk:
             self._next_walk = now + EVERY_SECONDS
-            self._names = store.keys_older_than(seconds)
+            self._names = chain(store.keys_older_than(seconds), store.remove_leftovers(seconds))
             names = list(islice(self._names, NAMES))
         return sum(_removed(store, key, seconds) for key in names if key is not None)
 

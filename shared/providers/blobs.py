@@ -58,6 +58,10 @@ class Blobs(Protocol):
         """Yield keys of what is older: no row may refer to them; and None for each other name that was looked at."""
         ...
 
+    def remove_leftovers(self, seconds: float) -> Iterator[None]:
+        """Remove what was half written when its writer was killed, if older; yields at each name that was looked at."""
+        ...
+
     def put_artifact(self, document: str, artifact_type: str, storage_root: str, data: bytes) -> None:
         """Store or replace what a step made of a document (its key)."""
         ...
@@ -140,6 +144,15 @@ class FileBlobs:
         for path in chain(self._blobs.glob("??/sha256-*"), self._artifacts.glob("??/sha256-*")):
             seen_as_file = path.is_dir() and self.exists(path.name)
             yield path.name if not seen_as_file and self.is_older(path.name, seconds) else None
+
+    def remove_leftovers(self, seconds: float) -> Iterator[None]:
+        """Look into the folders that are written to: a writer that lives removes or renames its own file."""
+        for folder in chain([self._blobs], self._artifacts.glob("??/*")):
+            for path in folder.glob(f"{TEMPORARY}*"):
+                with suppress(FileNotFoundError):  # its writer has just ended
+                    if path.stat().st_mtime < time.time() - seconds:
+                        path.unlink()
+            yield
 
     def put_artifact(self, document: str, artifact_type: str, storage_root: str, data: bytes) -> None:
         """Write a file per artifact."""
@@ -279,6 +292,10 @@ class FakeBlobs:
     def _put_at(self) -> dict[str, float]:
         put = {document: put_at for (document, _), (_, put_at) in self._artifacts.items()}
         return put | {key: put_at for key, (_, put_at) in self._blobs.items()}
+
+    def remove_leftovers(self, seconds: float) -> Iterator[None]:
+        """Look for nothing: memory is not left behind."""
+        yield from ()
 
     def put_artifact(self, document: str, artifact_type: str, storage_root: str, data: bytes) -> None:
         """Keep the artifact."""

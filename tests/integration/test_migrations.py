@@ -1,6 +1,7 @@
 """The one history of the schema: it makes what the models say, and can be gone back."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from alembic import command
@@ -8,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 
 from shared.models import Base
 from tests.conftest import ROOT
@@ -52,6 +53,24 @@ def test_upgrade_creates_every_table_from_nothing(empty_engine: Engine):
     with empty_engine.connect() as connection:
         command.upgrade(configuration(connection), "head")
         assert set(inspect(connection).get_table_names()) == set(Base.metadata.tables) | {"alembic_version"}
+
+
+def test_a_migration_takes_as_long_as_it_needs_and_leaves_its_connection_as_it_was(empty_engine: Engine):
+    seen: set[str] = set()
+
+    def look(connection: Connection, cursor: Any, statement: str, *_: object) -> None:
+        if "CREATE TABLE" in statement:
+            cursor.execute("SHOW statement_timeout")
+            seen.add(cursor.fetchone()[0])
+
+    with empty_engine.connect() as connection:
+        connection.execute(text("SET statement_timeout = '20s'"))
+        connection.execute(text("SET lock_timeout = '5s'"))
+        connection.commit()
+        event.listen(connection, "before_cursor_execute", look)
+        command.upgrade(configuration(connection), "head")
+        left = [connection.scalar(text(f"SHOW {name}")) for name in ("statement_timeout", "lock_timeout")]
+    assert (seen, left) == ({"0"}, ["20s", "5s"])
 
 
 @pytest.mark.capability("C1")

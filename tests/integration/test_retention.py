@@ -141,6 +141,24 @@ def test_a_round_looks_at_no_more_names_than_its_share_though_none_is_old(sessio
     assert len(looked_at) == retention.NAMES
 
 
+def test_what_a_killed_writer_left_half_written_goes_when_it_is_old(session, tmp_path):
+    blobs = FileBlobs(tmp_path)
+    known = blobs.put(b"known").key
+    session.add(Document(hash=known, mime_type="text/plain"))
+    session.flush()
+    blobs.put_artifact(known, "chunks", "1", b"[]")
+    folders = [tmp_path / "blobs", next((tmp_path / "artifacts").glob("??/*"))]
+    left = {(folder, name): folder / f".partial-{name}" for folder in folders for name in ("old", "new")}
+    for (_, name), path in left.items():
+        path.write_bytes(b"half")
+        if name == "old":
+            os.utime(path, (0, 0))
+    assert BlobRounds().remove_some(blobs, 0.0, older_than=HOUR) == 0
+    assert {name for (_, name), path in left.items() if path.exists()} == {"new"}
+    assert blobs.exists(known)
+    assert blobs.has_artifact(known, "chunks", "1")
+
+
 class SentAgain(FileBlobs):
     """Bytes come again, not yet registered, after the walk has seen what is left of their document."""
 

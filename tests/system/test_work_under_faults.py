@@ -307,42 +307,6 @@ def test_work_that_outlasts_its_kind_is_stopped_and_retried(
     assert row.status_message == "took longer than 1 s"
 
 
-@pytest.mark.parametrize("act", ["deaf 600", "hang 600"], ids=["while others run", "with all else held still"])
-def test_a_process_of_a_pool_whose_work_does_not_come_back_is_replaced(
-    make_site: Callable[..., Site], database_url: str, monkeypatch: pytest.MonkeyPatch, act: str
-) -> None:
-    monkeypatch.setenv("PROBE_MAX_RUNTIME", "1")
-    site = make_site(database_url)
-    site.workers.start_upkeep()
-    site.workers.start("one", "ingestion", pool="prefork", concurrency=1)
-    (stuck,) = site.add(queue="ingestion", act=act)
-    first = site.until_running(stuck).worker_id
-    others = site.add(3, queue="ingestion")
-    site.until_ended(others)
-    assert site.done_once(others)
-    row = site.until(stuck, lambda row: row.crashes > 0)
-    assert row.worker_id != first
-    assert "in work" in site.workers.log("one"), "the stack of what did not come back is in the log"
-
-
-def test_a_worker_of_threads_tells_how_many_of_its_slots_are_stuck(
-    make_site: Callable[..., Site], database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PROBE_MAX_RUNTIME", "1")
-    site = make_site(database_url)
-    site.workers.start("one", "dialogue", concurrency=2)
-    ids = site.add(1, act="sleep 600", retries=1)  # it listens, and its slot is free again
-
-    def is_half_stuck() -> bool:
-        with get_session() as session:
-            return workers.is_half_stuck(session, "one@")
-
-    site.until_ended(ids)
-    assert not is_half_stuck()
-    site.add(act="deaf 600")
-    until(is_half_stuck)
-
-
 @pytest.mark.capability("C144")
 def test_every_worker_checks_in_with_its_queues(site: Site) -> None:
     ids = site.add(queue="memory")

@@ -7,10 +7,12 @@ from apiflask import APIBlueprint
 from gunicorn.http.errors import InvalidChunkSize
 from sqlalchemy import insert, text
 
+from gateway import create_app
 from gateway.auth import public
 from shared import errors
-from shared.db import get_session
+from shared.db import close_engine, get_session, limit_statements
 from shared.models import ApiKey
+from tests.integration.gateway.conftest import settings_for_tests
 
 SHAPE = {"error", "error_type", "status_code", "timestamp", "correlation_id"}
 
@@ -187,3 +189,39 @@ def test_the_document_names_the_fields_of_an_answer_as_they_are_answered(admin):
     schemas = admin.get("/openapi.json").json["components"]["schemas"]
     assert "docstring" in schemas["FunctionOut"]["required"]
     assert "document_hash" in schemas["FileOut"]["required"]
+
+
+@pytest.mark.capability("C13")
+@pytest.mark.parametrize(("seconds", "words"), [(0.2, "0.2 s"), (1, "1 s")])
+def test_a_query_that_takes_too_long_is_ended_and_said_so(database_url, tmp_path, seconds, words):
+    def sleep():
+        with get_session() as session:
+            session.execute(text("SELECT pg_sleep(20)"))
+
+    bp = APIBlueprint("slow", __name__)
+    bp.get("/slow")(public(sleep))
+    app = create_app(settings_for_tests(data_dir=tmp_path, gateway_statement_seconds=seconds))
+    app.register_blueprint(bp)
+    try:
+        response = app.test_client().get("/slow")
+        with get_session() as session:
+            assert session.scalar(text("SELECT 1")) == 1, "the connection is good for the next"
+    finally:
+        limit_statements(0)
+    assert (response.status_code, response.json["error_type"]) == (504, "GatewayTimeout")
+    assert set(response.json) == SHAPE
+    assert words in response.json["error"]
+    assert "pg_sleep" not in response.text
+
+
+def test_only_a_gateway_limits_its_queries(database_url):
+    limit_statements(0)
+    with get_session() as session:
+        assert session.scalar(text("SHOW statement_timeout")) == "0"
+    close_engine()
+    limit_statements(30)
+    try:
+        with get_session() as session:
+            assert session.scalar(text("SHOW statement_timeout")) == "30s"
+    finally:
+        limit_statements(0)
