@@ -28,7 +28,7 @@ from shared.settings import get_settings
 from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
 
 app = celery_app()
-PATIENCE, PATIENCE_OF_CHILD = 10, 3  # leases: a whole worker costs more to lose than one process of its pool
+PATIENCE, PATIENCE_OF_CHILD = 30, 10  # leases: also a frozen worker has so long to wake up before it ends
 DECLARED = (dialogue, modules, memory, fetching, ingestion, embedding)
 
 
