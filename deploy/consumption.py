@@ -31,7 +31,8 @@ LOOK = """
     SELECT count(*), extract(epoch FROM clock_timestamp() - max(first_checkin))::float,
         extract(epoch FROM clock_timestamp() - max(last_claim))::float,
         EXISTS (({stale}) EXCEPT ({running}) EXCEPT ({claiming})),
-        coalesce(sum(stuck) > 0 AND 2 * sum(stuck) >= sum(slots), false)
+        coalesce(sum(stuck) > 0 AND 2 * sum(stuck) >= sum(slots), false),
+        (SELECT extract(epoch FROM clock_timestamp() - max(last))::float FROM sweepwatch)
     FROM workercheckin WHERE starts_with(id, %(node)s)
         AND last_checkin > clock_timestamp() - make_interval(secs => %(alive)s)"""
 
@@ -54,6 +55,12 @@ class Look(NamedTuple):
     since_claim: float | None
     rows_wait: bool
     is_half_stuck: bool
+    since_sweep: float | None  # in any worker
+
+    @property
+    def is_unswept(self) -> bool:
+        """Whether neither it nor another upkeep worker has swept lately: several take turns."""
+        return all(since is None or since > QUIET for since in (self.since_claim, self.since_sweep))
 
 
 def condition_of(url: str, queues: Collection[str], node: str) -> Condition:
@@ -67,7 +74,7 @@ def condition_of(url: str, queues: Collection[str], node: str) -> Condition:
         return Condition.WELL
     if seen.rows_wait:
         return Condition.DEAF
-    if UPKEEP in queues and (seen.since_claim is None or seen.since_claim > QUIET):
+    if UPKEEP in queues and seen.is_unswept:
         return Condition.UNSWEPT
     return Condition.WELL
 

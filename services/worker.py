@@ -27,7 +27,7 @@ app = celery_app()
 for _kind in KINDS.values():
     for _module in _kind.handlers:
         import_module(_module)
-PATIENCE, PATIENCE_OF_CHILD = 10, 3  # leases: a whole worker costs more to lose than one process of its pool
+PATIENCE, PATIENCE_OF_CHILD = 30, 10  # leases: also a frozen worker has so long to wake up before it ends
 
 
 def _register(queue: Queue) -> None:

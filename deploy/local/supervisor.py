@@ -172,7 +172,11 @@ class Supervisor:
         if self._deafness is None:
             return
         for child in self._deafness.deaf(self.children):
-            self._report("restarting", child.process.name, reason="its rows wait and it takes none")
+            self._report(
+                "restarting",
+                child.process.name,
+                reason="it takes no work, or half never comes back",
+            )
             child.ask_to_stop(self._grace)
 
     def _note(self) -> None:

@@ -14,7 +14,7 @@ from deploy import health
 from deploy.consumption import ALIVE_SECONDS, NEW, QUIET, TABLES, UPKEEP, Condition, condition_of
 from shared import tasks
 from shared.db import Session, get_session
-from shared.models import Conversation, Persona, WorkerCheckin
+from shared.models import Conversation, Persona, SweepWatch, WorkerCheckin
 from shared.queries import kinds, turns, work, workers
 from shared.queries.scope import Scope
 
@@ -145,6 +145,13 @@ def test_rows_of_other_queues_are_not_its_fault(session: Session) -> None:
 def test_upkeep_is_well_while_it_sweeps(session: Session, claimed: float | None, expected: Condition) -> None:
     assert tasks.UPKEEP.name == UPKEEP
     check_in(session, UPKEEP, claimed=claimed)
+    assert condition(session, [UPKEEP], NODE) is expected
+
+
+@pytest.mark.parametrize(("since", "expected"), [(5.0, Condition.WELL), (QUIET + 5, Condition.UNSWEPT)])
+def test_upkeep_is_well_while_another_of_its_kind_sweeps(session: Session, since: float, expected: Condition) -> None:
+    check_in(session, UPKEEP, claimed=QUIET + 5)
+    session.add(SweepWatch(id=1, since=ago(LONG_AGO), last=ago(since)))
     assert condition(session, [UPKEEP], NODE) is expected
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.db import get_session
 from shared.queries import workers
-from tests.processes import until
+from tests.processes import allowed, until
 from tests.system.site import Site, ground, standing_on
 
 
@@ -26,7 +26,7 @@ def test_a_process_of_a_pool_whose_work_does_not_come_back_is_replaced(site: Sit
     (stuck,) = site.add(queue="ingestion", act=act)
     first = site.until_running(stuck).worker_id
     others = site.add(3, queue="ingestion")
-    site.until_ended(others)
+    site.until_ended(others, allowed(120))
     assert site.done_once(others)
     row = site.until(stuck, lambda row: row.crashes > 0)
     assert row.worker_id != first
