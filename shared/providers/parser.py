@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import docx, epub, html, mail, pdf
+from shared.providers import docx, epub, html, mail, pdf, slides
 from shared.providers.pictures import without_drawings, without_pictures
 from shared.providers.sniff import (
     DOCX,
@@ -26,7 +26,6 @@ from shared.providers.sniff import (
 )
 
 PAGE_BREAK = "\n\n"
-PAGED = {PDF, PPTX}
 AS_IT_IS = {PLAIN, MARKDOWN}
 TAB = "&#9;"  # as the library writes that of an OpenDocument
 LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
@@ -102,6 +101,8 @@ class KreuzbergParser:
             return _read_book(epub.Book(data))
         if mime_type == EML:
             return self._read_mail(data)
+        if mime_type == PPTX:
+            return _read_slides(slides.read(data))
         if mime_type == HTML:
             return _read_page(decode_text(data))
         return _read_text(decode_text(data), mime_type) if mime_type in AS_IT_IS else self._extract(data, mime_type)
@@ -150,6 +151,11 @@ def _read_book(book: epub.Book) -> Parsed:
     if faults and not text:
         raise Invalid("; ".join(few(faults)))
     return Parsed(text, (), clean(book.title) or None, clean(book.author) or None, faults)
+
+
+def _read_slides(deck: slides.Deck) -> Parsed:
+    pages = join_pages([clean(slide) for slide in deck.slides])
+    return pages._replace(title=clean(deck.title) or None, author=clean(deck.author) or None, warnings=deck.warnings)
 
 
 def few(faults: Sequence[str]) -> list[str]:
@@ -219,19 +225,15 @@ def _read_page(page: str) -> Parsed:
 
 
 def _structured(result: Any, data: bytes, mime_type: str) -> Parsed:
-    """Return what the library read; of slides it may not tell which is where."""
-    if mime_type in PAGED and (result.pages or mime_type == PDF):
-        return _paged(result.pages or (), data, mime_type)
+    if mime_type == PDF:
+        return _paged(result.pages or (), data)
     content = result.content.replace(TAB, " ") if mime_type == ODT else result.content
     return _read_text(content, mime_type)
 
 
-def _paged(pages: Iterable[dict[str, Any]], data: bytes, mime_type: str) -> Parsed:
+def _paged(pages: Iterable[dict[str, Any]], data: bytes) -> Parsed:
     """Join pages, so that offsets are exact whatever the library thinks they are."""
-    contents = [str(page["content"]) for page in pages]
-    if mime_type == PDF:
-        return _mended(contents, data)
-    return join_pages([clean(content) for content in contents])
+    return _mended([str(page["content"]) for page in pages], data)
 
 
 def _mended(contents: Sequence[str], data: bytes) -> Parsed:

@@ -1,0 +1,147 @@
+"""The parts of an Office document: read by name, and found by the links between them."""
+
+import io
+import posixpath
+import zipfile
+from collections.abc import Iterator
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from shared.errors import Invalid
+from shared.providers.archives import DAMAGED
+
+CORE = "docProps/core.xml"
+ROOT = ""
+UNSAID = frozenset({"PowerPoint Presentation"})  # what programs write for a title that nobody gave
+
+Element = ElementTree.Element
+
+
+class Unread(Exception):
+    """A part cannot be read; the reason is for people."""
+
+
+class Link(NamedTuple):
+    """What a part links to: the last word of the link's type, and the name of the other part."""
+
+    kind: str
+    target: str
+
+
+class Package:
+    """An open document; raises Invalid for a file that is damaged or locked."""
+
+    def __init__(self, data: bytes) -> None:
+        """Find the parts."""
+        try:
+            self._archive = zipfile.ZipFile(io.BytesIO(data))
+        except DAMAGED as error:
+            raise Invalid("the file is damaged or cut off") from error
+        self._names = {_plain(name).casefold(): name for name in self._archive.namelist()}
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the parts in a folder."""
+        return [name for name in self._names.values() if _plain(name).casefold().startswith(folder.casefold())]
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a part of this name."""
+        return _plain(name).casefold() in self._names
+
+    def read(self, name: str) -> bytes:
+        """Return a part; raises Unread."""
+        try:
+            return self._archive.read(self._names[_plain(name).casefold()])
+        except KeyError as error:
+            raise Unread("it is missing in the file") from error
+        except DAMAGED as error:
+            raise Unread("it is locked" if "password" in str(error) else "it is damaged") from error
+
+    def tree(self, name: str) -> Element:
+        """Return a part of XML, of each alternative the first; raises Unread."""
+        part = self.read(name)
+        if b"<!DOCTYPE" in part or b"<!ENTITY" in part:  # which could name files of ours
+            raise Unread("it has a document type")
+        try:
+            root = ElementTree.fromstring(part)
+        except (ElementTree.ParseError, ValueError, LookupError) as error:
+            raise Unread("it is damaged") from error
+        _settle(root)
+        return root
+
+    def links(self, name: str) -> dict[str, Link]:
+        """Return what a part links to by the links' ids; nothing where that is missing or damaged."""
+        folder, file = posixpath.split(name)
+        try:
+            found = self.tree(posixpath.join(folder, "_rels", f"{file}.rels"))
+        except Unread:
+            return {}
+        return dict(_links(found, folder))
+
+    def linked(self, name: str, kind: str) -> list[str]:
+        """Return the parts of a kind that a part links to."""
+        return [link.target for link in self.links(name).values() if link.kind == kind]
+
+    def main(self) -> str:
+        """Return the name of the part that holds the document; raises Invalid."""
+        found = next(iter(self.linked(ROOT, "officeDocument")), "")
+        if not self.has(found):
+            raise Invalid("the file is damaged: its main part is missing")
+        return found
+
+    def core(self) -> tuple[str, str]:
+        """Return the title and the author that the document tells of itself."""
+        name = next(iter(self.linked(ROOT, "core-properties")), CORE)
+        try:
+            told = {local(each): " ".join("".join(each.itertext()).split()) for each in self.tree(name)}
+        except Unread:
+            return "", ""
+        title = told.get("title", "")
+        return "" if title in UNSAID else title, told.get("creator", "")
+
+
+def _links(found: Element, folder: str) -> Iterator[tuple[str, Link]]:
+    for link in found:
+        target = link.get("Target", "")
+        if link.get("TargetMode") != "External":
+            path = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
+            yield link.get("Id", ""), Link(link.get("Type", "").rpartition("/")[2], path)
+
+
+def _plain(name: str) -> str:
+    return name.replace("\\", "/").lstrip("/")
+
+
+def _settle(root: Element) -> None:
+    """Leave out what only older programs read instead of something else."""
+    for each in root.iter():
+        if local(each) == "AlternateContent" and any(local(choice) == "Choice" for choice in each):
+            each[:] = [next(choice for choice in each if local(choice) == "Choice")]
+
+
+def local(element: Element) -> str:
+    """Return an element's name without its namespace, which may be one of two."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def children(element: Element | None, *names: str) -> list[Element]:
+    """Return the elements directly inside that have one of these names."""
+    return [] if element is None else [child for child in element if local(child) in names]
+
+
+def child(element: Element | None, *path: str) -> Element | None:
+    """Return the first element on a path of names."""
+    for name in path:
+        element = next(iter(children(element, name)), None)
+    return element
+
+
+def inside(element: Element | None, *names: str) -> Iterator[Element]:
+    """Return the elements anywhere inside that have one of these names, in their order."""
+    return iter(()) if element is None else (each for each in element.iter() if local(each) in names)
+
+
+def reference(element: Element, name: str = "id") -> str:
+    """Return the id of a link that an element names."""
+    return next(
+        (value for key, value in element.attrib.items() if key.startswith("{") and key.endswith(f"}}{name}")), ""
+    )
