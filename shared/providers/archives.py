@@ -28,7 +28,9 @@ DAMAGED = (
     struct.error,
 )
 OFFICE_MEMBERS = (("word/document.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX))
-DECLARED = {EPUB, ODT}
+DECLARED = {EPUB: EPUB, ODT: ODT, f"{ODT}-template": ODT}
+BOOK = b"application/oebps-package+xml"
+PADDING = " \t\r\n\0\ufeff"
 CONTENT_TYPES = "[Content_Types].xml"
 LARGEST_TYPES = 1 << 20
 LARGEST_INDEX = 8 << 20  # bytes, some 100,000 members: the library keeps an object for each
@@ -43,12 +45,29 @@ def package_type(file: BinaryIO) -> str:
         _require_short_index(file)
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-            declared = archive.open("mimetype").read(64) if "mimetype" in names else b""
-            types = archive.open(CONTENT_TYPES).read(LARGEST_TYPES) if CONTENT_TYPES in names else b""
+            declared = _declared(archive, names)
+            types = _beginning(archive, names, CONTENT_TYPES, LARGEST_TYPES)
     except DAMAGED as error:
         raise Invalid("the file is damaged or cut off") from error
-    kind = declared.decode("ascii", "replace").strip()
-    return kind if kind in DECLARED else _office_type(names, types)
+    return declared or _office_type(names, types)
+
+
+def _declared(archive: zipfile.ZipFile, names: Sequence[str]) -> str:
+    """Return the type that a document names, or that its list of contents tells where programs left the name out."""
+    kind = _beginning(archive, names, "mimetype", 256).decode("utf-8-sig", "replace").strip(PADDING).lower()
+    kind = kind.partition(";")[0].strip()
+    if kind in DECLARED:
+        return DECLARED[kind]
+    if BOOK in _beginning(archive, names, "META-INF/container.xml", LARGEST_TYPES):
+        return EPUB
+    listed = _beginning(archive, names, "META-INF/manifest.xml", LARGEST_TYPES)
+    return next((DECLARED[each] for each in DECLARED if f'"{each}"'.encode() in listed), "")
+
+
+def _beginning(archive: zipfile.ZipFile, names: Sequence[str], sought: str, size: int) -> bytes:
+    """Return the beginning of a member, however its name is written; nothing where there is none."""
+    name = next((name for name in names if name.replace("\\", "/").lower() == sought.lower()), None)
+    return archive.open(name).read(size) if name is not None else b""
 
 
 def _require_short_index(file: BinaryIO) -> None:
