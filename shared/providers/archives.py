@@ -28,6 +28,16 @@ DAMAGED = (
     struct.error,
 )
 OFFICE_MEMBERS = (("word/document.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX))
+# The types of a main part: of documents, templates and shows, with macros, which are not read, or without.
+MAIN_TYPES = {
+    **dict.fromkeys(("wordprocessingml.document", "wordprocessingml.template"), DOCX),
+    **dict.fromkeys(("ms-word.document.macroenabled", "ms-word.template.macroenabledtemplate"), DOCX),
+    **dict.fromkeys(("presentationml.presentation", "presentationml.slideshow", "presentationml.template"), PPTX),
+    **dict.fromkeys((f"ms-powerpoint.{kind}.macroenabled" for kind in ("presentation", "slideshow", "template")), PPTX),
+    **dict.fromkeys(("spreadsheetml.sheet", "spreadsheetml.template"), XLSX),
+    **dict.fromkeys((f"ms-excel.{kind}.macroenabled" for kind in ("sheet", "template")), XLSX),
+}
+BINARY_SHEET = "xl/workbook.bin"
 DECLARED = {EPUB: EPUB, ODT: ODT, f"{ODT}-template": ODT}
 BOOK = b"application/oebps-package+xml"
 PADDING = " \t\r\n\0\ufeff"
@@ -91,7 +101,11 @@ def _index_bytes(end: bytes, at: int, place: str) -> int:
 
 def _office_type(names: Sequence[str], types: bytes) -> str:
     """Tell by the usual name of the main part, else by the type that the package gives to it, whatever its name."""
-    for member, mime_type in OFFICE_MEMBERS:
-        if member in names or f"{mime_type}.main+xml".encode() in types:
-            return mime_type
+    found = next((kind for member, kind in OFFICE_MEMBERS if member in names), None)
+    said = types.lower()
+    found = found or next((MAIN_TYPES[main] for main in MAIN_TYPES if f"{main}.main+xml".encode() in said), None)
+    if found:
+        return found
+    if BINARY_SHEET in names:
+        raise Refused("this is a binary workbook: save it as .xlsx")
     raise Refused("this is an archive: unpack it first")

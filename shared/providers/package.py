@@ -12,6 +12,7 @@ from shared.providers.archives import DAMAGED
 
 CORE = "docProps/core.xml"
 ROOT = ""
+OFF = ("0", "false", "off")
 UNSAID = frozenset({"PowerPoint Presentation"})  # what programs write for a title that nobody gave
 
 Element = ElementTree.Element
@@ -22,10 +23,11 @@ class Unread(Exception):
 
 
 class Link(NamedTuple):
-    """What a part links to: the last word of the link's type, and the name of the other part."""
+    """What a part links to: the last word of the link's type, and the name of the other part or an address outside."""
 
     kind: str
     target: str
+    is_outside: bool = False
 
 
 class Package:
@@ -79,12 +81,12 @@ class Package:
 
     def linked(self, name: str, kind: str) -> list[str]:
         """Return the parts of a kind that a part links to."""
-        return [link.target for link in self.links(name).values() if link.kind == kind]
+        return [link.target for link in self.links(name).values() if link.kind == kind and not link.is_outside]
 
-    def main(self) -> str:
-        """Return the name of the part that holds the document; raises Invalid."""
-        found = next(iter(self.linked(ROOT, "officeDocument")), "")
-        if not self.has(found):
+    def main(self, usual: str) -> str:
+        """Return the name of the part that holds the document, by the links or its usual name; raises Invalid."""
+        found = next(filter(self.has, [*self.linked(ROOT, "officeDocument"), usual]), "")
+        if not found:
             raise Invalid("the file is damaged: its main part is missing")
         return found
 
@@ -101,10 +103,10 @@ class Package:
 
 def _links(found: Element, folder: str) -> Iterator[tuple[str, Link]]:
     for link in found:
-        target = link.get("Target", "")
-        if link.get("TargetMode") != "External":
-            path = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
-            yield link.get("Id", ""), Link(link.get("Type", "").rpartition("/")[2], path)
+        target, kind = link.get("Target", ""), link.get("Type", "").rpartition("/")[2]
+        is_outside = link.get("TargetMode") == "External"
+        path = target if is_outside else posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
+        yield link.get("Id", ""), Link(kind, path, is_outside)
 
 
 def _plain(name: str) -> str:
@@ -141,7 +143,19 @@ def inside(element: Element | None, *names: str) -> Iterator[Element]:
 
 
 def reference(element: Element, name: str = "id") -> str:
-    """Return the id of a link that an element names."""
+    """Return what an element names in an attribute of a namespace, such as the id of a link."""
     return next(
         (value for key, value in element.attrib.items() if key.startswith("{") and key.endswith(f"}}{name}")), ""
     )
+
+
+def value(element: Element | None, name: str) -> str:
+    """Return the value that an element directly inside gives, as Word writes the looks of things."""
+    found = child(element, name)
+    return reference(found, "val") if found is not None else ""
+
+
+def is_on(look: Element | None, name: str) -> bool:
+    """Say whether a look is there and not switched off."""
+    found = child(look, name)
+    return found is not None and reference(found, "val") not in OFF

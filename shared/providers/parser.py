@@ -101,6 +101,8 @@ class KreuzbergParser:
             return _read_book(epub.Book(data))
         if mime_type == EML:
             return self._read_mail(data)
+        if mime_type == DOCX:
+            return _told(docx.read(data))
         if mime_type == PPTX:
             return _read_slides(slides.read(data))
         if mime_type == HTML:
@@ -123,7 +125,7 @@ class KreuzbergParser:
         if mime_type == PDF and not is_whole_pdf(data):
             raise Invalid("the PDF is cut off: its end is missing")
         text = decode_text(data) if mime_type.startswith("text/") else None
-        source = _repaired(data, mime_type) if text is None else text.encode()
+        source = data if text is None else text.encode()
         result = _extracted(source, mime_type)
         parsed = _structured(result, data, mime_type)
         authors = result.metadata.get("authors") or [None]
@@ -153,6 +155,11 @@ def _read_book(book: epub.Book) -> Parsed:
     return Parsed(text, (), clean(book.title) or None, clean(book.author) or None, faults)
 
 
+def _told(document: docx.Document) -> Parsed:
+    title, author = clean(document.title) or None, clean(document.author) or None
+    return Parsed(clean(document.text), (), title, author, document.warnings)
+
+
 def _read_slides(deck: slides.Deck) -> Parsed:
     pages = join_pages([clean(slide) for slide in deck.slides])
     return pages._replace(title=clean(deck.title) or None, author=clean(deck.author) or None, warnings=deck.warnings)
@@ -168,10 +175,6 @@ def few(faults: Sequence[str]) -> list[str]:
 def short(said: str) -> str:
     """Return what a file says of itself, cut to a line's length."""
     return said if len(said) <= LONGEST_TOLD else f"{said[:LONGEST_TOLD]}…"
-
-
-def _repaired(data: bytes, mime_type: str) -> bytes:
-    return docx.repaired(data) if mime_type == DOCX else data
 
 
 def is_whole_pdf(data: bytes) -> bool:

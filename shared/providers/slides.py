@@ -34,7 +34,7 @@ def read(data: bytes) -> Deck:
 
 
 def _slides(package: Package) -> list[str]:
-    main = package.main()
+    main = package.main("ppt/presentation.xml")
     try:
         ids = [reference(each) for each in inside(package.tree(main), "sldId")]
     except Unread as error:
