@@ -6,7 +6,7 @@ from typing import NamedTuple
 from shared.providers.markdown import Markdown
 from shared.providers.number_format import GENERAL, shown
 from shared.providers.numerals import numeral
-from shared.providers.package import Element, Package, Unread, child, children, inside, local, reference
+from shared.providers.package import Element, Package, Unread, child, children, inside, local
 
 AUTO_NUMBERS = {"alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman", "romanUc": "upperRoman"}
 AROUND = {"ParenBoth": "(%s)", "ParenR": "%s)", "Period": "%s."}
@@ -116,14 +116,24 @@ def chart(package: Package, part: str) -> str:
     """Return a chart's titles, labels and values; raises Unread for one without any."""
     root = package.tree(part)
     series = list(map(_series, inside(root, "ser"))) or list(_newer_series(root))
-    titles = [_title(child(root, "chart", "title"))]
-    axes = [_title(child(axis, "title")) for axis in inside(child(root, "chart", "plotArea"), *AXES)]
+    titles = _titles(root)
     labels = [text_of(rich) for label in inside(root, "dLbl") for rich in inside(label, "rich")]
-    blocks = [*titles, *axes, *_tables(series), *labels]
+    blocks = [*titles, *_tables(series), *labels]
     text = "\n\n".join(filter(None, (each.strip() for each in blocks)))
     if not any(each.values for each in series):
         raise Unread("its values are not in the file" + (f" (it is named {titles[0]})" if titles[0] else ""))
     return text
+
+
+def chart_titles(package: Package, part: str) -> str:
+    """Return the titles of a chart whose values stand beside it; raises Unread."""
+    return "\n\n".join(filter(None, _titles(package.tree(part))))
+
+
+def _titles(root: Element) -> list[str]:
+    """Return the title of a chart and those of its axes."""
+    axes = inside(child(root, "chart", "plotArea"), *AXES)
+    return [_title(child(root, "chart", "title")), *(_title(child(axis, "title")) for axis in axes)]
 
 
 def _title(element: Element | None) -> str:
@@ -188,9 +198,3 @@ def _newer_series(root: Element) -> Iterator[Series]:
         labels = dimensions[0] if len(dimensions) > 1 else {}
         values = [each for each in dimensions[1 if labels else 0 :] if each]
         yield Series(names[number] if number < len(names) else "", labels, values)
-
-
-def linked(package: Package, part: str, element: Element, name: str = "id") -> str:
-    """Return the name of the part that an element of another links to; nothing where there is none."""
-    link = package.links(part).get(reference(element, name))
-    return link.target if link else ""

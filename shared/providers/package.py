@@ -4,6 +4,7 @@ import io
 import posixpath
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -12,6 +13,7 @@ from shared.providers.archives import DAMAGED
 
 CORE = "docProps/core.xml"
 ROOT = ""
+BROKEN = (ElementTree.ParseError, ValueError, LookupError)
 OFF = ("0", "false", "off")
 UNSAID = frozenset({"PowerPoint Presentation"})  # what programs write for a title that nobody gave
 
@@ -60,15 +62,30 @@ class Package:
 
     def tree(self, name: str) -> Element:
         """Return a part of XML, of each alternative the first; raises Unread."""
-        part = self.read(name)
-        if b"<!DOCTYPE" in part or b"<!ENTITY" in part:  # which could name files of ours
-            raise Unread("it has a document type")
+        part = self._markup(name)
         try:
             root = ElementTree.fromstring(part)
-        except (ElementTree.ParseError, ValueError, LookupError) as error:
+        except BROKEN as error:
             raise Unread("it is damaged") from error
         _settle(root)
         return root
+
+    def stream(self, name: str, *kinds: str) -> Iterator[Element]:
+        """Yield the elements of some names, in a part that may be large, and forget each; raises Unread."""
+        part = io.BytesIO(self._markup(name))
+        try:
+            for _, element in ElementTree.iterparse(part):
+                if local(element) in kinds:
+                    yield element
+                    element.clear()
+        except BROKEN as error:
+            raise Unread("it is damaged") from error
+
+    def _markup(self, name: str) -> bytes:
+        part = self.read(name)
+        if b"<!DOCTYPE" in part or b"<!ENTITY" in part:  # which could name files of ours
+            raise Unread("it has a document type")
+        return part
 
     def links(self, name: str) -> dict[str, Link]:
         """Return what a part links to by the links' ids; nothing where that is missing or damaged."""
@@ -122,7 +139,12 @@ def _settle(root: Element) -> None:
 
 def local(element: Element) -> str:
     """Return an element's name without its namespace, which may be one of two."""
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+    return _name(element.tag) if isinstance(element.tag, str) else ""
+
+
+@lru_cache(maxsize=1024)
+def _name(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def children(element: Element | None, *names: str) -> list[Element]:

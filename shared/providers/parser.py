@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import docx, epub, html, mail, pdf, slides
+from shared.providers import docx, epub, html, mail, pdf, sheets, slides
 from shared.providers.pictures import without_drawings, without_pictures
 from shared.providers.sniff import (
     DOCX,
@@ -21,6 +21,7 @@ from shared.providers.sniff import (
     PDF,
     PLAIN,
     PPTX,
+    XLSX,
     decode_text,
     sniff,
 )
@@ -103,6 +104,8 @@ class KreuzbergParser:
             return self._read_mail(data)
         if mime_type == DOCX:
             return _told(docx.read(data))
+        if mime_type == XLSX:
+            return _told(sheets.read(data))
         if mime_type == PPTX:
             return _read_slides(slides.read(data))
         if mime_type == HTML:
@@ -155,7 +158,7 @@ def _read_book(book: epub.Book) -> Parsed:
     return Parsed(text, (), clean(book.title) or None, clean(book.author) or None, faults)
 
 
-def _told(document: docx.Document) -> Parsed:
+def _told(document: docx.Document | sheets.Book) -> Parsed:
     title, author = clean(document.title) or None, clean(document.author) or None
     return Parsed(clean(document.text), (), title, author, document.warnings)
 

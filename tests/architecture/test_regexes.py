@@ -134,6 +134,8 @@ FOREIGN = {
     "shared.providers.looks.BEYOND_ASCII": "findall",
     "shared.providers.pictures.BLANK_LINE": "search",
     "shared.providers.pictures.DRAWING": "findall",
+    "shared.providers.sheets.CODE": "findall",
+    "shared.providers.sheets.PLACE": "fullmatch",
     "shared.providers.sniff.HTML_BEGINNING": "match",
     "shared.providers.sniff.PDF_HEADER": "match",
     "shared.providers.sniff.PDF_OBJECT": "search",

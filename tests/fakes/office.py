@@ -57,3 +57,21 @@ def deck(slides: Sequence[str], linked: Linked, parts: Mapping[str, str | bytes]
     made |= {f"ppt/slides/s{n}.xml": each for n, each in enumerate(slides)}
     made |= {f"ppt/slides/_rels/s{n}.xml.rels": links(linked) for n in range(len(slides))}
     return package("ppt/presentation.xml", "presentationml.presentation", made | dict(parts))
+
+
+def book(sheets: Mapping[str, str], *, parts: Mapping[str, str | bytes] | None = None, about: str = "") -> bytes:
+    """Return a workbook of sheets by name; one whose name begins with a dash is hidden."""
+    names = "".join(
+        f'<sheet name="{name.lstrip("-")}" r:id="s{n}" state="{"hidden" if name[0] == "-" else "visible"}"/>'
+        for n, name in enumerate(sheets)
+    )
+    main = f'<workbook xmlns="{SHEET}" xmlns:r="{LINK}">{about}<sheets>{names}</sheets></workbook>'
+    linked = {f"s{n}": ("worksheet", f"/xl/s{n}.xml") for n in range(len(sheets))}
+    linked |= {"t": ("sharedStrings", "/xl/texts.xml"), "f": ("styles", "/xl/styles.xml")}
+    made = {"xl/workbook.xml": main, "xl/_rels/workbook.xml.rels": links(linked)}
+    made |= {
+        f"xl/s{n}.xml": f'<worksheet xmlns="{SHEET}" xmlns:r="{LINK}">{each}</worksheet>'
+        for n, each in enumerate(sheets.values())
+    }
+    made |= {"xl/texts.xml": f'<sst xmlns="{SHEET}"/>', "xl/styles.xml": f'<styleSheet xmlns="{SHEET}"/>'}
+    return package("xl/workbook.xml", "spreadsheetml.sheet", made | dict(parts or {}))
