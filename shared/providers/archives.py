@@ -14,6 +14,8 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ODT = "application/vnd.oasis.opendocument.text"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+ODP = "application/vnd.oasis.opendocument.presentation"
 EPUB = "application/epub+zip"
 
 DAMAGED = (
@@ -38,7 +40,8 @@ MAIN_TYPES = {
     **dict.fromkeys((f"ms-excel.{kind}.macroenabled" for kind in ("sheet", "template")), XLSX),
 }
 BINARY_SHEET = "xl/workbook.bin"
-DECLARED = {EPUB: EPUB, ODT: ODT, f"{ODT}-template": ODT}
+OPEN_DOCUMENTS = (ODT, ODS, ODP)
+DECLARED = {EPUB: EPUB} | {f"{kind}{made}": kind for kind in OPEN_DOCUMENTS for made in ("", "-template")}
 BOOK = b"application/oebps-package+xml"
 PADDING = " \t\r\n\0\ufeff"
 CONTENT_TYPES = "[Content_Types].xml"

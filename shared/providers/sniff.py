@@ -11,6 +11,8 @@ from shared.errors import Invalid, Refused
 from shared.providers import encoding
 from shared.providers.archives import DOCX as DOCX
 from shared.providers.archives import EPUB as EPUB
+from shared.providers.archives import ODP as ODP
+from shared.providers.archives import ODS as ODS
 from shared.providers.archives import ODT as ODT
 from shared.providers.archives import PPTX as PPTX
 from shared.providers.archives import XLSX as XLSX

@@ -81,8 +81,8 @@ class Writer:
         style = value(look, "pStyle")
         level = self._heading(look, style)
         label = self._source.lists.label(look, style) if text else None
-        if numbers and len(text.split()) <= FEW_WORDS and not any(letter.isdigit() for letter in text):
-            text = ""  # what only led to a number
+        if numbers and only_leads_to_a_number(text):
+            text = ""
         if level and text:
             number = label.text if label and label.text != MARK else ""
             yield " ".join(filter(None, ("#" * level, number, *text.split()))), False
@@ -211,6 +211,11 @@ class Writer:
         if max(map(len, filled), default=0) == 1:
             return "\n\n".join(line[0] for line in filled)  # a frame around text
         return table(filled)
+
+
+def only_leads_to_a_number(text: str) -> bool:
+    """Say whether what stands beside the number of a page says nothing without it."""
+    return len(text.split()) <= FEW_WORDS and not any(letter.isdigit() for letter in text)
 
 
 def _counts_pages(instruction: str) -> bool:
