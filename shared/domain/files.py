@@ -11,6 +11,8 @@ READABLE = {
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
     "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.oasis.opendocument.presentation": "odp",
     "application/rtf": "rtf",
     "text/csv": "csv",
     "message/rfc822": "eml",
@@ -26,6 +28,12 @@ QUOTES_SHAPE = (
     """: a line is {"text": "the quote"} in JSONL, a quote in a text, a row with a column text or quote in CSV"""
 )
 TEXT_KINDS = frozenset({"text/plain", "text/markdown", "text/html", "text/csv", "message/rfc822"})
+# What senders call a kind that is told by its content under another name.
+ALIASES = {
+    **dict.fromkeys(("application/mbox", "multipart/related", "application/x-mimearchive"), "message/rfc822"),
+    "text/rtf": "application/rtf",
+    "application/xhtml+xml": "text/html",
+}
 LONGEST_NAME = 255
 NAMELESS = "file"
 
@@ -48,6 +56,6 @@ def plain_name(name: str) -> str:
 
 def settled_kind(sniffed: str, given: str | None) -> str | None:
     """Return a file's kind by content; the sender may tell one kind of text from another. None when both disagree."""
-    if given is None or given == sniffed:
+    if given is None or ALIASES.get(given, given) == sniffed:
         return sniffed
     return given if {given, sniffed} <= TEXT_KINDS else None

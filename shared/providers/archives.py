@@ -14,6 +14,8 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ODT = "application/vnd.oasis.opendocument.text"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+ODP = "application/vnd.oasis.opendocument.presentation"
 EPUB = "application/epub+zip"
 
 DAMAGED = (
@@ -28,7 +30,20 @@ DAMAGED = (
     struct.error,
 )
 OFFICE_MEMBERS = (("word/document.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX))
-DECLARED = {EPUB, ODT}
+# The types of a main part: of documents, templates and shows, with macros, which are not read, or without.
+MAIN_TYPES = {
+    **dict.fromkeys(("wordprocessingml.document", "wordprocessingml.template"), DOCX),
+    **dict.fromkeys(("ms-word.document.macroenabled", "ms-word.template.macroenabledtemplate"), DOCX),
+    **dict.fromkeys(("presentationml.presentation", "presentationml.slideshow", "presentationml.template"), PPTX),
+    **dict.fromkeys((f"ms-powerpoint.{kind}.macroenabled" for kind in ("presentation", "slideshow", "template")), PPTX),
+    **dict.fromkeys(("spreadsheetml.sheet", "spreadsheetml.template"), XLSX),
+    **dict.fromkeys((f"ms-excel.{kind}.macroenabled" for kind in ("sheet", "template")), XLSX),
+}
+BINARY_SHEET = "xl/workbook.bin"
+OPEN_DOCUMENTS = (ODT, ODS, ODP)
+DECLARED = {EPUB: EPUB} | {f"{kind}{made}": kind for kind in OPEN_DOCUMENTS for made in ("", "-template")}
+BOOK = b"application/oebps-package+xml"
+PADDING = " \t\r\n\0\ufeff"
 CONTENT_TYPES = "[Content_Types].xml"
 LARGEST_TYPES = 1 << 20
 LARGEST_INDEX = 8 << 20  # bytes, some 100,000 members: the library keeps an object for each
@@ -43,12 +58,29 @@ def package_type(file: BinaryIO) -> str:
         _require_short_index(file)
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-            declared = archive.open("mimetype").read(64) if "mimetype" in names else b""
-            types = archive.open(CONTENT_TYPES).read(LARGEST_TYPES) if CONTENT_TYPES in names else b""
+            declared = _declared(archive, names)
+            types = _beginning(archive, names, CONTENT_TYPES, LARGEST_TYPES)
     except DAMAGED as error:
         raise Invalid("the file is damaged or cut off") from error
-    kind = declared.decode("ascii", "replace").strip()
-    return kind if kind in DECLARED else _office_type(names, types)
+    return declared or _office_type(names, types)
+
+
+def _declared(archive: zipfile.ZipFile, names: Sequence[str]) -> str:
+    """Return the type that a document names, or that its list of contents tells where programs left the name out."""
+    kind = _beginning(archive, names, "mimetype", 256).decode("utf-8-sig", "replace").strip(PADDING).lower()
+    kind = kind.partition(";")[0].strip()
+    if kind in DECLARED:
+        return DECLARED[kind]
+    if BOOK in _beginning(archive, names, "META-INF/container.xml", LARGEST_TYPES):
+        return EPUB
+    listed = _beginning(archive, names, "META-INF/manifest.xml", LARGEST_TYPES)
+    return next((DECLARED[each] for each in DECLARED if f'"{each}"'.encode() in listed), "")
+
+
+def _beginning(archive: zipfile.ZipFile, names: Sequence[str], sought: str, size: int) -> bytes:
+    """Return the beginning of a member, however its name is written; nothing where there is none."""
+    name = next((name for name in names if name.replace("\\", "/").lower() == sought.lower()), None)
+    return archive.open(name).read(size) if name is not None else b""
 
 
 def _require_short_index(file: BinaryIO) -> None:
@@ -72,7 +104,11 @@ def _index_bytes(end: bytes, at: int, place: str) -> int:
 
 def _office_type(names: Sequence[str], types: bytes) -> str:
     """Tell by the usual name of the main part, else by the type that the package gives to it, whatever its name."""
-    for member, mime_type in OFFICE_MEMBERS:
-        if member in names or f"{mime_type}.main+xml".encode() in types:
-            return mime_type
+    found = next((kind for member, kind in OFFICE_MEMBERS if member in names), None)
+    said = types.lower()
+    found = found or next((MAIN_TYPES[main] for main in MAIN_TYPES if f"{main}.main+xml".encode() in said), None)
+    if found:
+        return found
+    if BINARY_SHEET in names:
+        raise Refused("this is a binary workbook: save it as .xlsx")
     raise Refused("this is an archive: unpack it first")

@@ -3,12 +3,12 @@
 import importlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import docx, epub, html, mail, pdf
+from shared.providers import docx, epub, html, mail, open_document, pdf, sheets, slides
 from shared.providers.pictures import without_drawings, without_pictures
 from shared.providers.sniff import (
     DOCX,
@@ -17,18 +17,19 @@ from shared.providers.sniff import (
     HTML,
     JSONL,
     MARKDOWN,
+    ODP,
+    ODS,
     ODT,
     PDF,
     PLAIN,
     PPTX,
+    XLSX,
     decode_text,
     sniff,
 )
 
 PAGE_BREAK = "\n\n"
-PAGED = {PDF, PPTX}
 AS_IT_IS = {PLAIN, MARKDOWN}
-TAB = "&#9;"  # as the library writes that of an OpenDocument
 LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 UNLOADED = ("failed to bind to", "bundled pdfium", "pdfium initialization failed")
@@ -88,7 +89,7 @@ class Parser(Protocol):
 
 
 class KreuzbergParser:
-    """kreuzberg 4.10, without OCR and without its cache; plain text, Markdown and JSONL stay as they are."""
+    """kreuzberg 4.10 without OCR for PDF, RTF and tables, readers of ours for the rest; plain text stays as it is."""
 
     def parse(self, data: bytes, mime_type: str) -> Parsed:
         """Read a document."""
@@ -96,14 +97,10 @@ class KreuzbergParser:
 
     def read(self, data: bytes, mime_type: str) -> Parsed:
         """Read a document, or a part of one, that may hold no text; raises Invalid with a reason for people."""
-        if mime_type == JSONL:  # whose lines must stay what they are
-            return Parsed(decode_text(data))
-        if mime_type == EPUB:
-            return _read_book(epub.Book(data))
+        if mime_type in READERS:
+            return READERS[mime_type](data)
         if mime_type == EML:
             return self._read_mail(data)
-        if mime_type == HTML:
-            return _read_page(decode_text(data))
         return _read_text(decode_text(data), mime_type) if mime_type in AS_IT_IS else self._extract(data, mime_type)
 
     def _read_mail(self, data: bytes) -> Parsed:
@@ -122,9 +119,10 @@ class KreuzbergParser:
         if mime_type == PDF and not is_whole_pdf(data):
             raise Invalid("the PDF is cut off: its end is missing")
         text = decode_text(data) if mime_type.startswith("text/") else None
-        source = _repaired(data, mime_type) if text is None else text.encode()
+        source = data if text is None else text.encode()
         result = _extracted(source, mime_type)
-        parsed = _structured(result, data, mime_type)
+        is_paged = mime_type == PDF
+        parsed = _paged(result.pages or (), data) if is_paged else _read_text(result.content, mime_type)
         authors = result.metadata.get("authors") or [None]
         title = clean(result.metadata.get("title") or "")
         return parsed._replace(title=title or None, author=clean(authors[0] or "") or None)
@@ -152,6 +150,20 @@ def _read_book(book: epub.Book) -> Parsed:
     return Parsed(text, (), clean(book.title) or None, clean(book.author) or None, faults)
 
 
+def _told(document: docx.Document | sheets.Book | open_document.Document) -> Parsed:
+    title, author = clean(document.title) or None, clean(document.author) or None
+    return Parsed(clean(document.text), (), title, author, document.warnings)
+
+
+def _read_open(document: open_document.Document) -> Parsed:
+    return _read_slides(slides.Deck(document.slides, *document[1:4])) if document.slides else _told(document)
+
+
+def _read_slides(deck: slides.Deck) -> Parsed:
+    pages = join_pages([clean(slide) for slide in deck.slides])
+    return pages._replace(title=clean(deck.title) or None, author=clean(deck.author) or None, warnings=deck.warnings)
+
+
 def few(faults: Sequence[str]) -> list[str]:
     """Return the first faults, each cut to a line's length, and how many more there are: every poll tells them."""
     told = [short(fault) for fault in faults[:FAULTS_TOLD]]
@@ -162,10 +174,6 @@ def few(faults: Sequence[str]) -> list[str]:
 def short(said: str) -> str:
     """Return what a file says of itself, cut to a line's length."""
     return said if len(said) <= LONGEST_TOLD else f"{said[:LONGEST_TOLD]}…"
-
-
-def _repaired(data: bytes, mime_type: str) -> bytes:
-    return docx.repaired(data) if mime_type == DOCX else data
 
 
 def is_whole_pdf(data: bytes) -> bool:
@@ -218,20 +226,9 @@ def _read_page(page: str) -> Parsed:
     return Parsed(clean(read.text), (), clean(read.title or "") or None, None, read.warnings)
 
 
-def _structured(result: Any, data: bytes, mime_type: str) -> Parsed:
-    """Return what the library read; of slides it may not tell which is where."""
-    if mime_type in PAGED and (result.pages or mime_type == PDF):
-        return _paged(result.pages or (), data, mime_type)
-    content = result.content.replace(TAB, " ") if mime_type == ODT else result.content
-    return _read_text(content, mime_type)
-
-
-def _paged(pages: Iterable[dict[str, Any]], data: bytes, mime_type: str) -> Parsed:
+def _paged(pages: Iterable[dict[str, Any]], data: bytes) -> Parsed:
     """Join pages, so that offsets are exact whatever the library thinks they are."""
-    contents = [str(page["content"]) for page in pages]
-    if mime_type == PDF:
-        return _mended(contents, data)
-    return join_pages([clean(content) for content in contents])
+    return _mended([str(page["content"]) for page in pages], data)
 
 
 def _mended(contents: Sequence[str], data: bytes) -> Parsed:
@@ -252,6 +249,17 @@ def join_pages(contents: Sequence[str]) -> Parsed:
     starts = [0, *ends]
     pages = [Page(i + 1, starts[i], starts[i] + len(content)) for i, content in enumerate(contents)]
     return Parsed(PAGE_BREAK.join(contents), pages)
+
+
+READERS: dict[str, Callable[[bytes], Parsed]] = {
+    JSONL: lambda data: Parsed(decode_text(data)),  # whose lines must stay what they are
+    EPUB: lambda data: _read_book(epub.Book(data)),
+    HTML: lambda data: _read_page(decode_text(data)),
+    DOCX: lambda data: _told(docx.read(data)),
+    XLSX: lambda data: _told(sheets.read(data)),
+    PPTX: lambda data: _read_slides(slides.read(data)),
+    **dict.fromkeys((ODT, ODS, ODP), lambda data: _read_open(open_document.read(data))),
+}
 
 
 class FakeParser:

@@ -11,6 +11,8 @@ from shared.errors import Invalid, Refused
 from shared.providers import encoding
 from shared.providers.archives import DOCX as DOCX
 from shared.providers.archives import EPUB as EPUB
+from shared.providers.archives import ODP as ODP
+from shared.providers.archives import ODS as ODS
 from shared.providers.archives import ODT as ODT
 from shared.providers.archives import PPTX as PPTX
 from shared.providers.archives import XLSX as XLSX
@@ -27,6 +29,7 @@ CSV = "text/csv"
 JSON = "application/json"
 JSONL = "application/jsonl"
 
+OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 REFUSED_BEGINNINGS = (
     (b"MZ", "a Windows program"),
     (b"\x7fELF", "a Linux program"),
@@ -36,7 +39,7 @@ REFUSED_BEGINNINGS = (
     (b"\0asm", "a program"),
     (b"#!/", "a script"),
     (b"#! /", "a script"),
-    (b"\xd0\xcf\x11\xe0", "an old or encrypted Office file: save it as .docx, .pptx or .xlsx without a password"),
+    (OLD_OFFICE, "an old or encrypted Office file: save it as .docx, .pptx or .xlsx without a password"),
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
     (b"GIF8", "an image"),
@@ -45,6 +48,7 @@ REFUSED_BEGINNINGS = (
     (b"Rar!", "an archive: unpack it first"),
 )
 TEXT_SUFFIXES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV}
+NO_MAIL = (*TEXT_SUFFIXES, ".json", ".jsonl", ".ndjson")
 HTML_BEGINNING = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 BEFORE_HTML = (("<!--", "-->"), ("<?xml", ">"))
 PDF_HEADER_WITHIN = 1024
@@ -52,8 +56,11 @@ PDF_HEADER = re.compile(rb"%PDF-\d\.\d[ \t]*+(?:[\r\n]|\Z)")
 PDF_OBJECT = re.compile(rb"[\r\n][ \t]*+\d++[ \t]++\d++[ \t]++obj\b")
 PDF_END = b"%%EOF"
 RTF_BEGINNING = b"{\\rtf"
-MAIL_SUFFIX = ".eml"
-MAIL_BEGINNING = re.compile(rb"\s*+(?:From [^\n]*+\n)?[!-9;-~]++[ \t]*+:")
+MAIL_SUFFIXES = (".eml", ".mht", ".mhtml", ".mbox", ".mbx")
+MAIL_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*+(?:From [^\n]*+\n)?[!-9;-~]++[ \t]*+:")
+MAILBOX_BEGINNING = re.compile(rb"From \S++ [^\n]*?\d{4}\b[^\n]*+\n[!-9;-~]++:")
+HEADERS_END = re.compile(rb"\n\r?\n")
+SAVED_PAGE = (b"\nmime-version:", b"\ncontent-type: multipart/related")
 SCRIPT = b"#!"
 ZIP = b"PK\x03\x04"
 HEAD = 1 << 20
@@ -78,7 +85,7 @@ def sniff_file(file: BinaryIO, file_name: str) -> str:
     head, suffix = file.read(HEAD), PurePath(file_name).suffix.lower()
     if not head:
         raise Invalid("the file is empty")
-    _require_document(head)
+    _require_document(head, suffix)
     if head.startswith(ZIP):
         return package_type(file)
     if kind := _by_beginning(head, suffix):
@@ -98,10 +105,25 @@ def _by_beginning(head: bytes, suffix: str) -> str | None:
         return PDF
     if head.startswith(RTF_BEGINNING):
         return RTF
-    return EML if suffix == MAIL_SUFFIX and MAIL_BEGINNING.match(head) else None
+    if suffix in MAIL_SUFFIXES:
+        return EML if MAIL_BEGINNING.match(head) else None
+    return EML if suffix not in NO_MAIL and _begins_as_mails(head) else None
 
 
-def _require_document(head: bytes) -> None:
+def _begins_as_mails(head: bytes) -> bool:
+    """Say whether a file of messages, or a page saved as one, begins here whatever its name."""
+    if MAILBOX_BEGINNING.match(head):
+        return True
+    if not MAIL_BEGINNING.match(head):
+        return False
+    end = HEADERS_END.search(head)
+    headers = b"\n" + head[: end.start() if end else len(head)].lower()
+    return all(sign in headers for sign in SAVED_PAGE)
+
+
+def _require_document(head: bytes, suffix: str) -> None:
+    if suffix == ".msg" and head.startswith(OLD_OFFICE):
+        raise Refused("this is a message of Outlook: save it as .eml")
     for beginning, kind in REFUSED_BEGINNINGS:
         if head.startswith(beginning) and not _reads_as_text(head, beginning):
             raise Refused(f"this is {kind}")

@@ -13,7 +13,22 @@ from services.ingestion import quotes
 from shared.domain import extract, lexemes, prompt, sentences, text, tokens
 from shared.domain.prompt import Said
 from shared.errors import Invalid, Refused
-from shared.providers import chunker, directions, docx, encoding, epub, mail, pdf, sniff, thinking, wire
+from shared.providers import (
+    chunker,
+    directions,
+    docx,
+    encoding,
+    epub,
+    mail,
+    open_document,
+    pdf,
+    sheets,
+    sniff,
+    thinking,
+    wire,
+)
+from tests.fakes.documents import WORD
+from tests.fakes.office import book
 
 SIZE = 150_000  # characters: what grows with their square takes minutes, and the rest tenths of a second
 SECONDS = 2.0  # of computing
@@ -63,7 +78,8 @@ def split(said: str) -> list[Any]:
 
 
 PARTED = "Content-Type: multipart/mixed; boundary=b\n\n"
-WORD = f'<w:document xmlns:w="{docx.WORD}"><w:body>'
+WORDS = f'<w:document xmlns:w="{WORD}"><w:body>'
+OPEN = f'<w:a xmlns:w="{WORD}"><body><text>'
 READERS: dict[str, Callable[[str], Any]] = {
     "fold": text.fold,
     "keywords": text.keywords,
@@ -90,7 +106,11 @@ READERS: dict[str, Callable[[str], Any]] = {
     "parts of a mail": lambda said: mail.read(f"{PARTED}{said}".encode(), lambda data, name: ""),
     "headers of a mail": lambda said: mail.read(f"Subject: {said}\n\na".encode(), lambda data, name: ""),
     "a chapter": epub.as_html,
-    "a Word document": lambda said: docx.repaired(zipped(**{docx.MAIN: f"{WORD}{said}</w:body></w:document>"})),
+    "a Word document": lambda said: docx.read(zipped(**{docx.MAIN: f"{WORDS}{said}</w:body></w:document>"})),
+    "an OpenDocument": lambda said: open_document.read(zipped(**{"content.xml": f"{OPEN}{said}</text></body></w:a>"})),
+    "cells of a sheet": lambda said: sheets.read(
+        book({"A": f"<row><c t='inlineStr'><is><t>{said}</t></is></c></row>"})
+    ),
     "a page of a PDF": lambda said: pdf.mend_page(said, pdf.words_of([said])),
     "broken words": lambda said: pdf.mend_page(said.replace("a", "a\x02"), frozenset()),
     "fields": lambda said: pdf.with_fields(said, [("name", said[: SIZE // 2]), ("other", said[:100])]),

@@ -9,20 +9,8 @@ from shared.errors import Invalid
 from shared.providers import docx
 from shared.providers.parser import KreuzbergParser
 from shared.providers.sniff import DOCX, sniff
-from tests.fakes.documents import DOCX_LINKS, DOCX_TYPES, WORD, zipped
-
-OPEN = f'<w:document xmlns:w="{WORD}" xmlns:r="x"><w:body>'
-
-
-def document(body: str, main: str = "word/document.xml", **parts: str) -> bytes:
-    types, links = (index.replace("word/document.xml", main) for index in (DOCX_TYPES, DOCX_LINKS))
-    members = {"[Content_Types].xml": types, "_rels/.rels": links, main: f"{OPEN}{body}</w:body></w:document>"}
-    notes = {f"word/{name}.xml": f'<w:{name} xmlns:w="{WORD}">{said}</w:{name}>' for name, said in parts.items()}
-    return zipped(members | notes)
-
-
-def read(body: str, **parts: str) -> str:
-    return KreuzbergParser().read(document(body, **parts), DOCX).text.strip()
+from tests.fakes.documents import DOCX_LINKS, DOCX_TYPES, zipped
+from tests.fakes.word import OPEN, document, read
 
 
 @pytest.mark.parametrize(
@@ -106,7 +94,7 @@ def test_the_main_part_is_the_one_that_is_linked() -> None:
 def test_a_part_that_is_no_such_xml_is_damaged(start: str) -> None:
     data = zipped({"[Content_Types].xml": DOCX_TYPES, "_rels/.rels": DOCX_LINKS, "word/document.xml": f"{start}{OPEN}"})
     with pytest.raises(Invalid, match="damaged"):
-        docx.repaired(data)
+        docx.read(data)
 
 
 @pytest.mark.parametrize("at", [0, 5])
@@ -114,4 +102,4 @@ def test_a_document_whose_packing_is_broken_is_damaged(at: int) -> None:
     data = bytearray(document("<w:p><w:r><w:t>The bell cracked</w:t></w:r></w:p>" * 9))
     data[data.index(b"word/document.xml") + len("word/document.xml") + at] ^= 0xFF
     with pytest.raises(Invalid, match="damaged"):
-        docx.repaired(bytes(data))
+        docx.read(bytes(data))

@@ -1,12 +1,13 @@
 """Messages as they were mailed, in the encodings of their parts."""
 
+import base64
 from email.message import EmailMessage
 
 import pytest
 
-from shared.errors import Invalid
+from shared.errors import Invalid, Refused
 from shared.providers.mail import read
-from shared.providers.parser import KreuzbergParser
+from shared.providers.parser import KreuzbergParser, Parsed
 from shared.providers.sniff import EML, PLAIN, sniff
 from tests.fakes.documents import epub
 
@@ -38,7 +39,7 @@ def test_a_message_tells_who_wrote_what() -> None:
 def test_the_plain_form_of_a_text_is_taken_once() -> None:
     both = message()
     both.add_alternative("<p>Plain țară. Second line.</p>", subtype="html")
-    assert "page.html" not in read(both.as_bytes(), text_of).text
+    assert "Plain țară.\nSecond line." in read(both.as_bytes(), lambda page, name: "Plain țară. Second line.").text
 
 
 def test_a_page_is_taken_where_the_plain_form_only_speaks_of_it() -> None:
@@ -130,3 +131,157 @@ def test_a_subject_holds_nothing_that_cannot_be_stored() -> None:
 def test_a_header_that_cannot_be_read_is_told_once(name: str, value: bytes) -> None:
     letter = read(name.encode() + b": " + value + b"\n\nText.", text_of)
     assert letter.warnings == [f"not all letters of '{name}' were read: its encoding is not known"]
+
+
+def parsed(data: bytes, name: str = "a.eml") -> Parsed:
+    assert sniff(data, name) == EML
+    return KreuzbergParser().parse(data, EML)
+
+
+def of_forms(plain: str, page: str) -> str:
+    both = EmailMessage()
+    both.set_content(plain)
+    both.add_alternative(page, subtype="html")
+    return parsed(b"From: a@b.c\n" + both.as_bytes()).text
+
+
+@pytest.mark.parametrize(
+    "stub",
+    [
+        "Your e-mail client does not support HTML.",
+        "Bitte sehen Sie sich die HTML-Version an.",
+        "See the web version.",
+        "",
+        " \n ",
+        "Your order is on its way.",
+    ],
+)
+def test_a_page_is_read_where_the_plain_form_lacks_its_words(stub: str) -> None:
+    assert "Your order TRK-55-0917 arrives" in of_forms(stub, "<p>Your order <b>TRK-55-0917</b> arrives on Friday.</p>")
+
+
+def test_both_forms_are_read_where_each_says_something_of_its_own() -> None:
+    plain = "The key of depot 7 is with Ms Low. My phone is 0047 555 0182, call me before the ferry leaves."
+    text = of_forms(plain, "<p>The key of depot 7 is with Ms Low.</p><table><tr><td>Floor</td><td>-3</td></tr></table>")
+    assert "0047 555 0182" in text
+    assert "Floor" in text
+
+
+def test_a_number_that_only_the_page_tells_is_read() -> None:
+    words = (
+        "The ferry to the island leaves from the northern pier of the old harbour every evening at the same time. " * 3
+    )
+    assert "4711" in of_forms(words, f"<p>{words}</p><p>4711</p>")
+
+
+def test_a_message_within_one_is_read_however_it_was_sent() -> None:
+    inner = base64.encodebytes(b"Subject: Inner\nFrom: b@c.d\n\nThe guard is Ottokar.\n")
+    data = raw("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64", inner)
+    assert parsed(data).text.endswith("# Inner\n\nFrom: b@c.d\n\nThe guard is Ottokar.")
+
+
+def test_a_report_tells_what_it_says_in_headers() -> None:
+    report = b"Reporting-MTA: dns; a\n\nFinal-Recipient: rfc822; b@c.d\nStatus: 5.1.1\n"
+    text = parsed(raw("Content-Type: message/delivery-status", report)).text
+    assert "Final-Recipient: rfc822; b@c.d\nStatus: 5.1.1" in text
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        pytest.param("", b"Caf=C3=A9 at the =\nharbour, =C3=A0 demain.", id="no word of quoted-printable"),
+        pytest.param(
+            "Content-Transfer-Encoding: 7bit",
+            base64.encodebytes(("Café at the harbour, à demain. " * 4).encode()),
+            id="base64 called 7bit",
+        ),
+        pytest.param(
+            "Content-Transfer-Encoding: base64", "Café at the harbour, à demain.".encode(), id="text called base64"
+        ),
+        pytest.param(
+            "Content-Type: text/plain; charset=us-ascii",
+            "Café at the harbour, à demain.".encode(),
+            id="a wrong charset",
+        ),
+    ],
+)
+def test_a_text_is_read_although_its_headers_are_wrong(headers: str, body: bytes) -> None:
+    data = f"Subject: x\n{headers}".strip().encode() + b"\n\n" + body
+    assert "Café at the harbour, à demain." in parsed(data).text
+
+
+@pytest.mark.parametrize("text", [b"a = b\n=====\nx=3D", b"url?x=20&y=30", b"YWJj", b"one=two"])
+def test_a_text_that_only_looks_encoded_stays_as_it_is(text: bytes) -> None:
+    assert parsed(b"Subject: x\n\n" + text).text == f"# x\n\n{text.decode()}"
+
+
+def test_letters_that_nobody_knows_are_told_and_the_rest_is_read() -> None:
+    letter = parsed(b"Subject: x\n\nThe ferry leaves at 7, \x81\x8d\xfe.")
+    assert "The ferry leaves at 7" in letter.text
+    assert letter.warnings == ["not all letters of the text were read: its encoding is not known"]
+
+
+def test_what_came_with_it_and_is_not_read_is_named() -> None:
+    outer = message()
+    outer.add_attachment(b"\x89PNG\r\n\x1a\n", maintype="image", subtype="png", filename="plan.png")
+    outer.add_attachment(b"", maintype="application", subtype="pdf", filename="empty.pdf")
+    outer.add_attachment("Ort;Öl\nBrey;17\n".encode("cp1252"), maintype="text", subtype="csv", filename="oil.csv")
+    letter = parsed(outer.as_bytes())
+    assert letter.warnings == ["plan.png was not read: this is an image", "empty.pdf was not read: it is empty"]
+    assert "| Brey | 17 |" in letter.text
+
+
+def test_lines_that_were_broken_for_sending_are_joined() -> None:
+    flowed = raw(
+        "Content-Type: text/plain; format=flowed", b"The tower has two \nhundred steps.\n> one \n> two\n-- \nAna"
+    )
+    assert parsed(flowed).text == "# x\n\nThe tower has two hundred steps.\n> one two\n-- \nAna"
+
+
+PAGE = (
+    b"From: <Saved by Blink>\r\nSnapshot-Content-Location: https://example.org/\r\nSubject: Mill page\r\n"
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/related; type="text/html"; boundary="BB"\r\n\r\n--BB\r\n'
+    b"Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    b"<html><head><title>Mill page</title></head><body><p>The cock of Sk=C3=A5bu is gilded.</p></body></html>\r\n"
+    b"--BB\r\nContent-Type: text/css\r\n\r\np{color:red}\r\n--BB\r\nContent-Type: image/png\r\n"
+    b"Content-Location: https://example.org/a.png\r\n\r\nx\r\n--BB--\r\n"
+)
+
+
+@pytest.mark.parametrize("name", ["a.mht", "a.mhtml", "a.MHT", "a", "a.txt"])
+@pytest.mark.parametrize(
+    "data", [PAGE, PAGE.replace(b"<Saved by Blink>", b'"Saved by a browser"').replace(b"Snap", b"X")]
+)
+def test_a_saved_page_is_read_as_a_page(name: str, data: bytes) -> None:
+    page = parsed(data, name)
+    assert (page.text, page.title, page.author, page.warnings) == (
+        "The cock of Skåbu is gilded.",
+        "Mill page",
+        None,
+        [],
+    )
+
+
+MAILBOX = (
+    b"From a@b.c Mon Jan  1 00:00:00 2030\nFrom: a@b.c\nSubject: first\n\nThe anvil weighs ninety.\n>From here on.\n\n"
+    b"From now on, no hammer.\n\n"
+    b"From d@e.f Tue Jan  2 00:00:00 2030\nFrom: d@e.f\nSubject: second\nContent-Transfer-Encoding: base64\n\n"
+    + base64.encodebytes(b"The hammer is Oluf's.")
+)
+
+
+@pytest.mark.parametrize("name", ["a.mbox", "a", "a.txt"])
+def test_a_file_of_messages_is_read_message_by_message(name: str) -> None:
+    first, second = parsed(MAILBOX, name).text.split("\n\n# second\n\n")
+    assert first == "# first\n\nFrom: a@b.c\n\nThe anvil weighs ninety.\nFrom here on.\n\nFrom now on, no hammer."
+    assert second == "From: d@e.f\n\nThe hammer is Oluf's."
+
+
+def test_what_is_lost_of_one_of_many_messages_is_told_with_its_number() -> None:
+    data = MAILBOX + b"\nFrom x Wed Jan 3 00:00:00 2030\nContent-Type: image/png; name=a.png\n\n\x89PNG\n"
+    assert parsed(data, "a.mbox").warnings == ["message 3: a.png was not read: this is an image"]
+
+
+def test_a_message_of_outlook_is_refused_with_what_to_do() -> None:
+    with pytest.raises(Refused, match=r"save it as \.eml"):
+        sniff(b"\xd0\xcf\x11\xe0\xa1\xb1", "a.msg")

@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import Invalid, Refused
 from shared.providers import sniff
-from tests.fakes.documents import docx, pdf, zipped
+from tests.fakes.documents import EPUB_CONTAINER, docx, pdf, zipped
 
 ABOUT_PDF = b"It looks so:\n%PDF-1.7\n1 0 obj\n<< >>\nendobj\nstartxref\n9\n%%EOF\nand so it ends."
 
@@ -62,6 +62,17 @@ def stored(members: dict[str, str]) -> bytes:
 )
 def test_the_content_decides(data: bytes, name: str, expected: str) -> None:
     assert sniff.sniff(data, name) == expected
+
+
+@pytest.mark.parametrize("said", ["{}\r\n", "\ufeff{}", " \t{} ", "{}\0", "application/zip", "", None, "{}; version=3"])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_book_is_one_although_its_type_is_written_badly_or_not_at_all(said: str | None, method: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        if said is not None:
+            archive.writestr("mimetype", said.format(sniff.EPUB))
+        archive.writestr("META-INF/container.xml", EPUB_CONTAINER)
+    assert sniff.sniff(out.getvalue(), "a.zip") == sniff.EPUB
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""A presentation slide by slide: all its words, in shapes, groups, tables, charts, diagrams, notes and comments."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shared.errors import Invalid
+from shared.providers.drawings import chart, diagram, table_of, text_of
+from shared.providers.package import Element, Package, Unread, child, children, inside, local, reference
+
+TITLES = ("title", "ctrTitle")
+FURNITURE = ("sldNum", "dt", "sldImg", "hdr")
+CHARTS = ("chart", "chartEx")
+FILE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".svg", ".emf", ".wmf", ".tif", ".tiff", ".webp")
+
+
+class Deck(NamedTuple):
+    """The slides as Markdown; `warnings` names what could not be read."""
+
+    slides: list[str]
+    title: str
+    author: str
+    warnings: list[str]
+
+
+def read(data: bytes) -> Deck:
+    """Read a presentation; raises Invalid for one that is damaged or has no slides."""
+    package = Package(data)
+    parts = _slides(package)
+    if not parts:
+        raise Invalid("there are no slides in it")
+    reader = _Reader(package)
+    slides = [reader.slide(part, number) for number, part in enumerate(parts, 1)]
+    return Deck(slides, *package.core(), reader.warnings)
+
+
+def _slides(package: Package) -> list[str]:
+    main = package.main("ppt/presentation.xml")
+    try:
+        ids = [reference(each) for each in inside(package.tree(main), "sldId")]
+    except Unread as error:
+        raise Invalid(f"the list of the slides cannot be read: {error}") from error
+    links = package.links(main)
+    return [links[id].target if id in links else "" for id in ids]
+
+
+class _Reader:
+    """Reads slides one after the other; what stands at the foot of each is said once."""
+
+    def __init__(self, package: Package) -> None:
+        self.warnings: list[str] = []
+        self._package = package
+        self._feet: set[str] = set()
+        self._part, self._number = "", 0
+
+    def slide(self, part: str, number: int) -> str:
+        """Return the words of a slide, with its notes and comments; what cannot be read is told."""
+        self._part, self._number = part, number
+        try:
+            root = self._package.tree(part)
+        except Unread as error:
+            self._missing("the slide", error)
+            return ""
+        blocks = [*self._shapes(child(root, "cSld", "spTree")), *self._notes(), *self._comments()]
+        return "\n\n".join(filter(None, (block.strip() for block in blocks)))
+
+    def _missing(self, what: str, error: Unread | str) -> None:
+        self.warnings.append(f"slide {self._number}: {what} was not read: {error}")
+
+    def _shapes(self, tree: Element | None) -> Iterator[str]:
+        for shape in tree if tree is not None else ():
+            kind = local(shape)
+            if kind in ("grpSp", "AlternateContent", "Choice", "Fallback", "lockedCanvas"):
+                yield from self._shapes(shape)
+            elif kind in ("sp", "cxnSp"):
+                yield self._words(shape)
+            elif kind == "graphicFrame":
+                yield from self._frame(shape)
+            elif kind == "pic":
+                yield _picture(shape)
+            elif kind == "contentPart":
+                self._missing("what is written by hand", "it is drawn")
+
+    def _words(self, shape: Element) -> str:
+        place = _place(shape)
+        text = text_of(child(shape, "txBody"))
+        if place in FURNITURE or not text:
+            return ""
+        if place == "ftr":
+            text = "" if text in self._feet else text
+            self._feet.add(text)
+        return f"## {' '.join(text.split())}" if place in TITLES else text
+
+    def _frame(self, frame: Element) -> Iterator[str]:
+        data = child(frame, "graphic", "graphicData")
+        for each in inside(data, "tbl", *CHARTS, "relIds", "oleObj"):
+            kind = local(each)
+            if kind == "tbl":
+                yield table_of(each)
+            elif kind == "oleObj":
+                self._missing(
+                    f"an embedded object ({each.get('progId') or 'of an unknown kind'})", "it is a file apart"
+                )
+            else:
+                yield self._drawn(each, kind)
+
+    def _drawn(self, element: Element, kind: str) -> str:
+        name = "a diagram" if kind == "relIds" else "a chart"
+        link = self._package.links(self._part).get(reference(element, "dm" if kind == "relIds" else "id"))
+        try:
+            if link is None:
+                raise Unread("it is missing in the file")
+            return (diagram if kind == "relIds" else chart)(self._package, link.target)
+        except Unread as error:
+            self._missing(name, error)
+            return ""
+
+    def _notes(self) -> Iterator[str]:
+        for part in self._package.linked(self._part, "notesSlide"):
+            try:
+                shapes = list(inside(self._package.tree(part), "sp", "graphicFrame"))
+            except Unread as error:
+                self._missing("its notes", error)
+                continue
+            told = [self._words(shape) for shape in shapes if local(shape) == "sp"]
+            told += [table_of(each) for shape in shapes for each in inside(shape, "tbl")]
+            if text := "\n\n".join(filter(None, told)):
+                yield f"Notes: {text}"
+
+    def _comments(self) -> Iterator[str]:
+        for part in self._package.linked(self._part, "comments"):
+            try:
+                said = [_comment(each) for each in inside(self._package.tree(part), "cm", "reply")]
+            except Unread as error:
+                self._missing("its comments", error)
+                continue
+            yield from (f"Comment: {text}" for text in said if text)
+
+
+def _comment(element: Element) -> str:
+    """Return a comment, of the older kind or of the newer."""
+    plain = " ".join((each.text or "").strip() for each in children(element, "text"))
+    return plain or text_of(child(element, "txBody"))
+
+
+def _place(shape: Element) -> str:
+    return next((place.get("type", "body") for place in inside(child(shape, "nvSpPr"), "ph")), "")
+
+
+def _picture(shape: Element) -> str:
+    """Return what is said instead of a picture; many programs put the name of its file there."""
+    about = next(inside(shape, "cNvPr"), None)
+    said = about.get("descr", "").strip() if about is not None else ""
+    return "" if said.lower().endswith(FILE_NAMES) else said
