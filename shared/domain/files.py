@@ -26,6 +26,7 @@ QUOTES_SHAPE = (
     """: a line is {"text": "the quote"} in JSONL, a quote in a text, a row with a column text or quote in CSV"""
 )
 TEXT_KINDS = frozenset({"text/plain", "text/markdown", "text/html", "text/csv", "message/rfc822"})
+ALSO_CALLED = {"text/tab-separated-values": "text/csv"}
 LONGEST_NAME = 255
 NAMELESS = "file"
 
@@ -48,6 +49,7 @@ def plain_name(name: str) -> str:
 
 def settled_kind(sniffed: str, given: str | None) -> str | None:
     """Return a file's kind by content; the sender may tell one kind of text from another. None when both disagree."""
+    given = ALSO_CALLED.get(given, given) if given else None
     if given is None or given == sniffed:
         return sniffed
     return given if {given, sniffed} <= TEXT_KINDS else None

@@ -31,8 +31,10 @@ def find_headings(rows: Sequence[Row]) -> range:
 
 def begins_anew(rows: Sequence[Row]) -> bool:
     """Say whether rows below a blank one have headings of their own: words above columns of amounts."""
+    if any(_is_amount(rows[0], column) for column in range(len(rows[0]))):
+        return False
     headings = find_headings(rows)
-    amounts = [*_columns_of_amounts(rows[headings.stop : headings.stop + LOOKED_AT])] if headings else []
+    amounts = [*_columns_of_amounts(rows[headings.stop :])] if headings else []
     return bool(amounts) and not any(_is_amount(rows[headings.stop - 1], column) for column in amounts)
 
 

@@ -8,9 +8,10 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import docx, epub, html, mail, pdf
+from shared.providers import delimited, docx, epub, html, mail, pdf
 from shared.providers.pictures import without_drawings, without_pictures
 from shared.providers.sniff import (
+    CSV,
     DOCX,
     EML,
     EPUB,
@@ -104,6 +105,8 @@ class KreuzbergParser:
             return self._read_mail(data)
         if mime_type == HTML:
             return _read_page(decode_text(data))
+        if mime_type == CSV:
+            return Parsed(without_pictures(delimited.to_markdown(clean(decode_text(data)))))
         return _read_text(decode_text(data), mime_type) if mime_type in AS_IT_IS else self._extract(data, mime_type)
 
     def _read_mail(self, data: bytes) -> Parsed:

@@ -10,6 +10,7 @@ from shared.domain.headings import LONGEST_TITLE, LOOKED_AT, begins_anew, find_h
 
 RULE = "|-: \t>"  # what the line below a table's headings is made of
 BAR = re.compile(r"(?<!\\)\|")
+LEADING = 4  # lines
 TITLE = 3  # rows of more than one cell, which may still be names and values above the headings
 AFTER_BLANK = 12  # rows that tell whether another table begins
 
@@ -90,9 +91,12 @@ def _is_rule(line: str) -> bool:
 
 
 def _lead(lines: Sequence[str], table: int) -> int:
-    """Return the line that leads to a table: a line by itself in front of it, or its title."""
-    at = table - 1
-    while at >= 0 and not lines[at].strip():
-        at -= 1
-    alone = at >= 0 and (at == 0 or not lines[at - 1].strip()) and "|" not in lines[at]
-    return at if alone else table
+    """Return the first of the lines that lead to a table: its title, or a short paragraph in front of it."""
+    last = table - 1
+    while last >= 0 and not lines[last].strip():
+        last -= 1
+    first = last
+    while first >= 0 and lines[first].strip() and "|" not in lines[first] and last - first < LEADING:
+        first -= 1
+    alone = first < last and (first < 0 or not lines[first].strip())
+    return first + 1 if alone else table

@@ -75,6 +75,7 @@ FOREIGN = {
     "shared.providers.blobs.NAME": "fullmatch",
     "shared.providers.directions.READ_FROM_THE_LEFT": "finditer",
     "shared.providers.directions.READ_FROM_THE_RIGHT": "finditer",
+    "shared.providers.delimited.NAMED": "match",
     "shared.providers.docx.OWN_PREFIX": "fullmatch",
     "shared.providers.embedding._WORD": "findall",
     "shared.providers.encoding.ESCAPES": "search",
