@@ -29,6 +29,7 @@ AS_TEXT: dict[str, Callable[[ElementTree.Element], str]] = {
     "noBreakHyphen": lambda _: "-",
     "sym": lambda element: _symbol(element),
 }
+WIDEST = 63  # columns
 Element = ElementTree.Element
 
 
@@ -102,6 +103,8 @@ def _mend(root: Element) -> None:
             kind = _kind(child)
             if kind in ("cr", "br"):
                 _become_break(child)
+            elif kind == "gridSpan":
+                _limit_span(child)
             elif kind in AS_TEXT and _kind(parent) == "r":
                 _become_text(child, AS_TEXT[kind](child))
             else:
@@ -118,6 +121,13 @@ def _become_break(element: Element) -> None:
     namespace = element.tag.partition("}")[0]
     element.clear()
     element.tag = f"{namespace}}}br"
+
+
+def _limit_span(element: Element) -> None:
+    """Let a cell be no wider than any of Word: the parser repeats its text in each column."""
+    across = _value(element, "val") or ""
+    if not across.isdecimal() or len(across) > 2 or int(across) > WIDEST:
+        element.clear()
 
 
 def _become_text(element: Element, text: str) -> None:
