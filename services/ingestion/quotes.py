@@ -1,15 +1,14 @@
 """The quotes of a file: one to a JSON line, to a row of CSV, to a line or a paragraph of a text."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from shared.domain.text import content_hash
 from shared.errors import Invalid
+from shared.providers import delimited
 from shared.providers.chunker import Chunk
 from shared.providers.parser import clean
 
@@ -18,7 +17,8 @@ UNPAIRED = re.compile("[\ud800-\udfff]")
 KEYS = ("text", "quote")  # both are found in seed 000's files
 SHAPE = 'a line is {"text": "the quote"}'
 HEADING = f"a CSV file of quotes names a column {' or '.join(KEYS)} in its first line, and each row holds a quote"
-DELIMITERS = ",;\t|"
+RULE = " --- |"  # below headings, once for each
+SURPLUS = "has more cells than there are columns: a quote with a comma in it stands in quotation marks"
 ENDS_SENTENCE = re.compile(r"""[.!?…。！？][)\]"'”’»“]*(?:\s+[–—-].*)?$""")  # noqa: RUF001
 BLANK_LINE = re.compile(r"\S[^\S\n]*\n[^\S\n]*\n\s*\S")
 
@@ -102,24 +102,36 @@ def _under_a_key(entry: dict[str, Any]) -> str:
 
 
 def _rows(table: str, text: str) -> Iterator[Quote]:
-    first = table.lstrip().partition("\n")[0]
-    reader = csv.reader(io.StringIO(table.lstrip()), delimiter=max(DELIMITERS, key=first.count))
     names: list[str] = []
-    try:
-        for row, place in zip(filter(any, reader), _row_places(text), strict=False):
-            if not names:
-                names = _columns(row)
-            elif any(cell.strip() for cell in row):
-                words = _cell(dict(zip(names, row, strict=False)), reader.line_num)
-                yield Quote(words, reader.line_num, _within(words, text, place))
-    except csv.Error as error:
-        raise Invalid(f"line {reader.line_num} is no CSV: {error}") from error
+    for line, cells, place in _placed(table, text):
+        if not names:
+            names = _columns(cells)
+        elif any(cell.strip() for cell in cells):
+            words = _cell(_named(names, cells, line), line)
+            yield Quote(words, line, _within(words, text, place))
+    if not names:
+        raise Invalid(HEADING)
+
+
+def _named(names: list[str], cells: list[str], line: int) -> dict[str, Any]:
+    if any(cell.strip() for cell in cells[len(names) :]):
+        raise Invalid(f"line {line} {SURPLUS}")
+    return dict(zip(names, cells, strict=False))
+
+
+def _placed(table: str, text: str) -> Iterator[tuple[int, list[str], tuple[int, int]]]:
+    """Yield the rows below titles and comments, each with its line and where a parsed table has it."""
+    places = _row_places(text)
+    for part in delimited.read(table):
+        for line, cells in part.rows:
+            yield line, cells, next(places)
 
 
 def _row_places(text: str) -> Iterator[tuple[int, int]]:
-    """Yield without end where a parsed table has its rows, a line each: the heading, and all with any character."""
-    lines = [place for line, _, place in _lines(text) if line.startswith("|")]
-    return chain(lines[:1], islice(lines, 2, None), repeat((len(text), len(text))))
+    """Yield without end where parsed tables have their rows, a line each: all with any character but their rules."""
+    rows = ((line, place) for line, _, place in _lines(text) if line.startswith("|"))
+    lines = (place for line, place in rows if line.strip("| ") and line.replace(RULE, "") != "|")
+    return chain(lines, repeat((len(text), len(text))))
 
 
 def _within(words: str, text: str, row: tuple[int, int]) -> tuple[int, int]:

@@ -32,6 +32,7 @@ TEXT_KINDS = frozenset({"text/plain", "text/markdown", "text/html", "text/csv", 
 ALIASES = {
     **dict.fromkeys(("application/mbox", "multipart/related", "application/x-mimearchive"), "message/rfc822"),
     "text/rtf": "application/rtf",
+    "text/tab-separated-values": "text/csv",
     "application/xhtml+xml": "text/html",
 }
 LONGEST_NAME = 255

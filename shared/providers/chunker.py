@@ -1,18 +1,16 @@
 """A document's text to overlapping passages, in reading order."""
 
 import importlib
-import io
 import sys
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from shared.domain.tokens import CountTokens, count_for_embedding
 from shared.errors import Invalid
+from shared.providers.tables import Table, tables_in
 
-RULE = "|-: \t>"  # what the line below a table's headings is made of
 LEAST_ROOM = 0.25  # of a passage, which a table's headings leave to its rows
 
 
@@ -34,22 +32,13 @@ def chunk(
     if size < 1 or not 0 <= overlap < size:
         raise Invalid(f"chunks of {size} tokens cannot overlap by {overlap}: size is at least 1, overlap below it")
     cutter = _Cutter(text, size, overlap, count_tokens)
-    tables = list(filter(None, map(cutter.repeatable, _tables(text))))
+    tables = list(filter(None, map(cutter.repeatable, tables_in(text))))
     passages = cutter.cut(0, len(text))
     if severed := _severed(tables, passages):
         passages = cutter.cut_around(severed)
     if len(_severed(tables, passages)) > len(_severed(severed, passages)):
         passages = cutter.cut_around(tables)  # what was in one passage at first need not be so now
     return passages
-
-
-class _Table(NamedTuple):
-    """Where a table is in the text, with the line that leads to it."""
-
-    lead: int
-    head: int
-    body: int
-    end: int
 
 
 class _Cutter:
@@ -66,7 +55,7 @@ class _Cutter:
         passages, places = self._split(self._text[start:end], size or self._size)
         return [Chunk(said, start + first, start + last) for said, (first, last) in zip(passages, places, strict=True)]
 
-    def cut_around(self, tables: Sequence[_Table]) -> list[Chunk]:
+    def cut_around(self, tables: Sequence[Table]) -> list[Chunk]:
         """Cut the text and, each by itself, some tables in it."""
         ends = [0, *(table.end for table in tables)]
         starts = [*(table.lead for table in tables), len(self._text)]
@@ -75,53 +64,25 @@ class _Cutter:
             passages += [*self._cut_table(table), *self.cut(start, end)]
         return passages
 
-    def repeatable(self, table: _Table) -> _Table | None:
+    def repeatable(self, table: Table) -> Table | None:
         """Return a table that can be cut with its headings in each passage, without its lead if that is long."""
-        if not any(map(str.isalnum, self._text[table.head : table.body])):
+        if not any(map(str.isalnum, table.said)):
             return None
         return next((each for each in (table, table._replace(lead=table.head)) if self._room(each)), None)
 
-    def _room(self, table: _Table) -> int:
+    def _room(self, table: Table) -> int:
         """Return how many tokens of rows a passage can hold, 0 for too few."""
-        said = self._text[table.lead : table.head], self._text[table.head : table.body]
-        room = self._size - sum(map(self._count, said)) - 1  # both counts are rounded
+        longest = max(map(self._count, (self._text[table.lead : table.body], table.said)))
+        room = self._size - longest - 1  # both counts are rounded
         return room if room >= max(LEAST_ROOM * self._size, 1) else 0
 
-    def _cut_table(self, table: _Table) -> Iterator[Chunk]:
-        head = self._text[table.head : table.body]
+    def _cut_table(self, table: Table) -> Iterator[Chunk]:
         rows = self.cut(table.body, table.end, self._room(table))
         yield Chunk(self._text[table.lead : rows[0].end], table.lead, rows[0].end)
-        yield from (row._replace(text=head + row.text) for row in rows[1:])
+        yield from (row._replace(text=table.said + row.text) for row in rows[1:])
 
 
-def _severed(tables: Sequence[_Table], passages: Sequence[Chunk]) -> list[_Table]:
-    """Return the tables inside of which a passage begins."""
+def _severed(tables: Sequence[Table], passages: Sequence[Chunk]) -> list[Table]:
+    """Return the tables inside of which, or of whose headings, a passage begins."""
     starts = [*(passage.start for passage in passages), sys.maxsize]
-    return [table for table in tables if starts[bisect_left(starts, table.body)] < table.end]
-
-
-def _tables(text: str) -> Iterator[_Table]:
-    """Yield the tables of a Markdown text that have rows."""
-    lines = list(io.StringIO(text))
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
-    behind = 0
-    for at, (head, rule) in enumerate(pairwise(lines)):
-        if at >= behind and "|" in head and _is_rule(rule):
-            behind = next((row for row in range(at + 2, len(lines)) if "|" not in lines[row]), len(lines))
-            if behind > at + 2:
-                yield _Table(starts[_lead(lines, at)], starts[at], starts[at + 2], starts[behind])
-
-
-def _is_rule(line: str) -> bool:
-    return "|" in line and "-" in line and not line.strip(RULE + "\n")
-
-
-def _lead(lines: Sequence[str], table: int) -> int:
-    """Return the line that leads to a table: a line by itself in front of it, or its title."""
-    at = table - 1
-    while at >= 0 and not lines[at].strip():
-        at -= 1
-    alone = at >= 0 and (at == 0 or not lines[at - 1].strip()) and "|" not in lines[at]
-    return at if alone else table
+    return [table for table in tables if starts[bisect_left(starts, table.head + 1)] < table.end]

@@ -25,7 +25,7 @@ class Cell(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table: its rows, how many of them are its head, and what lies beside its cells."""
+    """A table: its rows, how many of them are its head, and what lies beside its cells or above them as a title."""
 
     rows: list[list[Cell]]
     heads: int
@@ -47,7 +47,10 @@ def read(tokens: Sequence[Token], at: int, end: int) -> Table:
             at = _element(table, token, at, end) - 1
     rows = list(filter(None, table.rows))
     in_head = sum(1 for row in table.rows[:heads] if row)
-    return Table(rows, in_head or _heads(rows), table.beside)
+    titles = [row[0] for row in takewhile(_is_title, rows[:-1])] if max(map(len, rows), default=0) > 1 else []
+    rows = rows[len(titles) :]
+    beside = table.beside + [(cell.start - 1, cell.end) for cell in titles]
+    return Table(rows, max(in_head - len(titles), 0) or _heads(rows), beside)
 
 
 def is_data(table: Table, tokens: Sequence[Token]) -> bool:
@@ -101,6 +104,10 @@ class Grid:
     def _again(self, text: str) -> str:
         self.spare -= len(text)
         return text if self.spare >= 0 else ""
+
+
+def _is_title(row: Sequence[Cell]) -> bool:
+    return len(row) == 1 and row[0].down == 1
 
 
 def _head_ends(tag: Tag, heads: int, rows: int) -> int:

@@ -8,9 +8,10 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import docx, epub, html, mail, open_document, pdf, sheets, slides
+from shared.providers import delimited, docx, epub, html, mail, open_document, pdf, sheets, slides
 from shared.providers.pictures import without_drawings, without_pictures
 from shared.providers.sniff import (
+    CSV,
     DOCX,
     EML,
     EPUB,
@@ -255,6 +256,7 @@ READERS: dict[str, Callable[[bytes], Parsed]] = {
     JSONL: lambda data: Parsed(decode_text(data)),  # whose lines must stay what they are
     EPUB: lambda data: _read_book(epub.Book(data)),
     HTML: lambda data: _read_page(decode_text(data)),
+    CSV: lambda data: Parsed(without_pictures(delimited.to_markdown(clean(decode_text(data))))),
     DOCX: lambda data: _told(docx.read(data)),
     XLSX: lambda data: _told(sheets.read(data)),
     PPTX: lambda data: _read_slides(slides.read(data)),

@@ -47,7 +47,7 @@ REFUSED_BEGINNINGS = (
     (b"7z\xbc\xaf", "an archive: unpack it first"),
     (b"Rar!", "an archive: unpack it first"),
 )
-TEXT_SUFFIXES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV}
+TEXT_SUFFIXES = {".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV, ".tsv": CSV, ".tab": CSV}
 NO_MAIL = (*TEXT_SUFFIXES, ".json", ".jsonl", ".ndjson")
 HTML_BEGINNING = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 BEFORE_HTML = (("<!--", "-->"), ("<?xml", ">"))

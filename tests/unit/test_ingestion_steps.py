@@ -76,6 +76,9 @@ def test_no_passage_comes_near_the_largest_search_vector(text: str):
         pytest.param("One.\nTwo!\n\nThree? — Ana", PLAIN, ["One.", "Two!", "Three? — Ana"], id="lines in groups"),
         pytest.param('id,Text\n1,"One, by\nthe sea"\n\n2,Two', CSV, ["One, by\nthe sea", "Two"], id="a row each"),
         pytest.param("quote;text\nOne;\n;Two", CSV, ["One", "Two"], id="either column"),
+        pytest.param("sep=;\nby;text\nAnn;One, by the sea", CSV, ["One, by the sea"], id="a named delimiter"),
+        pytest.param("# of 1931\nText\tby\nOne\tAnn\nTwo\tAnn", CSV, ["One", "Two"], id="below a comment"),
+        pytest.param("Quotes;;\nn;text;by\n1;One;Ann\n2;Two;Ann", CSV, ["One", "Two"], id="below a title"),
     ],
 )
 def test_quotes_are_found_in_texts_and_tables(text: str, kind: str, found: list[str]):
@@ -87,7 +90,8 @@ def test_quotes_are_found_in_texts_and_tables(text: str, kind: str, found: list[
     [
         pytest.param("a,b\n1,2", "names a column text or quote", id="no column"),
         pytest.param("text,by\nOne,Ana\n,Ana", "line 3 holds no quote", id="a row without one"),
-        pytest.param("text\n" + "x" * 200_000, "line 2 is no CSV|too long", id="an endless cell"),
+        pytest.param("by,text\nAnn,One\nAnn,Two, by the sea", "line 3 has more cells", id="a comma in a quote"),
+        pytest.param("text\n" + "x" * 200_000, "line 2 is too long", id="an endless cell"),
     ],
 )
 def test_a_table_that_holds_no_quotes_fails_with_what_it_should_hold(text: str, words: str):

@@ -97,3 +97,70 @@ def test_tables_of_any_kind_lose_nothing(parts: list[str], size: int) -> None:
     assert all(count_for_embedding(passage.text) <= size for passage in passages)
     covered = {place for passage in passages for place in range(passage.start, passage.end)}
     assert all(text[place].isspace() for place in set(range(len(text))) - covered)
+
+
+AMOUNTS = "".join(f"| Employee {number} | Dept {number % 9} | {4000 + number} |\n" for number in range(150))
+NAMES = "".join(f"| Employee {number} | Dept {number % 9} | clerk |\n" for number in range(150))
+HEADS = "| Name | Department | Phone |\n"
+THREE = "| --- | --- | --- |\n"
+
+
+@pytest.mark.parametrize("rows", [AMOUNTS, NAMES], ids=["amounts", "words"])
+@pytest.mark.parametrize(
+    ("above", "said"),
+    [
+        pytest.param(f"| Staff register |  |  |\n{THREE}{HEADS}", HEADS + THREE, id="a title"),
+        pytest.param(f"| Staff | Staff | Staff |\n{THREE}{HEADS}", HEADS + THREE, id="a title over all columns"),
+        pytest.param(
+            f"| Staff |  |  |\n{THREE}| as of March |  |  |\n|  |  |  |\n{HEADS}", HEADS + THREE, id="more of a title"
+        ),
+        pytest.param(
+            f"| Exported by | Ann |  |\n{THREE}| On | 2033-01-01 |  |\n|  |  |  |\n{HEADS}",
+            HEADS + THREE,
+            id="names and values",
+        ),
+        pytest.param(
+            f"|  | Work |  |\n{THREE}{HEADS}", f"|  | Work |  |\n{THREE}{HEADS}", id="a group of columns above them"
+        ),
+        pytest.param(
+            f"| Person | Work | Work |\n{THREE}|  | Department | Phone |\n",
+            f"| Person | Work | Work |\n{THREE}|  | Department | Phone |\n",
+            id="names of columns below their group",
+        ),
+        pytest.param(
+            f"|  | Department | Phone |\n{THREE}", f"|  | Department | Phone |\n{THREE}", id="a column without a name"
+        ),
+    ],
+)
+def test_a_title_or_groups_above_the_headings_do_not_take_their_place(above: str, said: str, rows: str) -> None:
+    text = f"# Staff\n\n{above}{rows}"
+    first, *others = chunk(text, 90)
+    assert first.text.startswith(f"# Staff\n\n{above}| Employee 0 |")
+    assert all(passage.text.startswith(f"{said}| Employee") for passage in others)
+    for passage in others:
+        assert text[passage.start : passage.end] == passage.text.removeprefix(said)
+        assert count_for_embedding(passage.text) <= 90
+
+
+def test_a_record_in_place_of_headings_is_not_repeated() -> None:
+    text = AMOUNTS.replace("\n", f"\n{THREE}", 1)
+    assert sum("| Employee 0 |" in passage.text for passage in chunk(text, 60)) == 1
+
+
+@pytest.mark.parametrize("head", ["N | 2031 | 2032", "1 | 2 | 3"])
+def test_headings_that_are_numbers_are_headings(head: str) -> None:
+    rows = "".join(f"| {number} | {number * 7} | {number * 3.5} |\n" for number in range(99))
+    assert all(f"| {head} |\n{THREE}" in passage.text for passage in chunk(f"| {head} |\n{THREE}{rows}", 60))
+
+
+def test_tables_below_each_other_have_their_own_headings() -> None:
+    second = "".join(f"| Lamp {number} | oil | {number} |\n" for number in range(99))
+    text = f"{HEADS}{THREE}{AMOUNTS}|  |  |  |\n| Lamps |  |  |\n| Lamp | Fuel | Hours |\n{second}"
+    for passage in chunk(text, 90):
+        assert "| Lamp 5" not in passage.text or "| Fuel |" in passage.text
+        assert "| Employee 5" not in passage.text or "| Phone |" in passage.text
+
+
+def test_rows_below_a_blank_one_keep_the_headings() -> None:
+    text = f"{HEADS}{THREE}{AMOUNTS}".replace("8 |\n", "8 |\n|  |  |  |\n")
+    assert all("| Phone |" in passage.text for passage in chunk(text, 90))

@@ -7,6 +7,7 @@ import pytest
 
 from shared.errors import Invalid
 from shared.providers import docx
+from shared.providers.chunker import chunk
 from shared.providers.parser import KreuzbergParser
 from shared.providers.sniff import DOCX, sniff
 from tests.fakes.documents import DOCX_LINKS, DOCX_TYPES, zipped
@@ -103,3 +104,38 @@ def test_a_document_whose_packing_is_broken_is_damaged(at: int) -> None:
     data[data.index(b"word/document.xml") + len("word/document.xml") + at] ^= 0xFF
     with pytest.raises(Invalid, match="damaged"):
         docx.read(bytes(data))
+
+
+def cell(text: str, look: str = "") -> str:
+    return f"<w:tc><w:tcPr>{look}</w:tcPr><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>"
+
+
+def table(*rows: str) -> str:
+    return "<w:tbl>" + "".join(f"<w:tr>{row}</w:tr>" for row in rows) + "</w:tbl>"
+
+
+def test_a_cell_over_several_rows_or_columns_is_said_in_each() -> None:
+    down, below = '<w:vMerge w:val="restart"/>', "<w:vMerge/>"
+    wide = '<w:gridSpan w:val="2"/>'
+    said = read(
+        table(
+            cell("Region") + cell("Catch", wide),
+            cell("Lofoten", down) + cell("811") + cell("902"),
+            cell("", below) + cell("7") + cell("9"),
+        )
+    )
+    assert said.split("\n")[::2] == ["| Region | Catch | Catch |", "| Lofoten | 811 | 902 |"]
+    assert said.endswith("| Lofoten | 7 | 9 |")
+
+
+@pytest.mark.parametrize("across", ["2000000000", "99", "-1", "x", ""])
+def test_a_cell_is_no_wider_than_any_of_word(across: str) -> None:
+    assert read(table(cell("Eirik", f'<w:gridSpan w:val="{across}"/>'), cell("Oslo"))).count("Eirik") == 1
+
+
+def test_each_passage_of_a_table_below_its_title_has_the_headings() -> None:
+    title, head = cell("Staff", '<w:gridSpan w:val="3"/>'), cell("Name") + cell("Dept") + cell("Phone")
+    rows = [cell(f"Employee {number}") + cell("Lamps") + cell(f"{number}") for number in range(99)]
+    passages = chunk(read(table(title, head, *rows)), 60)
+    assert len(passages) > 3
+    assert all("| Name | Dept | Phone |" in passage.text for passage in passages)

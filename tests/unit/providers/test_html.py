@@ -92,6 +92,25 @@ def test_a_table_has_a_heading_for_each_column_and_its_cells_in_place() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "above",
+    [
+        "<tr><th colspan=3>Staff</th></tr><tr><th>Name<th>Dept<th>Phone</tr>",
+        "<thead><tr><th colspan=3>Staff</th></tr></thead><tr><td>Name<td>Dept<td>Phone</tr>",
+        "<tr><td colspan=3><b>Staff</b></td></tr><tr><td>Name<td>Dept<td>Phone</tr>",
+        "<caption>Staff</caption><tr><td>Name<td>Dept<td>Phone</tr>",
+    ],
+)
+def test_the_title_of_a_table_is_no_heading(above: str) -> None:
+    written = text(f"<table>{above}<tr><td>Ann<td>Lamps<td>7</tr></table>")
+    assert written == "Staff\n\n| Name | Dept | Phone |\n| --- | --- | --- |\n| Ann | Lamps | 7 |"
+
+
+def test_a_table_of_names_and_values_may_have_a_title() -> None:
+    written = text("<table><tr><th colspan=2>Ann</th></tr><tr><th>Born<td>1900<tr><th>Died<td>1950</table>")
+    assert written == "Ann\n\n|  |  |\n| --- | --- |\n| Born | 1900 |\n| Died | 1950 |"
+
+
 def test_a_table_of_names_and_values_has_no_heading_row() -> None:
     written = text("<table><tr><th>Name<td>Ann<tr><th>Place<td>Constanța</table>").split("\n")
     assert written == ["|  |  |", "| --- | --- |", "| Name | Ann |", "| Place | Constanța |"]
