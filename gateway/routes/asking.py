@@ -19,12 +19,16 @@ from shared.domain import prompt
 from shared.domain.access import Permission
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.prompt import Passage
-from shared.domain.template import BY_WORDS_ONLY, NONE_FITS
+from shared.domain.template import why_less
 from shared.errors import Conflict
 from shared.logs import correlation
 from shared.models import Message, Turn
 from shared.providers.extractive import answer_from, nothing_found
+<<<<<<< HEAD
 from shared.queries import conversations, personas, search, turns
+=======
+from shared.queries import conversations, personas, recall, search, turns
+>>>>>>> n-vectors
 
 bp = APIBlueprint("asking", __name__, url_prefix="/api/v1/personas")
 LONGEST_TITLE = 200
@@ -66,17 +70,15 @@ def _ask(session: Session, persona_id: UUID, query: str) -> dict[str, Any]:
 
 
 def _of_reply(turn: Turn, reply: Message) -> dict[str, Any]:
-    """Return the reply with its sources; without any, also why the search may have missed some."""
-    sources = _sources_of(reply)
-    reason = None if sources else _why_missed(turn)
-    return {"answer": reply.content, "degraded": reason is not None, "reason": reason, "sources": sources}
+    """Return the reply with its sources, and why the search may have missed some."""
+    reason = _why_missed(turn)
+    return {"answer": reply.content, "degraded": reason is not None, "reason": reason, "sources": _sources_of(reply)}
 
 
 def _why_missed(turn: Turn) -> str | None:
     with get_session() as session:
         found = turns.find_trace(session, scope(), turn.id)
-    warnings = found.trace.get("warnings", ()) if found else ()
-    return next((told["message"] for told in warnings if told["warning_type"] in (BY_WORDS_ONLY, NONE_FITS)), None)
+    return why_less(found.trace.get("warnings", ())) if found else None
 
 
 def _without_reply(turn: Turn, persona_id: UUID, query: str) -> dict[str, Any]:
@@ -98,9 +100,9 @@ def _recall(persona_id: UUID, query: str) -> Sequence[Passage]:
     """Return what the persona has read about it, as a reply is told it."""
     with get_session() as session:
         persona = personas.get(session, scope(), persona_id)
-    question, _ = ask(query)
+    question = ask(query)
     with get_session() as session:
-        return prompt.in_order(search.hybrid(session, scope(), question, search.of_persona(persona)))
+        return prompt.in_order(recall.find(session, scope(), question, search.of_persona(persona)).passages)
 
 
 def _sources_of(reply: Message) -> list[dict[str, Any]]:

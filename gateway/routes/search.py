@@ -12,7 +12,7 @@ from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.prompt import Passage
 from shared.providers.embedding import HttpEmbedding, connect_query_embedding, try_query
-from shared.queries import personas, search
+from shared.queries import personas, recall, search
 from shared.queries.search import Filter, Question
 from shared.settings import get_settings
 
@@ -36,10 +36,9 @@ def search_passages(json_data: SearchIn) -> dict[str, Any]:
     best come first. `degraded` says that only words were compared because no vector was to be had.
     """
     where = place(json_data)
-    question, reason = ask(json_data.query)
+    question = ask(json_data.query)
     with get_session() as session:
-        passages = search.hybrid(session, scope(), question, where, limit=json_data.limit)
-        reason = reason or without_vectors(search.count_without_vector(session, scope(), question, where))
+        passages, reason = recall.find(session, scope(), question, where, limit=json_data.limit)
     return {"items": [as_found(passage) for passage in passages], "degraded": reason is not None, "reason": reason}
 
 
@@ -53,15 +52,10 @@ def place(asked: SearchIn) -> Filter:
     return replace(where, chunk_metadata=asked.chunk_metadata)
 
 
-def ask(query: str) -> tuple[Question, str | None]:
+def ask(query: str) -> Question:
     """Return the question with its vector; without one, and why, while the embedding server is of no help."""
     vector, reason = try_query(embedding(), query)
-    return Question(query, vector, embedding().model, get_settings().least_similarity), reason
-
-
-def without_vectors(count: int) -> str | None:
-    """Return why not all passages could be found by their meaning, if so."""
-    return f"searched by words only, for want of a vector: {count} passage{'s' * (count > 1)}" if count else None
+    return Question(query, vector, embedding().model, get_settings().least_similarity, reason)
 
 
 def as_found(passage: Passage) -> dict[str, Any]:

@@ -19,14 +19,14 @@ from shared.domain import prompt, stages
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
-from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned
+from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned, why_less
 from shared.models import Message, Turn
 from shared.providers.chat import Chat, require_text
 from shared.providers.embedding import try_query
 from shared.providers.extractive import Extractive
 from shared.providers.thinking import Revoked, Text, Thinking
 from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End
-from shared.queries import search, turns
+from shared.queries import recall, search, turns
 from shared.queries.scope import Scope
 from shared.queries.turns import TurnContext
 from shared.scripting.preparation import Prepared
@@ -54,8 +54,11 @@ class Reply:
         return [_citation(n, passages[n - 1], by) for n, by in prompt.cited(self.text, passages).items()]
 
     def extra_data(self) -> dict[str, Any]:
-        """Return what a message keeps besides its text: the chunks it was given and those it cites."""
+        """Return what a message keeps besides its text: the chunks it was given, those it cites, what it may lack."""
+        reason = why_less(warning._asdict() for warning in self.prepared.warnings)
         return {
+            "degraded": reason is not None,
+            "reason": reason,
             "model": self.model,
             "citations": self.citations(),
             "chunk_ids": [passage.chunk_id for passage in self.prompt.passages],
@@ -120,14 +123,14 @@ def _modules_after(context: TurnContext) -> dict[UUID, int]:
 
 
 def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[Warned]]:
-    """Find the best passages; by words alone, and with a warning, while the embedding server is of no help."""
+    """Find the best passages; with a warning where some could be found by words only."""
     if not context.has_read:
         return [], []
     vector, reason = try_query(with_.embedding, context.question)
-    question = search.Question(context.question, vector, with_.embedding.model, with_.settings.least_similarity)
+    question = search.Question(context.question, vector, with_.embedding.model, with_.settings.least_similarity, reason)
     with get_session() as session:
-        found = search.hybrid(session, Scope(context.owner_id), question, search.of_persona(context.persona))
-    return found, [Warned("", BY_WORDS_ONLY, reason, 3)] if reason else []
+        found = recall.find(session, Scope(context.owner_id), question, search.of_persona(context.persona))
+    return found.passages, [Warned("", BY_WORDS_ONLY, found.reason, 3)] if found.reason else []
 
 
 def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:

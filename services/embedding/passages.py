@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from services.embedding import steps
 from services.embedding.line import Entry
 from services.embedding.steps import Tools
+from shared.errors import Rejected
 from shared.models import PassageEmbedding
 from shared.queries import passage_embeddings
 
@@ -26,9 +27,31 @@ def load(session: Session, row: PassageEmbedding, with_: Tools) -> Lacking:
 
 
 def work(lacking: Lacking, with_: Tools) -> None:
-    """Ask for their vectors; raises Transient while the server is away, Stopped when told to stop."""
-    row_id, owner, texts = lacking
-    steps.embed_in_turn(Entry(row_id, owner, dict(texts), Counter(texts.keys()), is_step=False), with_)
+    """Ask for their vectors; raises Transient while the server is away, Stopped when told to stop.
+
+    What the server refuses for a text keeps the others from nothing: those are asked for again in halves, to find it
+    out; raises Rejected in the end.
+    """
+    parts, refusals = [lacking.texts], []
+    while parts:
+        part = parts.pop()
+        entry = Entry(lacking.row_id, lacking.owner, dict(part), Counter(part.keys()), is_step=False)
+        try:
+            steps.embed_in_turn(entry, with_)
+        except Rejected as error:
+            if not error.details.get("of_texts"):
+                raise
+            parts += _halves(entry.waiting)
+            refusals += [error] * (len(entry.waiting) == 1)
+    if refusals:
+        raise Rejected(f"{len(refusals)} of {len(lacking.texts)} passages have no vector: {refusals[0]}")
+
+
+def _halves(texts: dict[str, str]) -> list[dict[str, str]]:
+    """Divide texts in two, as long as there are two."""
+    items = list(texts.items())
+    half = len(items) // 2
+    return [dict(items[:half]), dict(items[half:])] if half else []
 
 
 def save(session: Session, row: PassageEmbedding, done: None) -> None:

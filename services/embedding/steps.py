@@ -21,7 +21,8 @@ from shared.domain.workflow import ArtifactType
 from shared.errors import NotFound, Transient
 from shared.models import DocumentURI, Persona
 from shared.providers.blobs import Blobs
-from shared.providers.embedding import Embedding, Vector
+from shared.providers.embedding import Embedding
+from shared.providers.vectors import Vector
 from shared.queries import embeddings, passages, progress
 from shared.queries.progress import Advance
 from shared.queries.scope import Scope

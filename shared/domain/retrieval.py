@@ -48,6 +48,15 @@ def effective(asked: Collection, *, window: int) -> Collection:
     return Collection(size, min(asked.chunk_overlap, size // 4), asked.top_k)
 
 
+def misfit(model: str, stored: int, sent: int) -> str:
+    """Say that vectors cannot be compared, and what is to be done."""
+    return (
+        f"the embedding server answers {sent} numbers, the vectors of {model} have {stored} here: check "
+        "PERSONAE_EMBEDDING_URL and PERSONAE_EMBEDDING_MODEL; if the model was changed under the same name, delete it "
+        "from the table embedding_models, and all is embedded anew"
+    )
+
+
 def fused(*rankings: list[str], constant: int = 60) -> list[tuple[str, float]]:
     """Fuse rankings of keys by reciprocal rank, best first (Cormack, Clarke and Büttcher, SIGIR 2009)."""
     scores: dict[str, float] = {}

@@ -51,6 +51,11 @@ class Warned(NamedTuple):
     stage: int | None = None
 
 
+def why_less(warnings: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return why a turn's search may have missed something, of the warnings as they are recorded."""
+    return next((each["message"] for each in warnings if each["warning_type"] in (BY_WORDS_ONLY, NONE_FITS)), None)
+
+
 @dataclass(frozen=True)
 class Piece:
     """What a module contributes: its content, and the variables that the content may name.

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import httpx
 import redis
 from pydantic import SecretStr
-from sqlalchemy import NullPool, create_engine, text
-from sqlalchemy.exc import NoResultFound, OperationalError, ProgrammingError
+from sqlalchemy import Engine, NullPool, create_engine, select, text
+from sqlalchemy.exc import NoResultFound, OperationalError, ProgrammingError, SQLAlchemyError
 
-from shared.errors import PersonaeError
+from shared.domain.retrieval import misfit
+from shared.errors import PersonaeError, Rejected
+from shared.models import EmbeddingModel
 from shared.providers import faults
 from shared.providers.embedding import check_embedding
 from shared.providers.http_chat import check_chat
@@ -19,6 +21,7 @@ from shared.settings import Settings
 SOCKET_PATIENCE = 1.0
 TRIAL_PATIENCE = 30.0  # seconds for a model to begin; one that computes on a processor may have others before us
 WELL_FOR = 600.0  # seconds that a server's taking our key and model is believed
+WELL_FOR_WORDS = 30.0  # that of an embedding server, which costs three words
 BARE = "its schema is missing"
 
 Check = Callable[[Settings], None]
@@ -26,9 +29,30 @@ Check = Callable[[Settings], None]
 
 def check_database(settings: Settings) -> None:
     """Raise unless a new connection finds a migrated database."""
-    engine = create_engine(settings.require_database_url(), poolclass=NullPool, connect_args={"connect_timeout": 2})
-    with engine.connect() as connection:
+    with _engine(settings).connect() as connection:
         connection.execute(text("SELECT version_num FROM alembic_version")).one()
+
+
+def _engine(settings: Settings) -> Engine:
+    url = settings.require_database_url()
+    return create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 2})
+
+
+def try_embedding(settings: Settings, patience: float) -> None:
+    """Have words embedded, and compare the vectors' length with those stored; a database that is away says nothing."""
+    sent = check_embedding(settings, patience)
+    stored = _stored_length(settings) if settings.database_url else None
+    if stored not in (None, sent):
+        raise Rejected(misfit(settings.embedding_model, stored, sent))
+
+
+def _stored_length(settings: Settings) -> int | None:
+    length = select(EmbeddingModel.dimensions).where(EmbeddingModel.name == settings.embedding_model)
+    try:
+        with _engine(settings).connect() as connection:
+            return connection.scalar(length)
+    except SQLAlchemyError:
+        return None
 
 
 def check_broker(settings: Settings) -> None:
@@ -44,6 +68,7 @@ class Server(NamedTuple):
     part: str
     trial: Callable[[Settings, float], None]
     place: Callable[[Settings], tuple[str, SecretStr | None]]
+    well_for: float = WELL_FOR
 
     def reach(self, settings: Settings) -> None:
         """Raise unless it answers at all; costs nothing there."""
@@ -59,8 +84,9 @@ class Server(NamedTuple):
 CHAT = Server("chat", check_chat, lambda settings: (settings.chat_url or settings.model_url, settings.chat_api_key))
 EMBEDDING = Server(
     "embedding",
-    check_embedding,
+    try_embedding,
     lambda settings: (settings.embedding_url or settings.model_url, settings.embedding_api_key),
+    WELL_FOR_WORDS,
 )
 
 
@@ -78,7 +104,7 @@ class Trial:
             self._server.reach(settings)
             return
         self._server.trial(settings, TRIAL_PATIENCE)
-        self._well_until = self._clock() + WELL_FOR
+        self._well_until = self._clock() + self._server.well_for
 
 
 SAID: tuple[tuple[tuple[type[Exception], ...], str], ...] = (

@@ -1,10 +1,13 @@
 """Text to unit vectors, as queries or as passages."""
 
 import hashlib
+import logging
 import math
 import re
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal, Protocol, Self
 
@@ -12,12 +15,18 @@ import httpx
 
 from shared.errors import Rejected, Transient
 from shared.providers import faults
+from shared.providers.embedding_refusals import Refusals, parsed
+from shared.providers.vectors import Unusable, Vector, read_vectors
+from shared.providers.wire import clean
 from shared.settings import Settings
 
-Vector = list[float]
 InputType = Literal["query", "passage"]
 QUERY_PATIENCE = 5.0  # seconds for the one query that somebody waits for; a search by words is better than none
+MOST_BYTES = 128 << 20  # of an answer
+TRIALS = ("ready?", "The keeper lit the lamp.")
 _WORD = re.compile(r"\w+")
+
+log = logging.getLogger(__name__)
 
 
 class Embedding(Protocol):
@@ -53,7 +62,9 @@ class HttpEmbedding:
         self._api_key = api_key
         self._batch = batch
         self._says_input_type = says_input_type
+        self._timeout = timeout
         self._server = faults.name_server("embedding", url)
+        self._refusals = Refusals(self._server, says_input_type, api_key)
         self._client = client or httpx.Client(timeout=httpx.Timeout(timeout, connect=3.0))
 
     def __enter__(self) -> Self:
@@ -63,9 +74,11 @@ class HttpEmbedding:
         self.close()
 
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
-        """Embed in requests of `batch` texts each."""
-        starts = range(0, len(texts), self._batch)
-        return [vector for i in starts for vector in self._embed(texts[i : i + self._batch], "passage")]
+        """Embed in requests of `batch` texts each, or of as many as the server takes."""
+        vectors: list[Vector] = []
+        while len(vectors) < len(texts):
+            vectors += self._embed_in_parts(texts[len(vectors) : len(vectors) + self._batch])
+        return vectors
 
     def embed_query(self, text: str) -> Vector:
         """Embed one query."""
@@ -75,26 +88,73 @@ class HttpEmbedding:
         """Close the connections."""
         self._client.close()
 
+    def _embed_in_parts(self, texts: Sequence[str]) -> list[Vector]:
+        """Embed in halves what is refused as a whole; if they are taken, no more are asked for at once from then on."""
+        try:
+            return self._embed(texts, "passage")
+        except Rejected as error:
+            if len(texts) == 1 or not error.details.get("of_texts"):
+                raise
+        half = len(texts) // 2
+        vectors = self._embed_in_parts(texts[:half]) + self._embed_in_parts(texts[half:])
+        self._batch = min(self._batch, max(half, 1))
+        log.warning("the embedding server takes fewer texts at once", extra={"texts": self._batch})
+        return vectors
+
     def _embed(self, texts: Sequence[str], kind: InputType) -> list[Vector]:
-        body: dict[str, Any] = {"model": self.model, "input": list(texts), "encoding_format": "float"}
+        body: dict[str, Any] = {
+            "model": self.model,
+            "input": [clean(text) for text in texts],
+            "encoding_format": "float",
+        }
         if self._says_input_type:
             body["input_type"] = kind
-        headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
-        with faults.translated(self._server):
-            response = self._client.post(self._url, json=body, headers=headers)
+        response = self._send(body)
         if response.status_code >= 300:
-            raise faults.of_response(self._server, response, secret=self._api_key)
-        return self._read(response, len(texts))
-
-    def _read(self, response: httpx.Response, expected: int) -> list[Vector]:
+            raise self._refusals.of_response(response)
+        answer = parsed(response)
         try:
-            items = sorted(response.json()["data"], key=lambda item: int(item["index"]))
-            vectors = [[float(number) for number in item["embedding"]] for item in items]
-        except (ValueError, TypeError, KeyError) as error:
-            raise Rejected(f"{self._server} does not answer in OpenAI's form: check the URL") from error
-        if len(vectors) != expected:
-            raise Rejected(f"{self._server} sent {len(vectors)} vectors for {expected} texts")
-        return vectors
+            return read_vectors(answer, len(texts))
+        except Unusable as why:
+            told = Rejected(f"{self._server} {why}", of_texts=True)
+            raise self._refusals.of_answer(response, answer) or told from why
+
+    def _send(self, body: dict[str, Any]) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+        with (
+            faults.translated(self._server),
+            _sendable(self._server),
+            self._client.stream("POST", self._url, json=body, headers=headers) as response,
+        ):
+            content = b"".join(self._in_time(response))
+        kept = {name: response.headers[name] for name in ("Content-Type", "Retry-After") if name in response.headers}
+        return httpx.Response(response.status_code, headers=kept, content=content)
+
+    def _in_time(self, response: httpx.Response) -> Iterator[bytes]:
+        """Read an answer that has an end: each part of it may come in time, and the whole never."""
+        until, size = time.monotonic() + self._timeout, 0
+        for part in response.iter_bytes():
+            size += len(part)
+            if time.monotonic() > until:
+                raise Transient(f"{self._server} did not answer in time", timed_out=True)
+            if size > MOST_BYTES:
+                raise Rejected(f"{self._server} answers without end")
+            yield part
+
+
+@contextmanager
+def _sendable(server: faults.Server) -> Iterator[None]:
+    """Translate what is no error of the way there and back."""
+    try:
+        yield
+    except httpx.DecodingError as error:
+        raise Rejected(
+            f"{server} compresses its answer otherwise than it says: check PERSONAE_EMBEDDING_URL"
+        ) from error
+    except httpx.InvalidURL as error:
+        raise Rejected(f"{server} has a URL that cannot be understood: check PERSONAE_EMBEDDING_URL") from error
+    except UnicodeError as error:
+        raise Rejected(f"{server} has a URL or an API key with a character that cannot be sent") from error
 
 
 def connect_embedding(settings: Settings) -> HttpEmbedding:
@@ -116,10 +176,19 @@ def connect_query_embedding(settings: Settings) -> HttpEmbedding:
     return connect_embedding(settings.model_copy(update={"embedding_timeout": timeout}))
 
 
-def check_embedding(settings: Settings, patience: float) -> None:
-    """Have one word embedded: that tries the server, the key and the model. Raises what a search would meet."""
+def check_embedding(settings: Settings, patience: float) -> int:
+    """Have a few words embedded, which tries the server, the key and the model; return the length of its vectors.
+
+    Raises what a search or a document would meet.
+    """
     with connect_embedding(settings.model_copy(update={"embedding_timeout": patience})) as embedding:
-        embedding.embed_query("ready?")
+        asked = embedding.embed_query(TRIALS[0])
+        vectors = embedding.embed_passages(TRIALS)
+    if len(asked) != len(vectors[0]):
+        raise Rejected(f"the embedding server gives questions {len(asked)} numbers and passages {len(vectors[0])}")
+    if vectors[0] == vectors[1]:
+        raise Rejected("the embedding server gives different texts the same vector: check PERSONAE_EMBEDDING_MODEL")
+    return len(asked)
 
 
 def try_query(embedding: Embedding, text: str) -> tuple[Vector | None, str | None]:

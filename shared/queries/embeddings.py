@@ -8,6 +8,7 @@ from sqlalchemy import String, Text, bindparam, cast, delete, exists, func, sele
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
+from shared.domain.retrieval import misfit
 from shared.errors import Invalid
 from shared.models import Embedding, EmbeddingModel, EmbeddingState, KnowledgeChunk
 from shared.queries.rows import removed
@@ -45,6 +46,8 @@ def _renew(session: Session, model: str, hashes: Collection[str]) -> None:
 def prune(session: Session, *, keep: timedelta, batch: int, after: str = "") -> tuple[int, str]:
     """Delete the vectors of the next `batch` hashes after one that no passage has, if older than `keep`.
 
+    Vectors of zeros go at once: nothing is like them, and what lacks a vector is embedded again.
+
     Return how many went, and the last hash that was looked at: empty where there are no more.
     """
     hashes = select(Embedding.content_hash).where(Embedding.content_hash > after).distinct()
@@ -53,23 +56,29 @@ def prune(session: Session, *, keep: timedelta, batch: int, after: str = "") -> 
         return 0, ""
     unread = ~exists().where(KnowledgeChunk.content_hash == Embedding.content_hash)
     old = Embedding.created_at < func.clock_timestamp() - keep
-    left = select(Embedding.content_hash, Embedding.model).where(Embedding.content_hash.in_(looked_at), unread, old)
+    empty = func.l2_norm(Embedding.vector) == 0
+    these = Embedding.content_hash.in_(looked_at)
+    left = select(Embedding.content_hash, Embedding.model).where(these, unread & old | empty)
     locked = left.with_for_update(skip_locked=True, of=Embedding).cte("locked")
     gone = (Embedding.content_hash == locked.c.content_hash) & (Embedding.model == locked.c.model)
     return removed(session, delete(Embedding).where(gone)), looked_at[-1]
 
 
+def length(session: Session, model: str) -> int | None:
+    """Return how many numbers a model's vectors have; None before its first."""
+    return session.scalar(select(EmbeddingModel.dimensions).where(EmbeddingModel.name == model))
+
+
 def ensure_model(session: Session, model: str, sizes: Collection[int]) -> None:
     """Register a model at its first vectors; raises Invalid when they are not all as long as those before."""
-    dimensions = max(sizes)
-    registered = select(EmbeddingModel.dimensions).where(EmbeddingModel.name == model)
-    stored = session.scalar(registered)
+    stored = length(session, model)
     if stored is None:
-        values = {"name": model, "dimensions": dimensions, "state": EmbeddingState.SERVING}
+        values = {"name": model, "dimensions": max(sizes), "state": EmbeddingState.SERVING}
         session.execute(insert(EmbeddingModel).values(values).on_conflict_do_nothing())
-        stored = session.scalars(registered).one()
-    if set(sizes) != {stored}:
-        raise Invalid(f"the model {model} has vectors of {stored} numbers here and now sent {dimensions}: rename it")
+        stored = length(session, model)
+    others = set(sizes) - {stored}
+    if stored is not None and others:
+        raise Invalid(misfit(model, stored, max(others)))
 
 
 _NEW = (

@@ -43,6 +43,8 @@ SURER = 100.0  # times that a word weighs more which is surely meant
 MOST_WORDS = 64  # of a question: each is looked up by itself
 RARE = 5  # passages at most that hold a number for it to be surely meant: a year may be in all of them
 
+NO_ANGLE = cast("NaN", Float)  # the distance to a vector of zeros
+
 FILTERS: dict[str, ColumnElement[bool]] = {  # by the field of Filter that they apply
     "persona_id": KnowledgeChunk.persona_id == bindparam("persona_id"),
     "collection": KnowledgeChunk.collection_type == bindparam("collection"),
@@ -55,13 +57,14 @@ FILTERS: dict[str, ColumnElement[bool]] = {  # by the field of Filter that they 
 class Question:
     """What is sought: the words, and their vector under a model, if there is one.
 
-    A passage whose cosine is below `least` is not found by its meaning.
+    A passage whose cosine is below `least` is not found by its meaning. `reason` says why there is no vector.
     """
 
     text: str
     vector: Sequence[float] | None
     model: str
     least: float = -1.0
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,8 @@ def _nearest(*filters: str) -> Select[*tuple[Any, ...]]:
     statement = select(key, kind, distance.label("distance"), _place(kind, distance, key))
     found = _mine(statement.join(Embedding, under_model), filters).subquery().c
     best = select(found.id, found.collection_type, (1 - found.distance).label("similarity"))
-    return best.where(found.place <= bindparam("depth")).order_by(found.distance, found.id)
+    near = (found.place <= bindparam("depth"), found.distance != NO_ANGLE)
+    return best.where(*near).order_by(found.distance, found.id)
 
 
 def _distance() -> ColumnElement[float]:
@@ -201,7 +205,7 @@ def _wordiest(*filters: str) -> Select[*tuple[Any, ...]]:
     columns = (key, kind, hash, *told, unlikeness.label("unlikeness"), _place(kind, unlikeness, key))
     found = select(*columns).join(KnowledgeChunk, key == score.id).subquery().c
     vector = (Embedding.content_hash == found.content_hash) & (Embedding.model == bindparam("model"))
-    similarity = (1 - _distance()).label("similarity")
+    similarity = func.nullif(1 - _distance(), NO_ANGLE).label("similarity")
     best = select(found.id, found.collection_type, found.surety, found.share, similarity)
     ranked = best.outerjoin_from(found.id.table, Embedding, vector).where(found.place <= bindparam("depth"))
     return ranked.order_by(found.unlikeness, found.id)

@@ -166,6 +166,8 @@ OURS = {
     "gateway.documentation._name_forms": "read are the rules of our own routes",
     "gateway.errors.say_integrity": "read are the names of our own constraints",
     "shared.providers.markup._with_text": "the name is one of a few, and a page is searched for it once",
+    "shared.providers.embedding_refusals.LOADING": "no more than the first 4000 characters of an answer are read",
+    "shared.providers.embedding_refusals._words": "no more than the first 4000 characters of an answer are read",
     "shared.domain.triggers.fault_of": "the expression itself is foreign: it is only compiled, and its size is bounded",
     "shared.domain.triggers._found": "the expression is foreign itself: a search ends after a tenth of a second",
 }
