@@ -86,7 +86,7 @@ def require_text(text: str, thinking: str, end: End) -> None:
         raise Rejected(f"the model called a tool, {end.tool or 'without a name'}, instead of replying: none is offered")
     if end.finish_reason == "length":
         did = "thought until its limit" if thinking else "came to its limit"
-        raise Rejected(f"the model {did} and said nothing: raise max_tokens")
+        raise Rejected(f"the model {did} and said nothing: raise max_tokens, or PERSONAE_CHAT_MAX_TOKENS")
     if end.finish_reason == "content_filter":
         raise Rejected("the chat server's content filter withheld the reply")
     raise Rejected(f"the model {'thought and ' if thinking else ''}said nothing: ask again, or in other words")

@@ -13,7 +13,7 @@ from services.ingestion import quotes
 from shared.domain import extract, lexemes, prompt, sentences, text, tokens
 from shared.domain.prompt import Said
 from shared.errors import Invalid, Refused
-from shared.providers import chunker, directions, docx, encoding, epub, mail, pdf, sniff, thinking, wire
+from shared.providers import answers, chunker, directions, docx, encoding, epub, mail, pdf, sniff, thinking
 
 SIZE = 150_000  # characters: what grows with their square takes minutes, and the rest tenths of a second
 SECONDS = 2.0  # of computing
@@ -98,7 +98,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "quotes": lambda said: list(quotes.from_text(said)),
     "rows": lambda said: list(quotes.from_table(f"text,b\n{said}", said)),
     "thoughts": split,
-    "events": lambda said: list(wire.read_events([f"data:{said}".replace("\n", "\ndata:").encode()])),
+    "events": lambda said: list(answers.read_events([f"data:{said}".replace("\n", "\ndata:").encode()])),
 }
 
 
