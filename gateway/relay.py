@@ -155,7 +155,8 @@ def _after_reply(read: Callable[[], TurnState], state: TurnState, told: int = 0)
         told = max(told, len(state.after_reply.ended))
         if state.is_all_over:
             waiting = state.after_reply.waiting
-            yield Event(state.fence, 0, "done", {"unfinished": [*waiting]} if waiting else {})
+            unfinished = {"unfinished": [*waiting]} if waiting else {}
+            yield Event(state.fence, 0, "done", unfinished | turns.end_of(state.message))
             return
         yield None
         time.sleep(next(pauses))

@@ -18,7 +18,7 @@ from shared.domain import prompt
 from shared.domain.access import Permission
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.prompt import Passage
-from shared.domain.template import BY_WORDS_ONLY, NONE_FITS
+from shared.domain.template import BY_WORDS_ONLY, CUT, FILTERED, NONE_FITS
 from shared.errors import Conflict
 from shared.logs import correlation
 from shared.models import Message, Turn
@@ -28,6 +28,7 @@ from shared.tasks import REPLY
 
 bp = APIBlueprint("asking", __name__, url_prefix="/api/v1/personas")
 LONGEST_TITLE = 200
+MISSED, ENDED_EARLY = (BY_WORDS_ONLY, NONE_FITS), (CUT, FILTERED)
 
 
 @bp.post("/<uuid:persona_id>/ask")
@@ -66,17 +67,20 @@ def _ask(session: Session, persona_id: UUID, query: str) -> dict[str, Any]:
 
 
 def _of_reply(turn: Turn, reply: Message) -> dict[str, Any]:
-    """Return the reply with its sources; without any, also why the search may have missed some."""
+    """Return the reply with its sources; without any, also why the search may have missed some, or why it is cut."""
     sources = _sources_of(reply)
-    reason = None if sources else _why_missed(turn)
+    kinds = ENDED_EARLY if sources else (*ENDED_EARLY, *MISSED)
+    is_whole = sources and (reply.extra_data or {}).get("finish_reason") == "stop"
+    reason = None if is_whole else _why_less(turn, kinds)
     return {"answer": reply.content, "degraded": reason is not None, "reason": reason, "sources": sources}
 
 
-def _why_missed(turn: Turn) -> str | None:
+def _why_less(turn: Turn, kinds: Sequence[str]) -> str | None:
     with get_session() as session:
         found = turns.find_trace(session, scope(), turn.id)
     warnings = found.trace.get("warnings", ()) if found else ()
-    return next((told["message"] for told in warnings if told["warning_type"] in (BY_WORDS_ONLY, NONE_FITS)), None)
+    told = [warning["message"] for warning in warnings if warning["warning_type"] in kinds]
+    return "; ".join(told) or None
 
 
 def _without_reply(turn: Turn, persona_id: UUID, query: str) -> dict[str, Any]:

@@ -40,6 +40,9 @@ def warnings_of(template: str, modules: Collection[str]) -> list[str]:
 
 BY_WORDS_ONLY = "searched_by_words_only"  # no vector was to be had: the warning of a search that may miss something
 NONE_FITS = "passages_left_out"  # of a turn that found passages, and could tell none
+CUT = "reply_cut"  # of a reply that came to its longest length
+FILTERED = "reply_filtered"  # of one that the chat server's filter ended
+LEFT_OUT = "options_left_out"  # of one without options that were asked for
 
 
 class Warned(NamedTuple):
