@@ -19,7 +19,7 @@ from shared.domain import prompt, stages
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
-from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned
+from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned, not_searched
 from shared.models import Message, Turn
 from shared.providers.chat import Chat, require_text, shortfalls
 from shared.providers.embedding import try_query
@@ -111,13 +111,17 @@ def _prepare(context: TurnContext, held: Held, events: Events) -> Reply:
     built = _build(prepared.text, context, passages, tools())
     prepared.warnings += warnings + _shortened(built)
     model = _controls(context, tools(), built).model or ""
-    return Reply(uuid4(), prepared, built, model, then=_modules_after(context))
+    return Reply(uuid4(), prepared, built, model, then=_modules_after(context, prepared.warnings))
 
 
-def _modules_after(context: TurnContext) -> dict[UUID, int]:
+def _modules_after(context: TurnContext, warnings: list[Warned]) -> dict[UUID, int]:
     """Return the modules that run after the reply, with their stages."""
-    staged = ((module.id, stages.stage_after(module, context.question)) for module in context.modules.values())
-    return {id: stage for id, stage in staged if stage is not None}
+    after: dict[UUID, int] = {}
+    for module in context.modules.values():
+        tell = not_searched(module.name, stages.AFTER[0], warnings)
+        if stage := stages.stage_after(module, context.question, tell):
+            after[module.id] = stage
+    return after
 
 
 def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[Warned]]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -45,6 +45,9 @@ FILTERED = "reply_filtered"  # of one that the chat server's filter ended
 LEFT_OUT = "options_left_out"  # of one without options that were asked for
 
 
+NOT_SEARCHED = "trigger_not_searched"  # of a module whose pattern gave no answer
+
+
 class Warned(NamedTuple):
     """Something that a prompt had to go without (seed 001's record)."""
 
@@ -52,6 +55,11 @@ class Warned(NamedTuple):
     warning_type: str
     message: str
     stage: int | None = None
+
+
+def not_searched(name: str, stage: int, to: list[Warned]) -> Callable[[str], None]:
+    """Return what takes the reason why a module's pattern gave no answer, and adds it to the warnings."""
+    return lambda why: to.append(Warned(name, NOT_SEARCHED, f"@{name}: {why}", stage))
 
 
 @dataclass(frozen=True)
