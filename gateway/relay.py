@@ -85,7 +85,8 @@ def read_state(turn_id: int) -> TurnState:
         state = TurnState(turn.id, turn.status, turn.fence, turn.status_message, message, due=turn.ready_at)
         if turn.status is not RunStatus.COMPLETED:
             return state
-        return replace(state, after_reply=following.after_reply(session, turn.id))
+        wait = get_settings().post_response_wait
+        return replace(state, after_reply=following.after_reply(session, turn.id, wait))
 
 
 def relay(stream: TurnStream, read: Callable[[], TurnState], after: str | None = None) -> Iterator[Event | None]:

@@ -38,6 +38,25 @@ def warnings_of(template: str, modules: Collection[str]) -> list[str]:
     ]
 
 
+class Examined(NamedTuple):
+    """What a template refers to, and what of it is there (seed 001's record); valid is one that lacks nothing."""
+
+    is_valid: bool
+    module_references: list[str]
+    existing_modules: list[str]
+    missing_modules: list[str]
+    invalid_module_names: list[str]
+    total_modules_found: int
+
+
+def examine(template: str, modules: Collection[str]) -> Examined:
+    """Say what a template refers to where these are the active modules."""
+    names, invalid = references(template), invalid_names(template)
+    there = [name for name in names if name in modules]
+    missing = [name for name in names if name not in modules]
+    return Examined(not missing and not invalid, names, there, missing, invalid, len(there))
+
+
 BY_WORDS_ONLY = "searched_by_words_only"  # no vector was to be had: the warning of a search that may miss something
 NONE_FITS = "passages_left_out"  # of a turn that found passages, and could tell none
 CUT = "reply_cut"  # of a reply that came to its longest length
