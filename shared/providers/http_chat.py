@@ -13,12 +13,13 @@ from shared.providers import answers, faults
 from shared.providers.chat import DEFAULTS, require_text
 from shared.providers.dialect import OPENAI, SYSTEM, Dialect
 from shared.providers.interruption import Interruptible
-from shared.providers.thinking import Revoked, Text
+from shared.providers.thinking import Piece, Revoked, Text
 from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End, ReplyReader, chat_request
 from shared.settings import Settings
 
 CONNECT_SECONDS = 3.0
 MAX_IDLE_LANES = 32
+LONGEST_REPLY = 1_000_000  # characters, thoughts among them: some servers go on for ever
 ENOUGH = 40  # pieces of a reply that show that a model replies
 ADAPTABLE = {400, 404, 422, 501}  # what servers answer to a request that they do not take
 
@@ -191,7 +192,16 @@ class HttpChatStream:
             raise Misunderstood
 
     def _read(self, response: httpx.Response) -> Iterator[ChatEvent]:
-        reader = ReplyReader()
+        reader, size = ReplyReader(), 0
+        for piece in self._pieces(response, reader):
+            yield piece
+            size += 0 if isinstance(piece, Revoked) else len(piece.text)
+            if size > LONGEST_REPLY:
+                reader.cut()
+                break
+        yield from self._end(reader, is_read=size <= LONGEST_REPLY)
+
+    def _pieces(self, response: httpx.Response, reader: ReplyReader) -> Iterator[Piece]:
         for event in answers.events_of(response.iter_bytes()):
             if event.kind == "error":
                 self._refuse(reader, _read_error(event.data))
@@ -200,18 +210,17 @@ class HttpChatStream:
                     reader.finish()
                 else:
                     yield from self._read_document(reader, document)
-        yield from self._end(reader)
 
-    def _end(self, reader: ReplyReader) -> Iterator[ChatEvent]:
+    def _end(self, reader: ReplyReader, *, is_read: bool) -> Iterator[ChatEvent]:
         for event in reader.end():
             if isinstance(event, End):
                 self._chat.dialects[self._request["model"]] = self._dialect
-                self._is_whole = True
+                self._is_whole = is_read
                 yield event._replace(left_out=self._dialect.left_out(self._request))
             else:
                 yield event
 
-    def _read_document(self, reader: ReplyReader, data: str) -> Iterator[ChatEvent]:
+    def _read_document(self, reader: ReplyReader, data: str) -> Iterator[Piece]:
         chunk = answers.parse(data)
         if error := answers.error_in(chunk):
             self._refuse(reader, error)

@@ -171,6 +171,10 @@ class ReplyReader:
         """Note that the server says that the reply is whole, whether it gave a reason or not."""
         self._finish_reason = self._finish_reason or "stop"
 
+    def cut(self) -> None:
+        """Note that the rest of the reply is not read."""
+        self._finish_reason = LENGTH
+
     def _read_delta(self, delta: dict[str, Any]) -> Iterator[Piece]:
         self._refusal += clean(delta.get("refusal") or "")
         for call in delta.get("tool_calls") or ():

@@ -10,7 +10,7 @@ import pytest
 from shared.errors import PersonaeError, Rejected, Transient, Unavailable
 from shared.providers.answers import MAX_EVENT_BYTES
 from shared.providers.chat import Reply, complete
-from shared.providers.http_chat import HttpChat
+from shared.providers.http_chat import LONGEST_REPLY, HttpChat
 from shared.providers.wire import ChatControls, ChatMessage
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
@@ -243,6 +243,13 @@ def test_thoughts_are_never_mixed_into_the_text(openai: FakeOpenAI, chat: HttpCh
     openai.script(Rule(body=thought + event("Yes.", "stop"), headers=STREAM))
     reply = ask(chat)
     assert (reply.thinking, reply.text) == ("hm", "Yes.")
+
+
+def test_a_reply_without_end_is_cut_and_its_connection_is_not_used_again(openai: FakeOpenAI, chat: HttpChat) -> None:
+    openai.script(Rule(match="hello", body=event("word " * 100_000) * 3, headers=STREAM, times=1), Rule(text="Next."))
+    reply = ask(chat)
+    assert (reply.end.finish_reason, len(reply.text) > LONGEST_REPLY) == ("length", True)
+    assert ask(chat).text == "Next."
 
 
 @pytest.mark.parametrize(
