@@ -85,7 +85,8 @@ def read_state(turn_id: int) -> TurnState:
         state = TurnState(turn.id, turn.status, turn.fence, turn.status_message, message, due=turn.ready_at)
         if turn.status is not RunStatus.COMPLETED:
             return state
-        return replace(state, after_reply=following.after_reply(session, turn.id))
+        wait = get_settings().post_response_wait
+        return replace(state, after_reply=following.after_reply(session, turn.id, wait))
 
 
 def relay(stream: TurnStream, read: Callable[[], TurnState], after: str | None = None) -> Iterator[Event | None]:
@@ -155,7 +156,8 @@ def _after_reply(read: Callable[[], TurnState], state: TurnState, told: int = 0)
         told = max(told, len(state.after_reply.ended))
         if state.is_all_over:
             waiting = state.after_reply.waiting
-            yield Event(state.fence, 0, "done", {"unfinished": [*waiting]} if waiting else {})
+            unfinished = {"unfinished": [*waiting]} if waiting else {}
+            yield Event(state.fence, 0, "done", unfinished | turns.end_of(state.message))
             return
         yield None
         time.sleep(next(pauses))

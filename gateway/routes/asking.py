@@ -19,16 +19,12 @@ from shared.domain import prompt
 from shared.domain.access import Permission
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.prompt import Passage
-from shared.domain.template import why_less
+from shared.domain.template import ENDED_EARLY, MISSED, why_less
 from shared.errors import Conflict
 from shared.logs import correlation
 from shared.models import Message, Turn
 from shared.providers.extractive import answer_from, nothing_found
-<<<<<<< HEAD
-from shared.queries import conversations, personas, search, turns
-=======
 from shared.queries import conversations, personas, recall, search, turns
->>>>>>> n-vectors
 
 bp = APIBlueprint("asking", __name__, url_prefix="/api/v1/personas")
 LONGEST_TITLE = 200
@@ -70,15 +66,15 @@ def _ask(session: Session, persona_id: UUID, query: str) -> dict[str, Any]:
 
 
 def _of_reply(turn: Turn, reply: Message) -> dict[str, Any]:
-    """Return the reply with its sources, and why the search may have missed some."""
-    reason = _why_missed(turn)
+    """Return the reply with its sources, why the search may have missed some, and why it is cut."""
+    reason = _why_less(turn)
     return {"answer": reply.content, "degraded": reason is not None, "reason": reason, "sources": _sources_of(reply)}
 
 
-def _why_missed(turn: Turn) -> str | None:
+def _why_less(turn: Turn) -> str | None:
     with get_session() as session:
         found = turns.find_trace(session, scope(), turn.id)
-    return why_less(found.trace.get("warnings", ())) if found else None
+    return why_less(found.trace.get("warnings", ()), (*MISSED, *ENDED_EARLY)) if found else None
 
 
 def _without_reply(turn: Turn, persona_id: UUID, query: str) -> dict[str, Any]:

@@ -80,8 +80,8 @@ def import_messages(conversation_id: UUID, json_data: MessagesIn) -> ImportOut:
 def get_message(message_id: UUID) -> Message:
     """Read a message.
 
-    A reply's `extra_data` holds its citations, the ids of the passages that it was given, and as `degraded` with the
-    `reason` whether more might have been found.
+    A reply's `extra_data` holds its citations, the ids of the passages that it was given, as `degraded` with the
+    `reason` whether more might have been found, and its `finish_reason`: `length` or `content_filter` where it was cut.
     """
     with get_session() as session:
         return messages.get(session, scope(), message_id)

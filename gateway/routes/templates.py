@@ -11,7 +11,6 @@ from gateway.routes.executions import NOT_YET, started
 from gateway.schemas.executions import ExecutionOut, ResolvedOut, ResolveIn, WaitQuery
 from gateway.schemas.templates import TemplateIn, TemplateOut
 from shared.db import get_session
-from shared.domain import template
 from shared.domain.access import Permission
 from shared.logs import correlation
 from shared.queries import modules, on_demand
@@ -28,18 +27,8 @@ def validate_template(json_data: TemplateIn) -> TemplateOut:
 
     Which modules are there, and which are missing; nothing is executed.
     """
-    names, invalid = template.references(json_data.template), template.invalid_names(json_data.template)
     with get_session() as session:
-        there = modules.existing(session, scope(), names)
-    missing = [name for name in names if name not in there]
-    return TemplateOut(
-        is_valid=not missing and not invalid,
-        module_references=names,
-        existing_modules=[name for name in names if name in there],
-        missing_modules=missing,
-        invalid_module_names=invalid,
-        total_modules_found=len(there),
-    )
+        return TemplateOut.model_validate(modules.examine_template(session, scope(), json_data.template))
 
 
 @bp.post("/resolve")

@@ -5,6 +5,7 @@ from typing import Any
 from shared import failures
 from shared.providers.pace import TurnWriter
 from shared.providers.stream import FOLLOWED, TurnStream
+from shared.queries import turns
 from shared.queries.turns import TurnContext
 
 
@@ -32,7 +33,7 @@ class Events:
     def done(self, message: dict[str, Any], *, followed: bool) -> None:
         """Give the saved message, and end; where modules have `followed`, their rows tell the rest."""
         self._writer.add("message", message)
-        self._writer.send(FOLLOWED if followed else "done", {})
+        self._writer.send(FOLLOWED, {}) if followed else self._writer.send("done", turns.end_of(message))
 
     def cancelled(self, message: dict[str, Any] | None) -> None:
         """Give what was saved before the cancel, if anything, and end."""

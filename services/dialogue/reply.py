@@ -19,9 +19,9 @@ from shared.domain import prompt, stages
 from shared.domain.conversation import MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
-from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned, why_less
+from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned, not_searched, why_less
 from shared.models import Message, Turn
-from shared.providers.chat import Chat, require_text
+from shared.providers.chat import Chat, require_text, shortfalls
 from shared.providers.embedding import try_query
 from shared.providers.extractive import Extractive
 from shared.providers.thinking import Revoked, Text, Thinking
@@ -63,6 +63,7 @@ class Reply:
             "citations": self.citations(),
             "chunk_ids": [passage.chunk_id for passage in self.prompt.passages],
             "cancelled": self.finish_reason is None,
+            "finish_reason": self.finish_reason,
         }
 
     def as_message(self, conversation_id: UUID) -> Message:
@@ -112,14 +113,18 @@ def _prepare(context: TurnContext, held: Held, events: Events) -> Reply:
     passages, warnings = _recall(context, tools())
     built = _build(prepared.text, context, passages, tools())
     prepared.warnings += warnings + _shortened(built)
-    model = _controls(context, tools(), built.passages).model or ""
-    return Reply(uuid4(), prepared, built, model, then=_modules_after(context))
+    model = _controls(context, tools(), built).model or ""
+    return Reply(uuid4(), prepared, built, model, then=_modules_after(context, prepared.warnings))
 
 
-def _modules_after(context: TurnContext) -> dict[UUID, int]:
+def _modules_after(context: TurnContext, warnings: list[Warned]) -> dict[UUID, int]:
     """Return the modules that run after the reply, with their stages."""
-    staged = ((module.id, stages.stage_after(module, context.question)) for module in context.modules.values())
-    return {id: stage for id, stage in staged if stage is not None}
+    after: dict[UUID, int] = {}
+    for module in context.modules.values():
+        tell = not_searched(module.name, stages.AFTER[0], warnings)
+        if stage := stages.stage_after(module, context.question, tell):
+            after[module.id] = stage
+    return after
 
 
 def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[Warned]]:
@@ -150,18 +155,19 @@ def _shortened(built: Prompt) -> list[Warned]:
     return told + [Warned("", NONE_FITS, f"the passages that were found ({count}) {why}", 3)] * bool(count)
 
 
-def _speaker(context: TurnContext, passages: Sequence[Passage]) -> Chat:
+def _speaker(context: TurnContext, built: Prompt) -> Chat:
     """Return who speaks: no model, where the turn needs passages and there are none."""
-    is_lost = context.options.get(turns.NEEDS_PASSAGES) and not passages
-    return Extractive() if is_lost else chat_for(context, passages)
+    missed = built.dropped["passages"]
+    is_lost = context.options.get(turns.NEEDS_PASSAGES) and not built.passages
+    return Extractive(missed=missed) if is_lost else chat_for(context, built.passages, missed=missed)
 
 
-def _controls(context: TurnContext, with_: Tools, passages: Sequence[Passage]) -> ChatControls:
+def _controls(context: TurnContext, with_: Tools, built: Prompt) -> ChatControls:
     given: dict[str, Any] = {**context.provider_config, **context.options}
     known = ("model", "temperature", "top_p", "max_tokens", "seed", "stop", "json_mode")
     defaults: dict[str, Any] = {
         "max_tokens": with_.settings.chat_max_tokens,
-        "model": _speaker(context, passages).model,
+        "model": _speaker(context, built).model,
     }
     asked = defaults | {name: given[name] for name in known if given.get(name) is not None}
     return ChatControls(**asked | {"max_tokens": min(asked["max_tokens"], defaults["max_tokens"])})
@@ -171,8 +177,8 @@ def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) ->
     """Stream into the reply and to the listeners, until the end or until the work is told to stop."""
     messages = [ChatMessage(said.role, said.content) for said in reply.prompt.messages]  # type: ignore[arg-type]
     begun = time.monotonic()
-    passages = reply.prompt.passages
-    with _speaker(context, passages).stream(messages, _controls(context, tools(), passages)) as stream:
+    controls = _controls(context, tools(), reply.prompt)
+    with _speaker(context, reply.prompt).stream(messages, controls) as stream:
         held.closes(stream.close)
         for event in stream:
             reply.seconds.setdefault("first_token", round(time.monotonic() - begun, 4))
@@ -196,6 +202,7 @@ def _take(reply: Reply, event: ChatEvent, events: Events) -> None:
         case End():
             reply.finish_reason, reply.model = event.finish_reason, event.model or reply.model
             reply.input_tokens, reply.output_tokens = event.input_tokens, event.output_tokens
+            reply.prepared.warnings += [Warned("", kind, words, 3) for kind, words in shortfalls(event)]
 
 
 def save(session: Session, turn: Turn, reply: Reply) -> None:

@@ -30,6 +30,6 @@ def tools() -> Tools:
     return Tools(settings, connect_chat(settings), connect_query_embedding(settings), connect_turn_stream(settings))
 
 
-def chat_for(context: TurnContext, passages: Sequence[Passage] = ()) -> Chat:
+def chat_for(context: TurnContext, passages: Sequence[Passage] = (), *, missed: int = 0) -> Chat:
     """Return who speaks in a turn: the configured model, or sentences out of what was read where it must not."""
-    return Extractive(passages) if context.provider_type == EXTRACTIVE else tools().chat
+    return Extractive(passages, missed=missed) if context.provider_type == EXTRACTIVE else tools().chat

@@ -24,6 +24,12 @@ _PLACE = r"(?:[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[)\]}]|=[ \t]?)(?:\[\
 _LONE_MARK = re.compile(
     rf"(?m){_PLACE}|(?:^\[(\d{{1,2}})\](?!\(|: ?<?http)[ \t]*|[ \t]{{0,3}}\[(\d{{1,2}})\](?!\(|: ?<?http))"
 )
+LONGEST_GLUED = 80  # characters before a mark that are looked at
+_CHAIN = re.compile(r"(?:\[\d{1,9}\])+\Z")
+_GLUED = re.compile(r"(?:\)[^()]*\()?[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|\)\(|[\]}]|[ \t]?=")  # backwards
+_PART_ENDS = re.compile(
+    r"(?:\[\d{1,9}\]){0,20}['\")\u201d\u2019*_]{0,3}(?:\Z|[ \t]{0,3}\n|[.,;:!?\u2026]{1,3}(?:\s|\[\d|\Z))"
+)
 _BETWEEN_MARKS = re.compile(r"[,;]")
 _NUMBER = re.compile(r"\d+")
 _CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
@@ -190,8 +196,40 @@ def cited(reply: str, passages: Sequence[Passage]) -> dict[int, str]:
 
 def marked(reply: str, most: int) -> list[int]:
     """Return the numbers up to `most` whose marks stand in a reply: [1], [1][2], [1, 2] or [1-3]."""
-    groups = (mark[1] for part in _CODE.split(reply)[::2] for mark in _MARK.finditer(part))
+    groups = (group for part in _CODE.split(reply)[::2] for group in _citing(part, most))
     return sorted({number for group in groups for number in _numbers(group, most) if 1 <= number <= most})
+
+
+def _citing(text: str, most: int) -> Iterator[str]:
+    """Yield the numbers of the marks that cite.
+
+    Straight behind a word a mark may be a place in a list, as in m[2]: there it cites only where it ends a part of a
+    sentence, and nothing in the text is code for certain.
+    """
+    marks = [(mark, _glued(text[max(mark.start() - LONGEST_GLUED, 0) : mark.start()])) for mark in _MARK.finditer(text)]
+    glued = [(mark, word, _PART_ENDS.match(text, mark.end()) is not None) for mark, word in marks if word]
+    yield from (mark[1] for mark, word in marks if not word)
+    if not any(_is_code(word) or _is_place(mark[1], most, ends) for mark, word, ends in glued):
+        yield from (mark[1] for mark, _, ends in glued if ends)
+
+
+def _is_place(numbers: str, most: int, ends: bool) -> bool:
+    """Say whether a mark behind a word can only be a place: the first of all, or one beyond the passages."""
+    first = int(_NUMBER.findall(numbers)[0])
+    return first == 0 or (first > most and not ends)
+
+
+def _glued(before: str) -> str:
+    """Return the word or the brackets that a mark, or the first of several, stands straight behind."""
+    found = _GLUED.match(_CHAIN.sub("", before)[::-1])
+    return found[0][::-1] if found else ""
+
+
+def _is_code(word: str) -> bool:
+    """Say whether what stands before a mark is no word of a sentence: a name of code, a call, brackets, an equals."""
+    if len(word) == 1 or (word[0].islower() and word != word.lower()):
+        return not word.isdigit()
+    return "_" in word or not (word.isalpha() or word[0].isdigit())
 
 
 def _numbers(group: str, most: int) -> Iterator[int]:

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from shared.domain import triggers
+from shared.domain.triggers import Tell
 
 ON_DEMAND_PRIORITY = 999
 BEFORE, AFTER = (1, 2), (4, 5)
@@ -77,25 +78,26 @@ def is_uncalled(module: Placed) -> bool:
     return on_demand and not triggers.is_conditional(module.trigger_pattern)
 
 
-def stage_before(module: Placed, message: str) -> int | None:
+def stage_before(module: Placed, message: str, tell: Tell = lambda why: None) -> int | None:
     """Return the stage, 1 or 2, in which a module runs before the reply to a message; None where it does not.
 
-    Text runs never. What runs only on demand runs when its pattern asks for the message.
+    Text runs never. What runs only on demand runs when its pattern asks for the message. `tell` hears here and below
+    of a pattern that could not be searched for.
     """
     if module.type == ModuleType.SIMPLE or module.execution_context == ExecutionContext.POST_RESPONSE:
         return None
     if is_uncalled(module):
         return None
-    return 1 + module.requires_ai_inference if triggers.matches(module.trigger_pattern, message) else None
+    return 1 + module.requires_ai_inference if triggers.matches(module.trigger_pattern, message, tell) else None
 
 
-def stage_after(module: Placed, message: str) -> int | None:
+def stage_after(module: Placed, message: str, tell: Tell = lambda why: None) -> int | None:
     """Return the stage, 4 or 5, in which a module runs after the reply to a message; None where it does not."""
     if module.type == ModuleType.SIMPLE or module.execution_context != ExecutionContext.POST_RESPONSE:
         return None
-    return 4 + module.requires_ai_inference if triggers.matches(module.trigger_pattern, message) else None
+    return 4 + module.requires_ai_inference if triggers.matches(module.trigger_pattern, message, tell) else None
 
 
-def is_silent(module: Placed, message: str) -> bool:
+def is_silent(module: Placed, message: str, tell: Tell = lambda why: None) -> bool:
     """Say whether a text waits for a message that its pattern asks for."""
-    return module.type == ModuleType.SIMPLE and not triggers.matches(module.trigger_pattern, message)
+    return module.type == ModuleType.SIMPLE and not triggers.matches(module.trigger_pattern, message, tell)

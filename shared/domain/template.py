@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -38,8 +38,32 @@ def warnings_of(template: str, modules: Collection[str]) -> list[str]:
     ]
 
 
+class Examined(NamedTuple):
+    """What a template refers to, and what of it is there (seed 001's record); valid is one that lacks nothing."""
+
+    is_valid: bool
+    module_references: list[str]
+    existing_modules: list[str]
+    missing_modules: list[str]
+    invalid_module_names: list[str]
+    total_modules_found: int
+
+
+def examine(template: str, modules: Collection[str]) -> Examined:
+    """Say what a template refers to where these are the active modules."""
+    names, invalid = references(template), invalid_names(template)
+    there = [name for name in names if name in modules]
+    missing = [name for name in names if name not in modules]
+    return Examined(not missing and not invalid, names, there, missing, invalid, len(there))
+
+
 BY_WORDS_ONLY = "searched_by_words_only"  # no vector was to be had: the warning of a search that may miss something
 NONE_FITS = "passages_left_out"  # of a turn that found passages, and could tell none
+CUT = "reply_cut"  # of a reply that came to its longest length
+FILTERED = "reply_filtered"  # of one that the chat server's filter ended
+LEFT_OUT = "options_left_out"  # of one without options that were asked for
+NOT_SEARCHED = "trigger_not_searched"  # of a module whose pattern gave no answer
+MISSED, ENDED_EARLY = (BY_WORDS_ONLY, NONE_FITS), (CUT, FILTERED)
 
 
 class Warned(NamedTuple):
@@ -51,9 +75,14 @@ class Warned(NamedTuple):
     stage: int | None = None
 
 
-def why_less(warnings: Iterable[Mapping[str, Any]]) -> str | None:
-    """Return why a turn's search may have missed something, of the warnings as they are recorded."""
-    return next((each["message"] for each in warnings if each["warning_type"] in (BY_WORDS_ONLY, NONE_FITS)), None)
+def why_less(warnings: Iterable[Mapping[str, Any]], kinds: Collection[str] = MISSED) -> str | None:
+    """Return why a reply may be less than it could be, of a turn's warnings as they are recorded."""
+    return "; ".join(each["message"] for each in warnings if each["warning_type"] in kinds) or None
+
+
+def not_searched(name: str, stage: int, to: list[Warned]) -> Callable[[str], None]:
+    """Return what takes the reason why a module's pattern gave no answer, and adds it to the warnings."""
+    return lambda why: to.append(Warned(name, NOT_SEARCHED, f"@{name}: {why}", stage))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """When a module is called for: its trigger pattern against what the user said (seed 001). Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
 
 import regex
@@ -10,24 +10,36 @@ LONGEST_SEARCHED = 2000  # characters, from each end of a message
 TIMEOUT_SECONDS = 0.1
 ALWAYS = frozenset({"", "*"})
 MOST_REPEATED = 10_000  # what a pattern may come to once its repeats are written out: compiling it takes no longer
+STOPPED = f"its trigger_pattern was searched for {TIMEOUT_SECONDS:g} s, and no longer: make it simpler"
+TOO_LARGE = f"its trigger_pattern is not searched for: its repeats multiply to more than {MOST_REPEATED:,}"
 # Escapes, sets and comments hold no repeats; one without an end is no expression, and goes to the end.
 _TOKEN = re.compile(r"\\.|\(\?#[^)]*+\)?|\[\^?\]?(?:\\.|[^\]\\])*+\\?+(?:\]|\Z)|\{(\d*+)(?:(,)(\d*+))?\}|.", re.DOTALL)
 _VERBOSE = re.compile(r"\(\?[A-Za-z0-9-]{0,20}x")  # in which a comment goes from # to the end of a line
 _NUMBER = re.compile(r"\d+")
 
 
-def matches(pattern: str | None, message: str | None) -> bool:
+Tell = Callable[[str], object]  # takes why a search came to no answer, in words
+
+
+def matches(pattern: str | None, message: str | None, tell: Tell = lambda why: None) -> bool:
     """Say whether a message calls for a module; no pattern and `*` do always, and nothing else without a message.
 
     A pattern is a regular expression, searched in any case; one that is none is a keyword, or several with `|`
-    between. A search that takes too long found nothing, and so does a pattern that is too large to compile.
+    between. A search that takes too long found nothing, and so does a pattern that is too large to compile; `tell`
+    hears of either.
     """
     if pattern is None or pattern.strip() in ALWAYS:
         return True
-    if not message or not message.strip() or _is_too_large(pattern):
+    if not message or not message.strip():
+        return False
+    if _is_too_large(pattern):
+        tell(TOO_LARGE)
         return False
     try:
         return _found(pattern.strip(), _ends(message))
+    except TimeoutError:
+        tell(STOPPED)
+        return False
     except regex.error:
         keywords = [keyword.strip().casefold() for keyword in pattern.split("|")]
         return any(keyword in message.casefold() for keyword in keywords if keyword)
@@ -52,12 +64,9 @@ def is_conditional(pattern: str | None) -> bool:
 
 
 def _found(pattern: str, message: str) -> bool:
-    try:
-        # Concurrent: the other threads of a worker go on while a search runs into its limit.
-        search = regex.compile(pattern, regex.IGNORECASE).search  # type: ignore[no-untyped-call]
-        return search(message, timeout=TIMEOUT_SECONDS, concurrent=True) is not None
-    except TimeoutError:
-        return False
+    # Concurrent: the other threads of a worker go on while a search runs into its limit.
+    search = regex.compile(pattern, regex.IGNORECASE).search  # type: ignore[no-untyped-call]
+    return search(message, timeout=TIMEOUT_SECONDS, concurrent=True) is not None
 
 
 def _ends(message: str) -> str:

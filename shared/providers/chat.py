@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
+from shared.domain import template
+from shared.domain.template import CUT
 from shared.errors import PersonaeError, Rejected
 from shared.providers.thinking import Revoked, Text, Thinking
-from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End
+from shared.providers.wire import FILTERED, LENGTH, ChatControls, ChatEvent, ChatMessage, End
 
 DEFAULTS = ChatControls()
 MAX_REFUSAL = 300
@@ -84,12 +86,23 @@ def require_text(text: str, thinking: str, end: End) -> None:
         raise Rejected(f"the model refused: {end.refusal[:MAX_REFUSAL]}")
     if end.tool or end.finish_reason in {"tool_calls", "function_call"}:
         raise Rejected(f"the model called a tool, {end.tool or 'without a name'}, instead of replying: none is offered")
-    if end.finish_reason == "length":
+    if end.finish_reason == LENGTH:
         did = "thought until its limit" if thinking else "came to its limit"
-        raise Rejected(f"the model {did} and said nothing: raise max_tokens")
-    if end.finish_reason == "content_filter":
+        raise Rejected(f"the model {did} and said nothing: raise max_tokens, or PERSONAE_CHAT_MAX_TOKENS")
+    if end.finish_reason == FILTERED:
         raise Rejected("the chat server's content filter withheld the reply")
     raise Rejected(f"the model {'thought and ' if thinking else ''}said nothing: ask again, or in other words")
+
+
+def shortfalls(end: End) -> list[tuple[str, str]]:
+    """Say in which ways a reply is less than was asked for, each by its kind and in words."""
+    ended = {
+        LENGTH: (CUT, "the reply was cut at its longest length: raise max_tokens, or PERSONAE_CHAT_MAX_TOKENS"),
+        FILTERED: (template.FILTERED, "the chat server's content filter ended the reply before its end"),
+    }
+    told = [ended[end.finish_reason]] if end.finish_reason in ended else []
+    options = ", ".join(end.left_out)
+    return told + [(template.LEFT_OUT, f"the model does not take {options}: left out")] * bool(options)
 
 
 class FakeChat:

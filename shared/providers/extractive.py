@@ -12,11 +12,13 @@ from shared.domain.text import fold
 from shared.domain.tokens import count_roughly
 from shared.providers.chat import DEFAULTS
 from shared.providers.thinking import Text
-from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End
+from shared.providers.wire import LENGTH, ChatControls, ChatEvent, ChatMessage, End
 
 EXTRACTIVE = "extractive"  # the model's name, and the provider type that asks for it
 NOTHING_FOUND = "I found nothing about this in what I have read."
 NOTHING_FOUND_RO = "Nu am găsit nimic despre asta în ce am citit."
+TOO_LONG = "I found something about this in what I have read, but it is longer than what I may be told at once."
+TOO_LONG_RO = "Am găsit ceva despre asta în ce am citit, dar e mai lung decât mi se poate spune deodată."
 _ROMANIAN = re.compile(r"\b(acest|am|ati|ce|care|cand|cine|cum|despre|este|esti|in|nu|pe|sa|si|sunt|unde)\b")
 _SPACED_WORD = re.compile(r"(?<!\s)\s*+\S+")
 
@@ -26,22 +28,26 @@ class Extractive:
 
     model = EXTRACTIVE
 
-    def __init__(self, passages: Sequence[Passage] = ()) -> None:
+    def __init__(self, passages: Sequence[Passage] = (), *, missed: int = 0) -> None:
         self._passages = passages
+        self._missed = missed  # passages that were found, and may not be told
 
     def stream(self, messages: Sequence[ChatMessage], controls: ChatControls = DEFAULTS) -> "ExtractiveStream":
         """Prepare an answer; of the controls only `max_tokens` means something here."""
         question = next((said.content for said in reversed(messages) if said.role == "user"), "")
-        answer = answer_from(question, self._passages)
+        is_too_long = self._missed and not self._passages
+        answer = too_long(question) if is_too_long else answer_from(question, self._passages)
         asked = sum(count_roughly(said.content) for said in messages)
-        return ExtractiveStream(within(answer, controls.max_tokens or count_roughly(answer)), asked)
+        told = within(answer, controls.max_tokens or count_roughly(answer))
+        return ExtractiveStream(told, asked, LENGTH if len(told) < len(answer) else "stop")
 
 
 class ExtractiveStream:
     """An answer word by word."""
 
-    def __init__(self, answer: str, input_tokens: int) -> None:
+    def __init__(self, answer: str, input_tokens: int, reason: str) -> None:
         self._answer = answer
+        self._reason = reason
         self._input_tokens = input_tokens
         self._closed = threading.Event()
 
@@ -61,7 +67,7 @@ class ExtractiveStream:
                 return
             yield Text(word)
         if not self._closed.is_set():
-            yield End("stop", self._input_tokens, count_roughly(self._answer))
+            yield End(self._reason, self._input_tokens, count_roughly(self._answer))
 
 
 def answer_from(question: str, passages: Sequence[Passage]) -> str:
@@ -74,5 +80,13 @@ def answer_from(question: str, passages: Sequence[Passage]) -> str:
 
 def nothing_found(question: str) -> str:
     """Say so, in Romanian to a question that has the little words of Romanian."""
-    words = len(_ROMANIAN.findall(fold(question)))
-    return NOTHING_FOUND_RO if words >= 2 else NOTHING_FOUND
+    return NOTHING_FOUND_RO if _is_romanian(question) else NOTHING_FOUND
+
+
+def too_long(question: str) -> str:
+    """Say that what was found does not fit into a prompt."""
+    return TOO_LONG_RO if _is_romanian(question) else TOO_LONG
+
+
+def _is_romanian(question: str) -> bool:
+    return len(_ROMANIAN.findall(fold(question))) >= 2

@@ -1,24 +1,27 @@
 """Any OpenAI-compatible chat server over httpx: what makes it ours is that a blocked read can be interrupted."""
 
-import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import httpx
 
 from shared.errors import PersonaeError, Rejected
-from shared.providers import faults
-from shared.providers.chat import DEFAULTS
+from shared.providers import answers, faults
+from shared.providers.chat import DEFAULTS, require_text
+from shared.providers.dialect import OPENAI, SYSTEM, Dialect
 from shared.providers.interruption import Interruptible
-from shared.providers.wire import DONE, ChatControls, ChatEvent, ChatMessage, ReplyReader, chat_request, read_events
+from shared.providers.thinking import Piece, Revoked, Text
+from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End, ReplyReader, chat_request
 from shared.settings import Settings
 
 CONNECT_SECONDS = 3.0
 MAX_IDLE_LANES = 32
-TRIAL_TOKENS = 16  # some servers refuse fewer
+LONGEST_REPLY = 1_000_000  # characters, thoughts among them: some servers go on for ever
+ENOUGH = 40  # pieces of a reply that show that a model replies
+ADAPTABLE = {400, 404, 422, 501}  # what servers answer to a request that they do not take
 
 
 class HttpChat:
@@ -42,6 +45,7 @@ class HttpChat:
         # One context for all connections: each takes 20 ms to make, and without TLS none is needed.
         self._verify = ssl.create_default_context() if url.startswith("https") else False
         self._idle: list[Lane] = []
+        self.dialects: dict[str, Dialect] = {}  # by model: how it was last spoken to with success
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +66,8 @@ class HttpChat:
         """Return the provider's models in OpenAI's form; also the test of a connection. Raises as a stream does."""
         with self.connect() as client, faults.translated(self.server):
             response = client.get(f"{self._url}/models", headers=self.headers())
-        self.require_success(response)
+        if not response.is_success:
+            raise self.refusal(response)
         try:
             return [dict(model) for model in response.json()["data"]]
         except (ValueError, TypeError, KeyError) as error:
@@ -79,17 +84,13 @@ class HttpChat:
             transport=transport, verify=self._verify, timeout=self._timeout, limits=httpx.Limits(max_connections=1)
         )
 
-    def require_success(self, response: httpx.Response) -> None:
-        """Raise what an answer's status means."""
-        if not response.is_success:
-            raise faults.of_response(self.server, response, secret=self._api_key)
+    def refusal(self, response: httpx.Response, said: str | None = None) -> PersonaeError:
+        """Translate an answer that is no success."""
+        return faults.of_response(self.server, response, said, secret=self._api_key)
 
     def failure(self, error: Any) -> PersonaeError:
-        """Translate an error that comes inside a stream."""
-        said = error if isinstance(error, dict) else {"message": error}
-        code = said.get("code") or said.get("status")
-        status = code if isinstance(code, int) and code >= 400 else 500
-        return faults.of_status(self.server, status, str(said.get("message")), secret=self._api_key)
+        """Translate an error that comes inside an answer."""
+        return faults.of_error(self.server, error, secret=self._api_key)
 
     def take_lane(self) -> "Lane":
         """Return an idle connection, or a new one."""
@@ -114,12 +115,17 @@ class Lane(Interruptible):
         self.url = url
 
 
+class Misunderstood(Exception):
+    """The server refused how it was asked, and may take it otherwise."""
+
+
 class HttpChatStream:
     """One reply of an OpenAI-compatible server."""
 
     def __init__(self, chat: HttpChat, request: dict[str, Any]) -> None:
         self._chat = chat
         self._request = request
+        self._dialect = chat.dialects.get(request["model"], OPENAI)
         self._lane = chat.take_lane()
         self._is_whole = False
         self._is_over = False
@@ -148,58 +154,95 @@ class HttpChatStream:
             return
         try:
             with faults.translated(self._chat.server):
-                yield from self._receive()
+                yield from self._converse()
         except PersonaeError:
             if not self._lane.is_closed:
                 raise
 
+    def _converse(self) -> Iterator[ChatEvent]:
+        """Ask, and ask again in other words as long as refusals tell them."""
+        while True:
+            try:
+                yield from self._receive()
+            except Misunderstood:
+                continue
+            return
+
     def _receive(self) -> Iterator[ChatEvent]:
         lane = self._lane
+        request = self._dialect.spoken(self._request)
         with lane.client.stream(
-            "POST", lane.url, json=self._request, headers=self._chat.headers(), extensions={"trace": lane.trace}
+            "POST", lane.url, json=request, headers=self._chat.headers(), extensions={"trace": lane.trace}
         ) as response:
             if not response.is_success:
-                response.read()
-            self._chat.require_success(response)
+                self._fail(response)
             yield from self._read(response)
 
+    def _fail(self, response: httpx.Response) -> NoReturn:
+        said = answers.beginning(response.iter_bytes())
+        if response.status_code in ADAPTABLE or SYSTEM.search(said):
+            self._learn(said)
+        raise self._chat.refusal(response, said)
+
+    def _learn(self, refusal: str) -> None:
+        """Raise Misunderstood where a refusal tells how to ask instead."""
+        learned = self._dialect.learned(refusal, self._request)
+        if learned is not None:
+            self._dialect = learned
+            raise Misunderstood
+
     def _read(self, response: httpx.Response) -> Iterator[ChatEvent]:
-        reader = ReplyReader()
-        for data in _events(response):
-            for document in _documents(data):
-                if document == DONE:
+        reader, size = ReplyReader(), 0
+        for piece in self._pieces(response, reader):
+            yield piece
+            size += 0 if isinstance(piece, Revoked) else len(piece.text)
+            if size > LONGEST_REPLY:
+                reader.cut()
+                break
+        yield from self._end(reader, is_read=size <= LONGEST_REPLY)
+
+    def _pieces(self, response: httpx.Response, reader: ReplyReader) -> Iterator[Piece]:
+        for event in answers.events_of(response.iter_bytes()):
+            if event.kind == "error":
+                self._refuse(reader, _read_error(event.data))
+            for document in answers.documents(event.data):
+                if document == answers.DONE:
                     reader.finish()
                 else:
-                    yield from self._read_event(reader, document)
-        yield from reader.end()
-        self._is_whole = True
+                    yield from self._read_document(reader, document)
 
-    def _read_event(self, reader: ReplyReader, data: str) -> Iterator[ChatEvent]:
+    def _end(self, reader: ReplyReader, *, is_read: bool) -> Iterator[ChatEvent]:
+        for event in reader.end():
+            if isinstance(event, End):
+                self._chat.dialects[self._request["model"]] = self._dialect
+                self._is_whole = is_read
+                yield event._replace(left_out=self._dialect.left_out(self._request))
+            else:
+                yield event
+
+    def _read_document(self, reader: ReplyReader, data: str) -> Iterator[Piece]:
+        chunk = answers.parse(data)
+        if error := answers.error_in(chunk):
+            self._refuse(reader, error)
         try:
-            chunk = json.loads(data)
-            if chunk.get("error"):
-                raise self._chat.failure(chunk["error"])
             yield from reader.read(chunk)
-        except (ValueError, AttributeError, TypeError) as error:
-            raise Rejected(f"{self._chat.server} does not stream in OpenAI's form: check the URL") from error
+        except (AttributeError, TypeError, RecursionError) as error:
+            raise Rejected(f"{self._chat.server} does not stream in OpenAI's form: {answers.CHECK}") from error
+
+    def _refuse(self, reader: ReplyReader, error: Any) -> NoReturn:
+        """Raise what an error inside an answer means; before any word of a reply it may tell how to ask instead."""
+        if not reader.is_reply:
+            self._learn(str(error)[: answers.LONGEST_REFUSAL])
+        raise self._chat.failure(error)
 
 
-def _events(response: httpx.Response) -> Iterator[str]:
-    """Yield the data of each event; a server that ignored `stream` answers one object, which is whole."""
-    if not response.headers.get("content-type", "").startswith("application/json"):
-        yield from read_events(response.iter_bytes())
-        return
-    body = response.read()
-    whole = body.decode("utf-8-sig", "replace").strip()
-    yield from [whole, DONE] if whole.startswith("{") else read_events([body])
-
-
-def _documents(data: str) -> list[str]:
-    """Return an event's JSON; lines that are not JSON together are events of a server that leaves no blank lines."""
-    with suppress(ValueError):
-        json.loads(data)
-        return [data]
-    return [line for line in data.split("\n") if line.strip()]
+def _read_error(data: str) -> Any:
+    """Return what an event named error tells: an object, that which it calls its error, or words."""
+    try:
+        said = answers.parse(data)
+    except Rejected:
+        return data
+    return answers.error_in(said) or said
 
 
 def connect_chat(settings: Settings) -> HttpChat:
@@ -214,10 +257,29 @@ def connect_chat(settings: Settings) -> HttpChat:
 
 
 def check_chat(settings: Settings, patience: float) -> None:
-    """Have a reply begun: that tries the server, the key and the model. Raises what a turn would meet."""
-    question = [ChatMessage("user", "Say yes.")]
+    """Have a reply to what a turn sends: that tries server, key, model and options. Raises what a turn would meet."""
+    asked = [ChatMessage("system", "You answer in one word."), ChatMessage("user", "Say yes.")]
+    controls = ChatControls(model=settings.chat_model, max_tokens=settings.chat_max_tokens)
     with (
         connect_chat(settings.model_copy(update={"chat_timeout": patience})) as chat,
-        chat.stream(question, ChatControls(max_tokens=TRIAL_TOKENS)) as stream,
+        chat.stream(asked, controls) as stream,
     ):
-        next(iter(stream), None)
+        _require_reply(stream)
+
+
+def _require_reply(events: Iterable[ChatEvent]) -> None:
+    """Raise Rejected unless a reply has text; one that goes on longer than it must need not come to its end."""
+    text = thinking = ""
+    pieces = 0
+    for event in events:
+        match event:
+            case End():
+                require_text(text, thinking, event)
+            case Revoked():
+                text, thinking = "", text
+            case Text(piece):
+                text, pieces = text + piece, pieces + 1
+            case _:
+                thinking += event.text
+        if pieces >= ENOUGH and text.strip():
+            return

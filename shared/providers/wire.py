@@ -1,21 +1,29 @@
-"""OpenAI's chat wire: requests out of controls, events out of bytes."""
+"""OpenAI's chat wire: requests out of controls, replies out of the documents of an answer."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from shared.errors import Transient
+from shared.providers import answers
 from shared.providers.thinking import Piece, Thinking, ThinkSplitter
 
-MAX_EVENT_BYTES = 4 << 20
 OPENING = "(The conversation begins.)"
-ENDLESS = "the chat server sends an event without end"
-DONE = "[DONE]"
-BOM = b"\xef\xbb\xbf"
-_LINE_END = re.compile(rb"\r\n|\n|\r(?=[^\n])")  # a CR at the end of a chunk may be half of a CRLF
+BROKEN = "the chat server broke off in the middle of its reply"
 REASONING_MODELS = re.compile(r"o1-|reasoning|think|\bo\d\b|\bgpt-5")  # seed 001's marks, and what came after them
-THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
+_THOUGHT_TYPES = ("think", "reason", "thought", "redacted")
+LENGTH, FILTERED = "length", "content_filter"
+REASONS = {  # why a reply ended, in words of others than OpenAI
+    "max_tokens": LENGTH,
+    "max_output_tokens": LENGTH,
+    "model_length": LENGTH,
+    "safety": FILTERED,
+    "sensitive": FILTERED,
+    "recitation": FILTERED,
+    "prohibited_content": FILTERED,
+}
 
 
 class ChatMessage(NamedTuple):
@@ -52,6 +60,7 @@ class End(NamedTuple):
     model: str | None = None  # as the server names it
     refusal: str = ""
     tool: str = ""  # what the model called instead of replying
+    left_out: tuple[str, ...] = ()  # controls that the model does not take
 
 
 ChatEvent = Piece | End
@@ -103,40 +112,6 @@ def _response_format(controls: ChatControls) -> dict[str, Any] | None:
     return {"type": "json_object"} if controls.json_mode else None
 
 
-def read_events(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Yield each event's data; chunks may end anywhere, inside a character too. Raises Transient when one is endless.
-
-    Lines end in LF, CR or both, and in nothing else: str.splitlines would cut JSON at U+2028.
-    """
-    data: list[bytes] = []
-    size = 0
-    for line in _lines(chunks):
-        if line.startswith(b"data:"):
-            data.append(line[5:].strip())
-            size += len(data[-1]) + 1
-        elif not line and data:
-            yield b"\n".join(data).decode("utf-8", "replace")
-            data, size = [], 0
-        if size > MAX_EVENT_BYTES:
-            raise Transient(ENDLESS)
-    if data:
-        yield b"\n".join(data).decode("utf-8", "replace")
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    buffer, is_first = b"", True
-    for chunk in chunks:
-        *lines, buffer = _LINE_END.split(buffer + chunk)
-        for line in lines:
-            yield line.removeprefix(BOM) if is_first else line
-            is_first = False
-        if len(buffer) > MAX_EVENT_BYTES:
-            raise Transient(ENDLESS)
-    if buffer:
-        yield buffer.removeprefix(BOM).rstrip(b"\r") if is_first else buffer.rstrip(b"\r")
-    yield b""
-
-
 def clean(text: str) -> str:
     """Return text that can be stored and sent: no NUL, surrogate pairs joined, lone surrogates as U+FFFD."""
     return text.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -170,18 +145,35 @@ class ReplyReader:
         self._usage: dict[str, Any] = {}
         self._model: str | None = None
         self._refusal = self._tool = ""
+        self._strange: dict[str, Any] | None = None
+        self.is_reply = False
 
     def read(self, chunk: dict[str, Any]) -> Iterator[Piece]:
-        """Read one chunk or a whole reply; raises AttributeError or TypeError for what only resembles one."""
+        """Read one chunk or a whole reply; raises AttributeError or TypeError for what only resembles one.
+
+        Of several choices only the first is the reply.
+        """
+        if "choices" not in chunk:
+            self._strange = self._strange or chunk
+        self.is_reply = self.is_reply or "choices" in chunk
         self._usage = chunk.get("usage") or self._usage
         self._model = clean(chunk.get("model") or "") or self._model
         for choice in chunk.get("choices") or ():
-            self._finish_reason = clean(choice.get("finish_reason") or "") or self._finish_reason
-            yield from self._read_delta(choice.get("delta") or choice.get("message") or {})
+            if not choice.get("index"):
+                yield from self._read_choice(choice)
+
+    def _read_choice(self, choice: dict[str, Any]) -> Iterator[Piece]:
+        reason = clean(choice.get("finish_reason") or "")
+        self._finish_reason = REASONS.get(reason.lower(), reason) or self._finish_reason
+        yield from self._read_delta(choice.get("delta") or choice.get("message") or {})
 
     def finish(self) -> None:
         """Note that the server says that the reply is whole, whether it gave a reason or not."""
         self._finish_reason = self._finish_reason or "stop"
+
+    def cut(self) -> None:
+        """Note that the rest of the reply is not read."""
+        self._finish_reason = LENGTH
 
     def _read_delta(self, delta: dict[str, Any]) -> Iterator[Piece]:
         self._refusal += clean(delta.get("refusal") or "")
@@ -197,9 +189,14 @@ class ReplyReader:
             yield Thinking(thought)
 
     def end(self) -> Iterator[ChatEvent]:
-        """Yield what was held back, and the end; raises Transient when the stream broke off before it."""
-        if self._finish_reason is None:
-            raise Transient("the chat server broke off in the middle of its reply")
+        """Yield what was held back, and the end; raises Transient when the stream broke off before it.
+
+        An answer in which nothing resembled a reply raises what is wrong with it.
+        """
+        if self._strange is not None and not self.is_reply:
+            raise answers.strange(self._strange)
+        if self._finish_reason in (None, "error"):
+            raise Transient(BROKEN if self.is_reply else answers.SILENT)
         if thought := self._thought.flush():
             yield Thinking(thought)
         yield from self._splitter.feed(self._text.flush())
@@ -212,10 +209,16 @@ def _parts(content: Any) -> Iterator[tuple[bool, str]]:
     """Yield the texts of a content, and whether they are thoughts: a string, or a list of parts (Mistral)."""
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, dict):
-            said = part.get("text") or part.get("content") or next((part[f] for f in THINKING_FIELDS if f in part), "")
-            yield str(part.get("type")).startswith(("think", "reason")), _plain(said)
+            yield _is_thought(part), _plain(part)
         else:
             yield False, part
+
+
+def _is_thought(part: dict[str, Any]) -> bool:
+    """Say whether a part holds what the model thought: by its type, by Gemini's mark, or as it has no other text."""
+    is_typed = str(part.get("type")).startswith(_THOUGHT_TYPES)
+    has_thought = any(part.get(name) for name in THINKING_FIELDS)
+    return is_typed or part.get("thought") is True or (has_thought and not part.get("text"))
 
 
 def _plain(said: Any) -> str:
@@ -223,5 +226,6 @@ def _plain(said: Any) -> str:
     if isinstance(said, list):
         return "".join(_plain(part) for part in said)
     if isinstance(said, dict):
-        return _plain(said.get("text") or said.get("content") or "")
+        names = ("text", "content", "summary", *THINKING_FIELDS)
+        return next((_plain(said[name]) for name in names if said.get(name)), "")
     return said if isinstance(said, str) else ""

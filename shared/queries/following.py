@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL
 from shared.models import Module, ModuleExecution, Turn, TurnTrace
-from shared.settings import get_settings
 
 
 class AfterReply(NamedTuple):
@@ -35,11 +34,14 @@ ENDED = (
 )
 
 
-def after_reply(session: Session, turn_id: int) -> AfterReply:
-    """Return how far the modules of a turn have come; its trace has their ends, in the order of their commits."""
+def after_reply(session: Session, turn_id: int, longest_wait: float) -> AfterReply:
+    """Return how far the modules of a turn have come; its trace has their ends, in the order of their commits.
+
+    After `longest_wait` seconds nobody waits for them any more.
+    """
     # What waits is read first: what ends between the two statements is then in both, not in neither.
     waiting = session.scalars(WAITING, {"turn_id": turn_id}).all()
-    given = {"turn_id": turn_id, "wait": get_settings().post_response_wait}
+    given = {"turn_id": turn_id, "wait": longest_wait}
     ended, late = session.execute(ENDED, given).one_or_none() or (None, True)
     return AfterReply(tuple(ended or ()), tuple(waiting), late)
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL
-from shared.domain.template import DEEPEST_NESTING, references, warnings_of
+from shared.domain.template import DEEPEST_NESTING, Examined, examine, references, warnings_of
 from shared.models import Conversation, Module, ModuleExecution
 from shared.queries import locks, work
 from shared.queries.rows import Slice, found, page, refusing_duplicates
@@ -89,6 +89,11 @@ def existing(session: Session, scope: Scope, names: Collection[str]) -> set[str]
     """Return which of these names are those of active modules."""
     mine = owned(Module, scope).where(Module.is_active, Module.name.in_(names))
     return set(session.scalars(mine.with_only_columns(Module.name)))
+
+
+def examine_template(session: Session, scope: Scope, template: str) -> Examined:
+    """Say what a template refers to, and which of these modules there are."""
+    return examine(template, existing(session, scope, references(template)))
 
 
 def template_warnings(session: Session, scope: Scope, template: str) -> list[str]:

@@ -189,6 +189,12 @@ def as_event(message: Message) -> dict[str, Any]:
     }
 
 
+def end_of(message: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what listeners are told when a turn has ended: why the reply did, where it is known."""
+    kept = (message or {}).get("extra_data") or {}
+    return {"finish_reason": kept["finish_reason"]} if kept.get("finish_reason") else {}
+
+
 def ready_modules_or_next(session: Session, turn: Turn) -> None:
     """Make what follows a turn ready: its modules, or the next turn; turns never overlap, and none holds up another.
 

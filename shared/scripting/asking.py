@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.background import later
 from shared.errors import Rejected
-from shared.providers.chat import Chat
+from shared.providers.chat import Chat, require_text
 from shared.providers.thinking import Revoked, Text
 from shared.providers.wire import ChatControls, ChatMessage, End
 
@@ -22,18 +22,22 @@ class SideCall:
     closes: Callable[[Callable[[], Any]], Any]
 
     def __call__(self, messages: Sequence[ChatMessage], controls: ChatControls) -> str:
-        """Return the text of the reply; raises Transient while the model is away, Rejected for good."""
-        said: list[str] = []
+        """Return the text of the reply; raises Transient while the model is away, Rejected for good, or for none."""
+        text = thinking = ""
         with self.chat.stream(messages, replace(controls, model=controls.model or self.chat.model)) as stream:
             self.closes(stream.close)
             with _closing_late(stream.close):
                 for event in stream:
-                    if isinstance(event, End):
-                        return "".join(said).strip()
-                    if isinstance(event, Text):
-                        said.append(event.text)
-                    if isinstance(event, Revoked):
-                        said.clear()
+                    match event:
+                        case End():
+                            require_text(text, thinking, event)
+                            return text.strip()
+                        case Text(piece):
+                            text += piece
+                        case Revoked():
+                            text = ""
+                        case _:
+                            thinking += event.text
         raise Rejected(f"the model was given {LONGEST_SECONDS:g} seconds, or the work was told to stop")
 
 

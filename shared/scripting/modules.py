@@ -16,8 +16,9 @@ from shared.scripting import catalogue, runner
 from shared.scripting.context import Context, Outcome, Surroundings
 from shared.scripting.functions.variables import MOST_VARIABLES
 from shared.scripting.runner import Host, Run
-from shared.scripting.values import Allowance, ScriptError, clean
+from shared.scripting.values import BUDGET, Allowance, ScriptError, clean
 
+NOT_KEPT = "variable_not_kept"
 LONGEST_TRACED = 2000  # characters of what a script printed
 
 
@@ -88,7 +89,9 @@ def _execute(module: Module, context: Context) -> Execution:
     script = module.script if module.type == ModuleType.ADVANCED else None
     run = runner.run(script or "", _host(context, module))
     made = outputs.results(run.variables) | context.variables
-    variables = _bounded({**context.stored, **made}) if run.status == "ok" else {}
+    variables = _bounded({**context.stored, **made}, context) if run.status == "ok" else {}
+    for name, why in run.lost.items():
+        context.warn(NOT_KEPT, f"the variable {name} is not kept: {why}")
     return Execution(module, context.stage, run, context, variables)
 
 
@@ -146,12 +149,15 @@ def _attribute(context: Context, names: Mapping[str, Any], name: str) -> Any:
     raise ScriptError(f"ctx has no attribute {name!r}")
 
 
-def _bounded(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the newest variables that a state has room for."""
+def _bounded(variables: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """Keep the newest variables that a state has room for, and warn of the others."""
     allowance, kept = Allowance(), {}
     for name in [*variables][::-1][:MOST_VARIABLES]:
         with suppress(ScriptError):
             kept[name] = clean(variables[name], allowance)
+    if lost := [name for name in variables if name not in kept]:
+        room = f"{MOST_VARIABLES} variables and {BUDGET // 1024} KiB"
+        context.warn(NOT_KEPT, f"a module may keep {room}: not kept are {', '.join(lost[:10])}")
     return {name: kept[name] for name in variables if name in kept}
 
 

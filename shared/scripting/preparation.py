@@ -10,6 +10,7 @@ from shared.domain import stages, template
 from shared.domain.memory import UNCHANGED, Changes
 from shared.domain.stages import ExecutionContext, ModuleType
 from shared.domain.template import Piece, Resolved, Warned
+from shared.domain.triggers import Tell
 from shared.errors import Transient
 from shared.models import Module
 from shared.scripting.context import Ask, Surroundings
@@ -51,9 +52,11 @@ class Preparation:
     def prepare(self) -> Prepared:
         """Run the modules of stages 1 and 2, and put what they came to in their places."""
         said = self.surroundings.last_user_message or ""
-        staged = {name: stages.stage_before(module, said) for name, module in self.modules.items()}
-        pieces = {name: self._kept(self.modules[name], said) for name, stage in staged.items() if stage is None}
         prepared = Prepared(warnings=[_uncalled(name) for name, its in self.modules.items() if stages.is_uncalled(its)])
+        told = {name: template.not_searched(name, FIRST, prepared.warnings) for name in self.modules}
+        staged = {name: stages.stage_before(module, said, told[name]) for name, module in self.modules.items()}
+        unrun = [name for name, stage in staged.items() if stage is None]
+        pieces = {name: self._kept(self.modules[name], said, told[name]) for name in unrun}
         for stage in (FIRST, WITH_AI) if WITH_AI in staged.values() else (FIRST,):
             chosen = [self.modules[name] for name, its in staged.items() if its == stage]
             later = [name for name, its in staged.items() if its is not None and its > stage]
@@ -86,10 +89,10 @@ class Preparation:
         except Transient as error:  # the text does without a module whose model is away
             return not_run(module, stage, surroundings, str(error))
 
-    def _kept(self, module: Module, said: str) -> Piece:
+    def _kept(self, module: Module, said: str, tell: Tell) -> Piece:
         """Return what a module contributes without running: its text, or what it left after an earlier reply."""
         if module.type == ModuleType.SIMPLE:
-            return Piece(text="") if stages.is_silent(module, said) else Piece(module.content or "")
+            return Piece(text="") if stages.is_silent(module, said, tell) else Piece(module.content or "")
         if module.execution_context != ExecutionContext.POST_RESPONSE:
             return Piece(text="")
         if module.id in self.states:

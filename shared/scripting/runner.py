@@ -27,12 +27,15 @@ from shared.errors import Unavailable
 from shared.scripting import sandbox
 from shared.scripting.prelude import prelude
 from shared.scripting.spending import MOST_CALLS, Spending
-from shared.scripting.values import Allowance, ScriptError, clean, plain
+from shared.scripting.values import Allowance, ScriptError, TooLarge, clean, plain
 
 LONGEST_SOURCE = 64 * 1024
 LONGEST_PRINT = 64 * 1024
 LONGEST_MESSAGE = 4000
+MOST_DIGITS = 4300  # the sandbox's own limit
 Status = Literal["ok", "rejected", "limit", "timeout", "memory", "crash", "error"]
+Kept = tuple[Mapping[str, Any], Mapping[str, str]]  # variables, and why others are not kept
+NOTHING: Kept = ({}, {})
 Snapshot = Any  # the sandbox's union of snapshots, told apart by isinstance
 
 
@@ -54,13 +57,14 @@ class Host:
 
 
 class Run(NamedTuple):
-    """How a run ended, its top-level variables, what it printed, and its seconds in all."""
+    """How a run ended, its top-level variables, what it printed, its seconds in all, and what is not kept of it."""
 
     status: Status
     message: str = ""
     variables: Mapping[str, Any] = MappingProxyType({})
     printed: str = ""
     seconds: float = 0.0
+    lost: Mapping[str, str] = MappingProxyType({})  # variables that are too large to be kept, and why
 
 
 class _Handle:
@@ -83,35 +87,36 @@ def run(source: str, host: Host) -> Run:
         return Run("rejected", f"a script may have {LONGEST_SOURCE} characters")
     started = time.monotonic()
     printed = CollectString(max_bytes=LONGEST_PRINT)
-    status, message, variables = _guarded(source, host, printed)
+    status, message, (variables, lost) = _guarded(source, host, printed)
     seconds = round(time.monotonic() - started, 4)
-    return Run(status, plain(message[-LONGEST_MESSAGE:]), variables, plain(printed.output), seconds)
+    return Run(status, plain(message[-LONGEST_MESSAGE:]), variables, plain(printed.output), seconds, lost)
 
 
-def _guarded(source: str, host: Host, printed: CollectString) -> tuple[Status, str, dict[str, Any]]:
+def _guarded(source: str, host: Host, printed: CollectString) -> tuple[Status, str, Kept]:
     try:
         with sandbox.checkout(_policy(host), host.depth) as session:
             return "ok", "", _Dialogue(session, host, printed).run(source)
     except _Stopped as stop:
-        return "limit", str(stop), {}
+        return "limit", str(stop), NOTHING
     except MontyError as error:
-        return (*_told(error), {})
+        return (*_told(error), NOTHING)
     except TimeoutError as error:
         raise Unavailable("no process of the sandbox became free") from error
     except RuntimeError as error:
         if "suspension" not in str(error):  # the pool's own limit on questions to the host
             raise
-        return "limit", "too many calls", {}
+        return "limit", "too many calls", NOTHING
 
 
 def _told(error: MontyError) -> tuple[Status, str]:
     match error:
         case MontyCrashedError():
-            return ("timeout" if error.timed_out else "crash"), "the script's process was lost"
+            return ("timeout", sandbox.TOO_LONG) if error.timed_out else ("crash", sandbox.LOST)
         case MontySyntaxError():
             return "rejected", error.display("traceback")
         case MontyRuntimeError():
-            return _kind_of(error.exception()), error.display("traceback")
+            raised = error.exception()
+            return _kind_of(raised), "\n".join([error.display("traceback"), *_limit_of(raised)])
         case _:
             return "error", str(error)
 
@@ -122,6 +127,17 @@ def _kind_of(raised: BaseException) -> Status:
     if isinstance(raised, TimeoutError):
         return "timeout"
     return "memory" if isinstance(raised, MemoryError) else "error"
+
+
+def _limit_of(raised: BaseException) -> list[str]:
+    """Say which limit a script passed, where the sandbox's own words do not."""
+    if isinstance(raised, ValueError) and "integer string conversion" in str(raised):
+        return [f"ValueError: a script may write and read numbers of {MOST_DIGITS} digits"]
+    if not isinstance(raised, MemoryError):
+        return []
+    if str(LONGEST_PRINT) in str(raised):
+        return [f"MemoryError: a script may print {LONGEST_PRINT:,} bytes"]
+    return [f"MemoryError: a script may hold {sandbox.MEBIBYTES} MiB"]
 
 
 def _policy(host: Host) -> OSPolicy:
@@ -143,7 +159,7 @@ class _Dialogue:
         self._calls = host.spending.calls
         self._handle = ClassInstance(_Handle(), allowed_methods=frozenset(host.methods))
 
-    def run(self, source: str) -> dict[str, Any]:
+    def run(self, source: str) -> Kept:
         if ready := prelude(source, self._host.methods):
             self._feed(ready, {})
         self._feed(rewrite(source), {**self._host.inputs, "ctx": self._handle})
@@ -217,17 +233,20 @@ def _collecting(names: list[str]) -> str:
     return "\n".join(["_found = {}", *parts, "_found"])
 
 
-def _cleaned(found: dict[str, tuple[Any, str]]) -> dict[str, Any]:
-    """Keep what can be stored, as JSON has it, within one allowance."""
+def _cleaned(found: dict[str, tuple[Any, str]]) -> Kept:
+    """Keep what can be stored, as JSON has it, within one allowance, and say why not what passes a limit."""
     allowance = Allowance()
     kept: dict[str, Any] = {}
+    lost: dict[str, str] = {}
     for name, (value, kind) in found.items():
         try:
             if kind not in ("function", "type", "module", "builtin_function_or_method"):
                 kept[name] = clean(_written(value), allowance)
+        except TooLarge as error:
+            lost[name] = str(error)
         except ScriptError:
             continue
-    return kept
+    return kept, lost
 
 
 def _written(value: Any) -> Any:

@@ -12,10 +12,11 @@ from pydantic_monty import Monty, MontySession, OSPolicy, ResourceLimits
 from shared.scripting.spending import DEEPEST
 from shared.settings import get_settings
 
+MEBIBYTES = 16  # that a script may hold
 LIMITS = ResourceLimits(
     max_feed_duration_secs=1.0,
     max_turn_duration_secs=0.5,
-    max_memory=16 << 20,
+    max_memory=MEBIBYTES << 20,
     max_recursion_depth=200,
     max_suspensions=400,
     max_total_sleep_secs=0.0,
@@ -24,6 +25,11 @@ SCRIPT_NAME = "module.py"
 CHECKOUT_SECONDS = 30.0
 TURN_SECONDS = 3.0
 CHECKOUTS_PER_WORKER = 500
+TOO_LONG = (
+    f"a script may compute {LIMITS['max_turn_duration_secs']:g} s at a time and {LIMITS['max_feed_duration_secs']:g} s "
+    "in all: it was stopped in the middle of one operation, as on a number of millions of digits"
+)
+LOST = f"the script's process ended: it may hold {MEBIBYTES} MiB, and make texts and numbers within it"
 
 
 def processes_at(depth: int, total: int) -> int:

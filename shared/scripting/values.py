@@ -13,6 +13,10 @@ class ScriptError(Exception):
     """An error whose words a script may read; any other is ours and never reaches it."""
 
 
+class TooLarge(ScriptError):
+    """A value that passes a limit, which the words name."""
+
+
 class Allowance:
     """How much may still cross; shared references are charged each time they occur."""
 
@@ -23,7 +27,7 @@ class Allowance:
         """Take `size` off; raises ScriptError when nothing is left."""
         self._left -= size
         if self._left < 0:
-            raise ScriptError("value too large")
+            raise TooLarge(f"value too large: {BUDGET // 1024} KiB at most may cross")
 
 
 def clean(value: Any, allowance: Allowance | None = None, depth: int = 0) -> Any:
@@ -32,7 +36,7 @@ def clean(value: Any, allowance: Allowance | None = None, depth: int = 0) -> Any
     kind = type(value)
     allowance.charge(EACH + (len(value) if kind is str else 0))
     if depth > DEEPEST:
-        raise ScriptError("value nested too deeply")
+        raise TooLarge(f"value nested too deeply: {DEEPEST} levels at most")
     if kind in (list, tuple, set, frozenset):
         return [clean(item, allowance, depth + 1) for item in value]
     if kind is dict:
@@ -53,9 +57,9 @@ def _atom(value: Any, kind: type) -> Any:
     if kind is str:
         return plain(value)
     if kind is int and value.bit_length() > WIDEST_INTEGER:
-        raise ScriptError("integer too large")
+        raise TooLarge(f"integer too large: {WIDEST_INTEGER} bits at most")
     if kind is float and not isfinite(value):
-        raise ScriptError("not a finite number")
+        raise TooLarge("not a finite number")
     if value is None or kind in (int, float, bool):
         return value
     raise ScriptError(f"unsupported value type {kind.__name__}")

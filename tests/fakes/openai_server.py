@@ -188,14 +188,25 @@ class _Handler(JsonHandler):
         rule = self.fake.rule_for(message)
         reply = Reply(rule, rule.pieces(message), body)
         self.pause(rule.first_delay, self.fake.first_delay)
-        if rule.status != 200:
+        if rule.fails(body):
             headers = {"Retry_After": rule.retry_after} if rule.retry_after else {}
             self.send_failure(rule.status, rule.error, **headers)
+        elif rule.body is not None:
+            self.send_raw(rule, rule.body.encode(errors="surrogateescape"))
         elif body.get("stream"):
             with self.fake.streaming():
                 self.stream(reply)
         else:
             self.send_json(200, reply.whole())
+
+    def send_raw(self, rule: Rule, body: bytes) -> None:
+        """Send a scripted body as it is, and leave where some of it is missing."""
+        self.send_response(rule.status)
+        for name, value in (rule.headers | {"Content-Length": str(len(body) + rule.missing)}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = bool(rule.missing)
 
     def read_recorded(self) -> dict[str, Any]:
         """Read the body and remember the request."""

@@ -1,14 +1,19 @@
 """What the fake model says, and in which of OpenAI's words."""
 
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass
 class Rule:
-    """What to answer when the last user message matches; `times` uses it that often, then passes on to the next."""
+    """What to answer when the last user message matches; `times` uses it that often, then passes on to the next.
+
+    `refuses` is what a request may not hold: it is then answered with `status`, and any other with a reply. `body` is
+    sent as it is, under `headers`, and `missing` bytes fewer than these promise.
+    """
 
     match: str = ""
     text: str | None = None
@@ -24,7 +29,17 @@ class Rule:
     hang_after: int | None = None
     splits_characters: bool = False
     finish_reason: str = "stop"
+    refuses: str | None = None
+    body: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    missing: int = 0
     times: int | None = None
+
+    def fails(self, body: dict[str, Any]) -> bool:
+        """Say whether a request is answered with a failure."""
+        if self.refuses is not None:
+            return re.search(self.refuses, json.dumps(body)) is not None
+        return self.status != 200 and self.body is None
 
     def pieces(self, message: str) -> list[str]:
         """The reply's tokens: those given, or the text's words, or an echo of the message."""

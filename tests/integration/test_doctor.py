@@ -79,6 +79,41 @@ def test_ready_says_what_a_turn_would_meet(openai: FakeOpenAI, settings: Setting
     assert "embedding" not in degraded
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        pytest.param(Rule(tokens=[]), "said nothing", id="no text"),
+        pytest.param(Rule(tokens=[], reasoning="hm", finish_reason="length"), "CHAT_MAX_TOKENS", id="thoughts alone"),
+        pytest.param(Rule(tokens=[], finish_reason="content_filter"), "content filter", id="a filter"),
+        pytest.param(Rule(text="Yes it is", cut_after=2), "broke the connection", id="half of a reply"),
+        pytest.param(Rule(body="<html>Login"), "web page", id="a login page"),
+        pytest.param(Rule(body='{"detail": "loading"}'), "still loading", id="a model that is loading"),
+        pytest.param(Rule(body='{"message": {"content": "Yes"}, "done": true}'), "Ollama", id="another form"),
+        pytest.param(
+            Rule(refuses='"max_tokens": 400', status=400, error="max_tokens > 256"), "MAX_TOKENS", id="length"
+        ),
+    ],
+)
+def test_a_server_is_not_well_when_no_turn_would_come_to_a_reply(
+    openai: FakeOpenAI, settings: Settings, rule: Rule, said: str
+) -> None:
+    rule.match = "Say yes"
+    openai.script(rule)
+    assert said in Readiness(settings).ask().degraded["chat"]
+
+
+def test_a_trial_sends_what_a_turn_sends(openai: FakeOpenAI, settings: Settings) -> None:
+    CHAT.trial(settings, 5.0)
+    asked = openai.requests[-1]["body"]
+    assert [said["role"] for said in asked["messages"]] == ["system", "user"]
+    assert (asked["max_tokens"], asked["stream"]) == (settings.chat_max_tokens, True)
+
+
+def test_a_reply_without_end_is_enough_to_be_well(openai: FakeOpenAI, settings: Settings) -> None:
+    openai.script(Rule(match="Say yes", tokens=["yes "] * 100, hang_after=90))
+    CHAT.trial(settings, 5.0)
+
+
 def test_a_model_that_hangs_holds_nobody_up_and_is_tried_once(openai: FakeOpenAI, settings: Settings) -> None:
     openai.script(Rule(match="Say yes", first_delay=20.0))
     readiness = Readiness(settings)

@@ -17,6 +17,7 @@ from shared.queries.scope import Scope
 from tests.integration.woken import woken
 from tests.processes import until
 
+WAIT = 10.0  # seconds: the setting of these tests
 MINE = Scope("default")
 ORDER = (("counter", "count = 1"), ("judge", "verdict = ctx.generate('?')"))
 
@@ -117,14 +118,14 @@ def test_the_ends_of_modules_are_told_in_their_order_until_none_waits(
 ) -> None:
     turn = turns.add(session, MINE, conversation.id, "One?")
     reply(session, conversation)
-    assert following.after_reply(session, turn.id) == ((), ("counter", "judge"), False)
+    assert following.after_reply(session, turn.id, WAIT) == ((), ("counter", "judge"), False)
     settle(session, *take(session, ModuleExecution, "modules"), RunStatus.FAILED)
-    (failed,), waiting, _ = following.after_reply(session, turn.id)
+    (failed,), waiting, _ = following.after_reply(session, turn.id, WAIT)
     assert ((failed["module"], failed["status"]), waiting) == (("counter", "failed"), ("judge",))
     late(session)
-    assert following.after_reply(session, turn.id).is_late
+    assert following.after_reply(session, turn.id, WAIT).is_late
     settle(session, *take(session, ModuleExecution, "modules"))
-    assert following.after_reply(session, turn.id)._replace(ended=()) == ((), (), True)
+    assert following.after_reply(session, turn.id, WAIT)._replace(ended=()) == ((), (), True)
 
 
 def test_a_cancelled_turn_runs_no_modules(session: Session, conversation: Conversation) -> None:

@@ -85,6 +85,7 @@ def test_passages_that_do_not_fit_beside_a_long_template_are_told(client: Client
     answer = client.post(f"{persona}/ask", QUESTION, 200)
     assert (answer["degraded"], answer["sources"]) == (True, [])
     assert answer["reason"] == "the passages that were found (1) do not fit into PERSONAE_CHAT_CONTEXT_TOKENS"
+    assert answer["answer"].startswith("I found something about this")
 
 
 @pytest.fixture

@@ -50,6 +50,15 @@ def test_a_script_before_the_reply_is_seen_by_the_model_and_in_the_trace(
     assert trace["warnings"] == []
 
 
+@pytest.mark.parametrize("context", ["IMMEDIATE", "POST_RESPONSE"])
+def test_a_pattern_whose_search_is_stopped_is_a_warning_of_the_turn(
+    client: Client, module: Callable[..., str], talk: Talk, context: str
+) -> None:
+    slow = module("pass", execution_context=context, trigger_pattern="(a|aa)+$")
+    trace = trace_of(client, send(client, talk(f"You are Ada. {slow}"), "a" * 60 + "!"))
+    assert [warning["warning_type"] for warning in trace["warnings"]] == ["trigger_not_searched"]
+
+
 @pytest.mark.capability("C61")
 def test_a_script_asks_the_model_once_before_the_reply(
     client: Client, model: FakeOpenAI, module: Callable[..., str], talk: Talk

@@ -59,6 +59,34 @@ def test_events_come_in_order_and_name_the_saved_message(client: Client, convers
     assert client.get(f"turns/{heard[0].data['turn_id']}")["user_message_id"] == said["id"]
 
 
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_a_reply_that_is_not_whole_says_so_in_its_message_its_stream_and_its_trace(
+    client: Client, conversation: str, model: FakeOpenAI, reason: str
+) -> None:
+    model.script(Rule(match="engine", text="It weaves alge", finish_reason=reason))
+    with client.streaming("POST", conversation, json={"content": "What does the engine do?"}) as events:
+        heard = list(events)
+    reply = messages_of(client, conversation)[-1]
+    assert (heard[-1].kind, heard[-1].data) == ("done", {"finish_reason": reason})
+    assert (reply["extra_data"]["finish_reason"], heard[-2].data["extra_data"]) == (reason, reply["extra_data"])
+    trace = client.get(f"turns/{heard[0].data['turn_id']}/trace")["trace"]
+    assert [warning["warning_type"] for warning in trace["warnings"]] == [
+        "reply_cut" if reason == "length" else "reply_filtered"
+    ]
+
+
+def test_an_option_that_the_model_does_not_take_is_left_out_with_a_warning(
+    client: Client, conversation: str, model: FakeOpenAI
+) -> None:
+    model.script(Rule(refuses='"temperature"', status=400, error="temperature is not supported", text="Without."))
+    asked = {"content": "What does the engine do?", "temperature": 0.7, "model": "o9"}
+    with client.streaming("POST", conversation, json=asked) as events:
+        heard = list(events)
+    assert heard[-2].data["content"] == "Without."
+    (warning,) = client.get(f"turns/{heard[0].data['turn_id']}/trace")["trace"]["warnings"]
+    assert (warning["warning_type"], "temperature" in warning["message"]) == ("options_left_out", True)
+
+
 def heard_live(client: Client, conversation: str) -> list[Event]:
     """Ask, and return every event; none when no token came live."""
     with client.streaming("POST", conversation, json={"content": "Is it poetical?"}) as events:

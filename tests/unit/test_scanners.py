@@ -14,6 +14,7 @@ from shared.domain import extract, lexemes, prompt, sentences, text, tokens
 from shared.domain.prompt import Said
 from shared.errors import Invalid, Refused
 from shared.providers import (
+    answers,
     chunker,
     directions,
     docx,
@@ -25,7 +26,6 @@ from shared.providers import (
     sheets,
     sniff,
     thinking,
-    wire,
 )
 from tests.fakes.documents import WORD
 from tests.fakes.office import book
@@ -118,7 +118,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "quotes": lambda said: list(quotes.from_text(said)),
     "rows": lambda said: list(quotes.from_table(f"text,b\n{said}", said)),
     "thoughts": split,
-    "events": lambda said: list(wire.read_events([f"data:{said}".replace("\n", "\ndata:").encode()])),
+    "events": lambda said: list(answers.read_events([f"data:{said}".replace("\n", "\ndata:").encode()])),
 }
 
 

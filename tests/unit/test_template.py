@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.template import LARGEST_TEXT, Piece, Resolved, resolve, warnings_of
+from shared.domain.template import LARGEST_TEXT, Piece, Resolved, examine, resolve, warnings_of
 
 texts = st.text(alphabet="@\\${}ab _", max_size=60)
 
@@ -127,3 +127,8 @@ def test_a_template_is_told_what_is_wrong_with_it() -> None:
         "the template refers to @mood: there is no active module mood",
         "@3d in the template cannot be a module's name",
     ]
+
+
+def test_a_template_is_valid_when_all_that_it_names_is_there() -> None:
+    assert examine("Hello @clock", {"clock", "mood"}) == (True, ["clock"], ["clock"], [], [], 1)
+    assert examine("@clock @mood @9", {"mood"}) == (False, ["clock", "mood"], ["mood"], ["clock"], ["9"], 1)

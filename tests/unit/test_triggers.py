@@ -40,6 +40,25 @@ def test_an_evil_expression_ends_within_a_second(pattern: str) -> None:
     assert time.process_time() - started < 1
 
 
+@pytest.mark.parametrize(
+    ("pattern", "word"), [(r"(a|aa)+$", "make it simpler"), (r"(.*a){20}b", "0.1 s"), ("a{1000000}", "multiply")]
+)
+@pytest.mark.parametrize("kind", ["before", "after", "text"])
+def test_a_search_without_an_answer_is_told(pattern: str, word: str, kind: str) -> None:
+    told: list[str] = []
+    placed = Placed(trigger_pattern=pattern)
+    message = "a" * 20_000 + "!"
+    if kind == "before":
+        assert stage_before(placed, message, told.append) is None
+    elif kind == "after":
+        placed.execution_context = ExecutionContext.POST_RESPONSE
+        assert stage_after(placed, message, told.append) is None
+    else:
+        placed.type = ModuleType.SIMPLE
+        assert is_silent(placed, message, told.append)
+    assert [word in why for why in told] == [True]
+
+
 HUGE = [
     "a{1000000}",
     "a{1000000}" * 10,

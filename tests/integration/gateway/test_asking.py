@@ -5,7 +5,7 @@ from sqlalchemy import delete, func, select
 
 from gateway.routes import search
 from shared.domain.lifecycle import RunStatus
-from shared.domain.template import BY_WORDS_ONLY, NONE_FITS
+from shared.domain.template import BY_WORDS_ONLY, CUT, FILTERED, NONE_FITS
 from shared.models import Conversation, KnowledgeChunk, Persona, Turn
 from shared.queries import turns
 from shared.settings import get_settings
@@ -148,6 +148,15 @@ def test_a_turn_that_failed_is_answered_with_what_was_read_and_why(leaving, aske
     again = asked(headers=KEY).json
     assert (again["degraded"], again["reason"]) == (True, "no model")
     assert COIL in again["answer"]
+
+
+@pytest.mark.capability("C99")
+@pytest.mark.parametrize("kind", [CUT, FILTERED])
+def test_an_answer_that_is_not_whole_is_told(leaving, asked, passage, session, kind):
+    asked(headers=KEY)
+    reply(session, COIL, [passage.id], warnings=[{"warning_type": kind, "message": "it was cut"}])
+    again = asked(headers=KEY).json
+    assert (again["answer"], again["degraded"], again["reason"]) == (COIL, True, "it was cut")
 
 
 @pytest.mark.capability("C99")

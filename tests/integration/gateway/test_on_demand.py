@@ -87,6 +87,15 @@ def test_a_module_that_no_message_calls_for_is_a_warning(module, result):
     ]
 
 
+def test_a_pattern_whose_search_is_stopped_is_a_warning(module, result):
+    module("slow", content="Look up.", trigger_pattern="(a|aa)+$")
+    found = result(RESOLVE, {"template": "You are Ada. @slow", "message": "a" * 4000 + "!"})
+    assert found["resolved_template"] == "You are Ada. "
+    assert [(warning["module_name"], warning["warning_type"]) for warning in found["warnings"]] == [
+        ("slow", "trigger_not_searched")
+    ]
+
+
 @pytest.mark.capability("C66")
 def test_a_module_that_fails_while_resolving_is_a_warning(module, result):
     module("broken", "1 / 0", execution_context="IMMEDIATE")

@@ -3,17 +3,9 @@
 import pytest
 
 from shared.errors import Transient
+from shared.providers.answers import MAX_EVENT_BYTES, Event, read_events
 from shared.providers.thinking import Revoked, Text, Thinking, ThinkSplitter
-from shared.providers.wire import (
-    MAX_EVENT_BYTES,
-    ChatControls,
-    ChatMessage,
-    End,
-    ReplyReader,
-    chat_request,
-    clean,
-    read_events,
-)
+from shared.providers.wire import ChatControls, ChatMessage, End, ReplyReader, chat_request, clean
 
 PROMPT = [ChatMessage("user", "hello")]
 
@@ -72,7 +64,12 @@ def test_text_is_not_held_back_once_it_cannot_be_a_tag() -> None:
 def test_events_survive_any_cut_of_the_bytes() -> None:
     wire = '\ufeffdata: {"a": "țară"}\r\n\r\n: comment\n\ndata:x\u2028y\n\ndata: [DONE]\n\n'.encode()
     pieces = [wire[i : i + 1] for i in range(len(wire))]
-    assert list(read_events(pieces)) == ['{"a": "țară"}', "x\u2028y", "[DONE]"]
+    assert [event.data for event in read_events(pieces)] == ['{"a": "țară"}', "x\u2028y", "[DONE]"]
+
+
+def test_an_event_has_its_kind_and_passes_it_to_no_other() -> None:
+    wire = b"event: error\ndata: a\n\nevent: ping\n\ndata: b\n\n"
+    assert list(read_events([wire])) == [Event("a", "error"), Event("b")]
 
 
 def test_an_event_without_end_is_refused() -> None:
