@@ -54,6 +54,14 @@ def test_upgrade_creates_every_table_from_nothing(empty_engine: Engine):
         assert set(inspect(connection).get_table_names()) == set(Base.metadata.tables) | {"alembic_version"}
 
 
+def test_a_connection_that_migrated_waits_for_locks_as_long_as_before(empty_engine: Engine):
+    with empty_engine.connect() as connection:
+        connection.execute(text("SET lock_timeout = '7s'"))
+        connection.commit()
+        command.upgrade(configuration(connection), "head")
+        assert connection.scalar(text("SHOW lock_timeout")) == "7s"
+
+
 @pytest.mark.capability("C1")
 def test_downgrade_leaves_nothing_and_upgrade_brings_all_back(empty_engine: Engine):
     with empty_engine.connect() as connection:
