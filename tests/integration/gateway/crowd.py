@@ -26,6 +26,7 @@ from shared.models import (
     Base,
     Conversation,
     DataSource,
+    DocumentBatch,
     DocumentURI,
     MemoryWindow,
     Message,
@@ -54,7 +55,7 @@ from shared.tasks import (
     Queue,
 )
 
-V1 = "/api/v1"
+V1, WORKER = "/api/v1", "w:1:"
 BYTES_GO = "the same file was just being deleted"  # what was sent is gone, and must be sent again
 TABLES = {"turns": Turn, "steps": RunStep, "module_executions": ModuleExecution, "memory_windows": MemoryWindow}
 MODELS: dict[Queue, type[Work]] = {
@@ -64,8 +65,8 @@ MODELS: dict[Queue, type[Work]] = {
     INGESTION: RunStep,
     EMBEDDING: RunStep,
 }
-ENDS = [RunStatus.COMPLETED] * 7 + [RunStatus.FAILED, RunStatus.ERROR, RunStatus.PENDING]
-NOBODY = dict.fromkeys((RunGroup, DocumentURI, *TABLES.values()), 0)
+ENDS = [RunStatus.COMPLETED] * 6 + [RunStatus.FAILED] * 2 + [RunStatus.ERROR, RunStatus.PENDING]
+NOBODY = dict.fromkeys((RunGroup, DocumentURI, DocumentBatch, *TABLES.values()), 0)
 FEW = 4  # rows of each table, on which all meet
 NAMES = ("a.txt", "b.txt", "c.txt")
 
@@ -120,9 +121,48 @@ def ingest(actor: Actor) -> None:
     actor.asks("POST", f"/personas/{actor.any(Persona)}/ingest")
 
 
+def open_batch(actor: Actor) -> None:
+    actor.asks("POST", "/batch/", json={"name": "Letters", "source": "disk"})
+
+
+def start_batch(actor: Actor) -> None:
+    open_batch(actor)
+    actor.asks("POST", "/batch/start-workflows", json={"batch_id": actor.any(DocumentBatch)})
+
+
+def retry_ingestion(actor: Actor) -> None:
+    actor.asks("POST", f"/personas/{actor.any(Persona)}/ingestion/retry")
+
+
+def clear_jobs(actor: Actor) -> None:
+    actor.asks("DELETE", f"/personas/{actor.any(Persona)}/ingestion/jobs")
+
+
+def change_message(actor: Actor) -> None:
+    actor.asks("PUT", f"/messages/{actor.any(Message)}", json={"content": f"Said {actor.random.random()}"})
+
+
+def write_passages(actor: Actor) -> None:
+    chunks = [{"source": "docs", "external_id": name, "content": name} for name in actor.random.sample(NAMES, 2)]
+    new = {"source": "docs", "external_id": str(actor.random.random()), "content": "new"}
+    actor.asks("POST", "/knowledge/chunks", json={"persona_id": str(actor.any(Persona)), "chunks": [*chunks, new]})
+
+
+def run_on_demand(actor: Actor) -> None:
+    asked = {"conversation_id": str(actor.any(Conversation))}
+    actor.asks("POST", f"/modules/{actor.any(Module)}/run?wait=false", json=asked)
+
+
+def hand_back(actor: Actor) -> None:
+    with get_session() as session:
+        work.hand_back(session, actor.random.choice(list(TABLES.values())), WORKER)
+
+
 def bring_in(actor: Actor) -> None:
+    batch_id = actor.any(DocumentBatch) if actor.random.getrandbits(1) else 0
     sent = io.BytesIO(actor.random.choice(NAMES).encode() * 9), "a.txt"
     given = {"file": sent, "source_uri": actor.random.choice(NAMES), "source": "disk", "start": "true"}
+    given |= {"batch_id": batch_id, "start": "false"} if batch_id else {}
     actor.asks("POST", "/document/ingest-document", data=given)
 
 
@@ -159,6 +199,7 @@ def furnish(actor: Actor) -> None:
     add_user(actor)
     add_persona(actor)
     add_module(actor)
+    open_batch(actor)
     converse(actor)
 
 
@@ -239,7 +280,7 @@ def perform(random: Random, queues: list[Queue]) -> None:
 
 def claim(random: Random, queues: list[Queue]) -> list[Held]:
     """Take rows of some queue on which any wait, at once as many as its workers do."""
-    about = {"worker": "w:1:", "lease": 0.5, "suspects": bool(random.getrandbits(1))}
+    about = {"worker": WORKER, "lease": 0.5, "suspects": bool(random.getrandbits(1))}
     for queue in random.sample(queues, len(queues)):
         with get_session() as session:
             claims = work.claim(session, [MODELS[queue]], queue.name, limit=queue.batch, **about)
@@ -299,6 +340,13 @@ ACTS: dict[str, Callable[[Actor], None]] = {
     "resume a group": steer("resume"),
     "retry a group": steer("retry"),
     "delete a group": delete_group,
+    "start a batch": start_batch,
+    "retry an ingestion": retry_ingestion,
+    "clear jobs": clear_jobs,
+    "change a message": change_message,
+    "write passages": write_passages,
+    "run on demand": run_on_demand,
+    "hand back": hand_back,
     "delete a conversation": delete_conversation,
     "delete a message": delete("/messages", Message),
     "delete a user": delete_user,
