@@ -13,14 +13,15 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, select, text
+from werkzeug.test import TestResponse
 
 from gateway import create_app
 from services import work as engine
 from shared import db
-from shared.db import get_session
+from shared.db import Session, get_session
 from shared.domain.access import Permission
-from shared.models import DocumentURI
-from shared.queries import keys
+from shared.models import DocumentURI, Message
+from shared.queries import keys, messages
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 from shared.tasks import QUEUES
@@ -31,6 +32,7 @@ from tests.processes import until
 
 SECONDS = float(os.environ.get("CROWD_SECONDS", "5"))
 COUPLES = 3
+SAID = {"role": "user", "content": "Good day"}
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = :name"
 OTHERS = "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = :name"
 
@@ -99,6 +101,24 @@ def test_an_upload_locks_the_places_of_its_files_in_one_order(everything: str, t
         session.execute(select(DocumentURI.id).where(DocumentURI.id == first).with_for_update())
         assert not sends().done()
         assert is_free(session, DocumentURI.id, second)
+
+
+def test_what_is_deleted_while_it_is_changed_is_not_found(everything: str, tmp_path) -> None:
+    client = client_with(create_app(settings_for_tests(data_dir=tmp_path)), everything)
+    conversation_id = client.post("/api/v1/conversations", json={}).json["id"]
+    said = client.post(f"/api/v1/conversations/{conversation_id}/messages/import", json={"messages": [SAID]})
+    assert said.status_code == 201
+    with get_session() as session:
+        (message,) = session.scalars(select(Message)).all()
+    answers: list[TestResponse] = []
+
+    def change(session: Session) -> None:
+        answers.append(client.put(f"/api/v1/messages/{message.id}", json={"content": "Good evening"}))
+
+    with beside(change) as (session, changes):
+        messages.delete_(session, Scope("default"), message.id)
+        assert not changes().done()
+    assert [answer.status_code for answer in answers] == [404]
 
 
 def test_no_two_acts_wait_for_each_other_in_a_ring(crowded: str, everything: str, database_url: str, tmp_path) -> None:
