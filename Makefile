@@ -14,7 +14,7 @@ install = { $(BIN)/pip install --progress-bar off --disable-pip-version-check --
 	test ! -e $(VENV)/failed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down secrets test lint fmt bench bench-mixed bench-peers capabilities migrate locks clean
+.PHONY: help setup demo up down secrets test lint fmt bench bench-crowd bench-mixed bench-peers capabilities migrate locks clean
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ fmt: setup  ## Format the code
 
 bench: setup  ## Ratios to a floor measured in the same run
 	$(BIN)/python -m tests.bench
+
+bench-crowd: setup  ## A minute of people and workers at the same few rows: no two wait in a ring; CROWD_SEED=n
+	CROWD_SECONDS=$${CROWD_SECONDS:-60} $(BIN)/python -m pytest -q -s tests/integration/gateway/test_crowd.py
 
 bench-mixed: setup  ## Fifty mixed files on the embedded stack; WITH="--busy 4 --limit-minutes 12"
 	$(BIN)/python -m tests.bench.mixed $(WITH)

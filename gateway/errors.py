@@ -10,6 +10,7 @@ from flask import Response, current_app, jsonify, request
 from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
 
 from gateway.addresses import about_address
@@ -33,6 +34,8 @@ STATUS: dict[type[Exception], int] = {
     InterfaceError: 503,
     NoConnectionFree: 503,
     DataError: 422,
+    StaleDataError: 404,
+    ObjectDeletedError: 404,
     ParseException: 400,
     Exception: 500,
 }
@@ -42,6 +45,8 @@ WORDS: dict[type[Exception], str] = {
     InterfaceError: "the database is not available; try again shortly",
     NoConnectionFree: "the gateway is busy; try again shortly",
     DataError: "a value is out of the range that can be stored",
+    StaleDataError: "this was deleted a moment ago",
+    ObjectDeletedError: "this was deleted a moment ago",
     ParseException: "the body breaks off or is no HTTP: check its chunks",
     Exception: "something went wrong here; the correlation id finds it in the logs",
 }

@@ -59,13 +59,12 @@ def receive_each(files: Iterable[FileStorage], collection: CollectionType) -> Re
     return received
 
 
-def require_stored(stored: Iterable[Bytes]) -> None:
-    """Pass when all bytes are still there, inside the transaction that registers them.
+def require_stored(stored: Bytes) -> None:
+    """Pass when the bytes are still there, inside the transaction that registers them.
 
     Whoever deleted the last file with these bytes a moment ago may have removed them after we stored ours.
     """
-    blobs_ = open_blobs(_settings())
-    if not all(blobs_.exists(each.doc_hash) for each in stored):
+    if not open_blobs(_settings()).exists(stored.doc_hash):
         raise Unavailable("the same file was just being deleted: send it again")
 
 

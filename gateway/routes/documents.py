@@ -144,7 +144,7 @@ def bring_in(session: Session, arrival: Arrival, stored: Bytes) -> BroughtIn:
         scope(),
         arrival,
         stored,
-        require_stored=lambda stored: intake.require_stored([stored]),
+        require_stored=intake.require_stored,
         embedding_model=current_app.config["SETTINGS"].embedding_model,
         embedding_window=current_app.config["SETTINGS"].embedding_window,
         meta=correlation(),

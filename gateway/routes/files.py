@@ -39,7 +39,8 @@ def upload_files(persona_id: UUID, collection: str, form_and_files_data: FilesIn
     with intake.gone_if_refused(received.kept.values()), get_session() as session:
         persona = personas.get(session, scope(), persona_id)
         uploaded = files.add(session, scope(), persona, where, received.kept)
-        intake.require_stored(received.kept.values())
+        for stored in received.kept.values():
+            intake.require_stored(stored)
         quotas.require_space(session, sum(stored.size for stored in received.kept.values()))
     return {
         "uploaded": uploaded,

@@ -179,7 +179,8 @@ def ingest(
     meta: dict[str, str] | None = None,
 ) -> list[IngestionJob]:
     """Start a job per collection over the persona's files; raises Conflict while one is at work."""
-    session.execute(select(Persona.id).where(Persona.id == persona.id).with_for_update(key_share=True))
+    there = session.scalar(select(Persona.id).where(Persona.id == persona.id).with_for_update(key_share=True))
+    found(there, "persona", persona.id)
     active = select(IngestionJob.id).where(IngestionJob.persona_id == persona.id, IngestionJob.status.in_(jobs.ACTIVE))
     if session.scalar(active.limit(1)):
         raise Conflict(f"persona {persona.slug} is being ingested already: wait, or cancel its run groups")
@@ -188,12 +189,12 @@ def ingest(
     groups = [_add_group(session, scope, persona, collection) for collection in collections]
     started = [_add_job(session, persona, *each) for each in zip(collections, groups, strict=True)]
     for collection, group in zip(collections, groups, strict=True):
-        found = _documents(session, persona, collection)
-        readings = [Reading(location, persona, collection) for location in found]
+        located = _documents(session, persona, collection)
+        readings = [Reading(location, persona, collection) for location in located]
         add_runs(
             session, group, readings, embedding_model=embedding_model, embedding_window=embedding_window, meta=meta
         )
-        if not found:
+        if not located:
             workflows.end_empty(session, group)
     return started
 

@@ -13,7 +13,7 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 from shared.domain.lexemes import as_vector
 from shared.domain.text import content_hash, fold
 from shared.errors import Invalid
-from shared.models import KnowledgeChunk
+from shared.models import KnowledgeChunk, Persona
 from shared.models.knowledge import DEFAULT_LANGUAGE, search_vector
 from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope, owned, owner_of
@@ -93,6 +93,8 @@ def bulk_upsert(
     ones wins. The persona and the documents must be the scope's own.
     """
     given = [{"id": uuid4()} | _given(chunk) for chunk in chunks]
+    if persona_id is not None:  # before its passages, as whoever deletes it
+        session.execute(select(Persona.id).where(Persona.id == persona_id).with_for_update(read=True, key_share=True))
     stored: dict[Identity, KnowledgeChunk] = {}
     for rows in _batches(scope, persona_id, given):
         written = session.scalars(_upserting_and_returning(), {"rows": rows}, execution_options=FRESH)

@@ -15,7 +15,8 @@ from shared.models import Conversation, DocumentURI, MemoryWindow, ModuleExecuti
 from shared.models.base import Work
 
 WorkRow = TypeVar("WorkRow", bound=Work)
-OF_CONVERSATIONS = (Turn, ModuleExecution, MemoryWindow)  # in the order in which settlements lock them
+# The settlement of a module writes its row twice, and Postgres locks then what it refers to: its turn.
+OF_CONVERSATIONS = (ModuleExecution, Turn, MemoryWindow)
 NEWEST = 10_000
 PLACES = (collate(DocumentURI.uri, "C"), collate(DocumentURI.source, "C"), DocumentURI.id)
 
@@ -60,17 +61,16 @@ def _make_ready(model: type[WorkRow]) -> ReturningUpdate[tuple[WorkRow]]:
 def lock_work_then(session: Session, work: Sequence[Select[int]], parents: Callable[[], object]) -> None:
     """Lock the rows of work that these statements select, by their ids, and then with `parents` what they belong to.
 
-    A row that was added in between may be held by one who waits for its parent: that is let go of, and the row locked
-    first. At the end everything is locked, and nobody can add a row.
+    A row that was added in between may be held by one who waits for what we have locked: all is let go of, and locked
+    again. At the end everything is locked, and nobody can add a row.
     """
-    known = _lock_selected(session, work)
     while True:
         with session.begin_nested() as attempt:
+            known = _lock_selected(session, work)
             parents()
             if _selected(session, work) <= known:
                 return
             attempt.rollback()
-        known = _lock_selected(session, work)
 
 
 def _lock_selected(session: Session, work: Sequence[Select[int]]) -> set[tuple[int, int]]:

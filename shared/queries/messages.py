@@ -133,7 +133,7 @@ def _lock_turns(session: Session, message: Message) -> None:
     """Lock the turns that a message belongs to and the runs that follow them, then their conversation."""
     mine = select(Turn.id).where(or_(Turn.user_message_id == message.id, Turn.assistant_message_id == message.id))
     following = select(ModuleExecution.id).where(ModuleExecution.turn_id.in_(mine))
-    locks.lock_work_then(session, [mine, following], lambda: conversations.lock(session, message.conversation_id))
+    locks.lock_work_then(session, [following, mine], lambda: conversations.lock(session, message.conversation_id))
 
 
 def _visible(scope: Scope) -> Select[Message]:
