@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import cache
 
 from shared.db import get_session
-from shared.models import RunStep, Work
+from shared.models import Work
 from shared.providers.stream import CancelBell
-from shared.queries import control, work
+from shared.queries import audit, work
 from shared.settings import get_settings
 from shared.tasks import BELL
 
@@ -21,6 +21,8 @@ def cancel(model: type[Work], ids: Sequence[int]) -> None:
     """Cancel rows that the caller may cancel; a worker that misses the announcement hears it at its next renewal."""
     with get_session() as session:
         cancelled = work.cancel(session, model, ids)
+        for row_id in ids:
+            audit.record(session, "cancel", model.__tablename__, row_id)
     tell(model, cancelled)
 
 
@@ -29,10 +31,3 @@ def tell(model: type[Work], cancelled: work.Cancelled) -> None:
     for row_id, fence in cancelled.running:
         cancel_bell().announce(model.__tablename__, row_id, fence)
     BELL.ring_all(cancelled.ready, "after a cancel")
-
-
-def cancel_runs(run_ids: Sequence[int]) -> None:
-    """Cancel runs that the caller may cancel, with all of their steps that have not ended."""
-    with get_session() as session:
-        cancelled = control.cancel(session, run_ids)
-    tell(RunStep, cancelled)

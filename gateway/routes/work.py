@@ -13,7 +13,7 @@ from gateway.schemas.work import WhyOut, WorkerPage, WorkOut
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Work
-from shared.queries import kinds, why
+from shared.queries import audit, kinds, why
 from shared.tasks import BELL
 
 bp = APIBlueprint("work", __name__, url_prefix="/api/v1")
@@ -76,6 +76,7 @@ def cancel_work(kind: str, work_id: int) -> Work:
     with get_session() as session:
         row = kinds.get(session, scope(), kind, work_id)
         cancelled = kinds.cancel(session, row)
+        audit.record(session, "cancel", row.__tablename__, work_id)
     cancelling.tell(type(row), cancelled)
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)
@@ -93,7 +94,9 @@ def retry_work(kind: str, work_id: int) -> Work:
     is the row's number.
     """
     with get_session() as session:
-        ready = kinds.retry(session, kinds.get(session, scope(), kind, work_id))
+        row = kinds.get(session, scope(), kind, work_id)
+        ready = kinds.retry(session, row)
+        audit.record(session, "retry", row.__tablename__, work_id)
     BELL.ring_all(ready, f"{kind} {work_id} again")
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)

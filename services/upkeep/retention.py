@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from shared.db import get_session
 from shared.providers import blobs
 from shared.providers.blobs import Blobs
-from shared.queries import documents, embeddings, fetches, idempotency, on_demand, passage_embeddings, workers
+from shared.queries import audit, documents, embeddings, fetches, idempotency, on_demand, passage_embeddings, workers
 from shared.settings import Settings
 
 ROWS = 1000  # of a table, at each sweep
@@ -25,6 +25,7 @@ def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
     checkins = timedelta(hours=settings.keep_worker_checkins_hours)
     yield partial(idempotency.prune, keep=answers, batch=ROWS)
     yield partial(workers.prune, keep=checkins, batch=ROWS)
+    yield partial(audit.prune, keep=timedelta(days=settings.keep_audit_days), batch=ROWS)
     yield partial(on_demand.prune, keep=timedelta(hours=settings.keep_module_runs_hours), batch=ROWS)
     yield partial(fetches.prune, keep=timedelta(hours=settings.keep_fetches_hours), batch=ROWS)
     yield partial(passage_embeddings.prune, keep=timedelta(hours=settings.keep_passage_embeddings_hours), batch=ROWS)

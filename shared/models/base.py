@@ -126,6 +126,12 @@ class Owned:
     owner_id: Mapped[str] = mapped_column(String(64), default=DEFAULT_OWNER, server_default=DEFAULT_OWNER, index=True)
 
 
+class Audited:
+    """Something that people make, change and delete: what they do to it through the gateway is in the audit log."""
+
+    __tablename__: str
+
+
 class Timed:
     """Something that starts and ends."""
 

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.models.base import Owned, Work, json_object
+from shared.models.base import Audited, Owned, Work, json_object
 from shared.models.turns import INTERACTIVE
 
 
-class Fetch(Owned, Work):
+class Fetch(Audited, Owned, Work):
     """One document to fetch and bring in: `arrival` says as what, `answer` what became of it.
 
     It waits on the queue of what somebody waits for: a fetch among the steps of documents would hold up its batch.

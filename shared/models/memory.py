@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Query, Session, mapped_column
 
-from shared.models.base import Base, Identified, Work
+from shared.models.base import Audited, Base, Identified, Work
 from shared.models.conversations import Conversation
 
 
@@ -47,7 +47,7 @@ class MemoryWindow(Work):
         )
 
 
-class ConversationMemory(Identified, Base):
+class ConversationMemory(Audited, Identified, Base):
     """A summary that stands in for a span of older messages; stale when one of these was changed after it."""
 
     __tablename__ = "conversation_memories"

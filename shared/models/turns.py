@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, f
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.domain.stages import Purpose
-from shared.models.base import Base, Owned, Work, enum_by_value, json_object
+from shared.models.base import Audited, Base, Owned, Work, enum_by_value, json_object
 
 INTERACTIVE = 5
 BLOCKED = "status = 'PENDING' AND ready_at IS NULL"
@@ -52,7 +52,7 @@ class TurnTrace(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
-class ModuleExecution(Owned, Work):
+class ModuleExecution(Audited, Owned, Work):
     """One run of a module after a reply or on demand, a script that is tested, or a template that is resolved.
 
     What follows a reply keeps its variables, so a fork sees the state of its turn.

@@ -113,7 +113,7 @@ def archive(session: Session, scope: Scope, conversation_id: UUID) -> Conversati
 def delete_(session: Session, scope: Scope, conversation_id: UUID) -> bool:
     """Delete a conversation with its messages, turns, states and memories; say whether there was one."""
     mine = delete(Conversation).where(Conversation.owner_id == scope.owner_id, Conversation.id == conversation_id)
-    return removed(session, mine) > 0
+    return removed(session, mine, of=conversation_id) > 0
 
 
 def _known(status: str) -> ConversationStatus:

@@ -18,7 +18,7 @@ from shared.models import (
     RunGroup,
     WorkflowRun,
 )
-from shared.queries import runs, workflows
+from shared.queries import audit, runs, workflows
 from shared.queries.rows import Slice, found, page_of_columns, removed
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -126,9 +126,11 @@ def _first_version(
 ) -> tuple[DocumentURI, bool]:
     about = {"doc_hash": stored.doc_hash, "mime_type": stored.mime_type, "doc_meta": meta or {}, "batch_id": batch_id}
     values = {"uri": uri, "source": source, **about, **owner_of(scope)}
-    added = session.scalar(insert(DocumentURI).values(values).on_conflict_do_nothing().returning(DocumentURI))
+    adding = insert(DocumentURI).values(values).on_conflict_do_nothing().returning(DocumentURI)
+    added = session.scalar(adding, execution_options=audit.SILENT)
     if added is None:  # somebody else was first, a moment ago
         return register(session, scope, stored, uri=uri, source=source, batch_id=batch_id, meta=meta)
+    audit.record(session, "create", DocumentURI.__tablename__, added.id)
     _add_history(session, added, "created", batch_id)
     session.flush()
     return added, True
@@ -174,7 +176,7 @@ def delete_by_uri(session: Session, scope: Scope, uri: str, source: str) -> dict
     versions = hashes(session, [location])
     _lock_documents(session, versions)
     history = removed(session, delete(DocumentURIHistory).where(DocumentURIHistory.doc_uri_id == location.id))
-    uris = removed(session, delete(DocumentURI).where(DocumentURI.id == location.id))
+    uris = removed(session, delete(DocumentURI).where(DocumentURI.id == location.id), of=location.id)
     mine = select(DocumentURI.doc_hash).where(
         DocumentURI.doc_hash.in_(versions), DocumentURI.owner_id == scope.owner_id
     )

@@ -11,7 +11,7 @@ from shared.domain.lifecycle import TERMINAL
 from shared.domain.template import DEEPEST_NESTING, references, warnings_of
 from shared.models import Module, ModuleExecution
 from shared.queries import work
-from shared.queries.rows import Slice, found, page, refusing_duplicates
+from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 NAME_TAKEN = "there is a module named {name!r} already: choose another name"
@@ -71,7 +71,7 @@ def delete_(session: Session, scope: Scope, module_id: UUID) -> work.Cancelled:
     running, ready = _cancel_runs(session, module)
     found(session.scalar(select(Module.id).where(Module.id == module.id).with_for_update()), "module", module_id)
     added = _cancel_runs(session, module)
-    session.execute(delete(Module).where(Module.id == module.id))
+    removed(session, delete(Module).where(Module.id == module.id), of=module.id)
     return work.Cancelled(running + added.running, ready | added.ready)
 
 

@@ -101,4 +101,4 @@ def delete_(session: Session, scope: Scope, persona_id: UUID, *, keep_files: boo
     if persona is None:
         return False
     files.release(session, scope, persona, keep_files=keep_files)
-    return removed(session, delete(Persona).where(Persona.id == persona_id)) > 0
+    return removed(session, delete(Persona).where(Persona.id == persona_id), of=persona_id) > 0

@@ -78,4 +78,4 @@ def update(
 def delete_(session: Session, scope: Scope, user_id: UUID) -> bool:
     """Delete a user with every conversation and message; say whether there was one."""
     mine = delete(User).where(User.owner_id == scope.owner_id, User.id == user_id)
-    return removed(session, mine) > 0
+    return removed(session, mine, of=user_id) > 0
