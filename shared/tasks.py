@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from shared.db import in_session
+from shared.domain import queues
 from shared.errors import Refused
 from shared.settings import get_settings
 
@@ -36,13 +37,13 @@ class Queue(NamedTuple):
     batch: int = 1
 
 
-DIALOGUE = Queue("dialogue", "threads")
-MODULES = Queue("modules", "threads")
-MEMORY = Queue("memory", "threads")
-INGESTION = Queue("ingestion", "prefork", batch=4)
-EMBEDDING = Queue("embedding", "threads", batch=8)
-SYNTHESIS = Queue("synthesis", "threads")
-UPKEEP = Queue("upkeep", "solo")
+DIALOGUE = Queue(queues.DIALOGUE, "threads")
+MODULES = Queue(queues.MODULES, "threads")
+MEMORY = Queue(queues.MEMORY, "threads")
+INGESTION = Queue(queues.INGESTION, "prefork", batch=4)
+EMBEDDING = Queue(queues.EMBEDDING, "threads", batch=8)
+SYNTHESIS = Queue(queues.SYNTHESIS, "threads")
+UPKEEP = Queue(queues.UPKEEP, "solo")
 QUEUES = (DIALOGUE, MODULES, MEMORY, INGESTION, EMBEDDING, SYNTHESIS, UPKEEP)
 
 

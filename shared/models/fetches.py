@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.domain import queues
 from shared.models.base import Audited, Owned, Work, json_object
 from shared.models.turns import INTERACTIVE
 
@@ -19,7 +20,7 @@ class Fetch(Audited, Owned, Work):
 
     __tablename__ = "fetches"
 
-    queue: Mapped[str] = mapped_column(String(32), default="modules", server_default="modules")
+    queue: Mapped[str] = mapped_column(String(32), default=queues.MODULES, server_default=queues.MODULES)
     priority: Mapped[int] = mapped_column(default=INTERACTIVE, server_default=str(INTERACTIVE))
     url: Mapped[str]
     arrival: Mapped[dict[str, Any]] = json_object()

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, TSVECTOR
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
+from shared.domain import queues
 from shared.domain.lexemes import as_vector
 from shared.domain.persona import CollectionType
 from shared.domain.text import content_hash, fold
@@ -138,7 +139,7 @@ class PassageEmbedding(Owned, Work):
 
     __tablename__ = "passage_embeddings"
 
-    queue: Mapped[str] = mapped_column(String(32), default="embedding", server_default="embedding")
+    queue: Mapped[str] = mapped_column(String(32), default=queues.EMBEDDING, server_default=queues.EMBEDDING)
     hashes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
 
     @classmethod

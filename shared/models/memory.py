@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Query, Session, mapped_column
 
+from shared.domain import queues
 from shared.models.base import Audited, Base, Identified, Work
 from shared.models.conversations import Conversation
 
@@ -29,7 +30,7 @@ class MemoryWindow(Work):
 
     __tablename__ = "memory_windows"
 
-    queue: Mapped[str] = mapped_column(String(32), default="memory", server_default="memory")
+    queue: Mapped[str] = mapped_column(String(32), default=queues.MEMORY, server_default=queues.MEMORY)
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     sequence: Mapped[int]  # from 1; the head, all before the first window, is 0
     message_range: Mapped[str] = mapped_column(String(20), default="", server_default="")

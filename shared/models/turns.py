@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.domain import queues
 from shared.domain.stages import Purpose
 from shared.models.base import Audited, Base, Owned, Work, enum_by_value, json_object
 
@@ -21,7 +22,7 @@ class Turn(Work):
 
     __tablename__ = "turns"
 
-    queue: Mapped[str] = mapped_column(String(32), default="dialogue", server_default="dialogue")
+    queue: Mapped[str] = mapped_column(String(32), default=queues.DIALOGUE, server_default=queues.DIALOGUE)
     priority: Mapped[int] = mapped_column(default=INTERACTIVE, server_default=str(INTERACTIVE))
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     user_message_id: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
@@ -60,7 +61,7 @@ class ModuleExecution(Audited, Owned, Work):
 
     __tablename__ = "module_executions"
 
-    queue: Mapped[str] = mapped_column(String(32), default="modules", server_default="modules")
+    queue: Mapped[str] = mapped_column(String(32), default=queues.MODULES, server_default=queues.MODULES)
     purpose: Mapped[Purpose] = mapped_column(
         enum_by_value(Purpose), default=Purpose.STAGE, server_default=Purpose.STAGE.value
     )

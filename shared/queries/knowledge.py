@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Executable, Text, bindparam, case, column, delete, func, select, text
+from sqlalchemy import Executable, Text, bindparam, case, column, delete, exists, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -13,7 +13,7 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 from shared.domain.lexemes import as_vector
 from shared.domain.text import content_hash, fold
 from shared.errors import Invalid
-from shared.models import KnowledgeChunk
+from shared.models import KnowledgeChunk, Persona
 from shared.models.knowledge import DEFAULT_LANGUAGE, search_vector
 from shared.queries import audit
 from shared.queries.rows import Slice, found, page, removed
@@ -33,6 +33,8 @@ OPTIONAL = (
 )
 REPLACED = ("content", "content_hash", "language")
 WRITTEN = ("id", "owner_id", "persona_id", "source", "external_id", *OPTIONAL, *REPLACED)
+# Whether a persona, whose table the statement selects from, has any passages.
+HAS_READ = exists().where(KnowledgeChunk.persona_id == Persona.id, KnowledgeChunk.owner_id == Persona.owner_id)
 ROWS_PER_STATEMENT = 1000
 FRESH = {"populate_existing": True, **audit.SILENT}
 

@@ -23,11 +23,12 @@ from pydantic_monty import (
 
 from shared.domain import outputs
 from shared.domain.rewriting import rewrite
+from shared.domain.text import make_storable
 from shared.errors import Unavailable
 from shared.scripting import sandbox
 from shared.scripting.prelude import prelude
 from shared.scripting.spending import MOST_CALLS, Spending
-from shared.scripting.values import Allowance, ScriptError, clean, plain
+from shared.scripting.values import Allowance, ScriptError, clean
 
 LONGEST_SOURCE = 64 * 1024
 LONGEST_PRINT = 64 * 1024
@@ -85,7 +86,7 @@ def run(source: str, host: Host) -> Run:
     printed = CollectString(max_bytes=LONGEST_PRINT)
     status, message, variables = _guarded(source, host, printed)
     seconds = round(time.monotonic() - started, 4)
-    return Run(status, plain(message[-LONGEST_MESSAGE:]), variables, plain(printed.output), seconds)
+    return Run(status, make_storable(message[-LONGEST_MESSAGE:]), variables, make_storable(printed.output), seconds)
 
 
 def _guarded(source: str, host: Host, printed: CollectString) -> tuple[Status, str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.domain.text import make_storable
 from shared.errors import Transient
 from shared.providers.thinking import Revoked, Text, Thinking, ThinkSplitter
 from shared.providers.wire import (
@@ -11,7 +12,6 @@ from shared.providers.wire import (
     End,
     ReplyReader,
     chat_request,
-    clean,
     read_events,
 )
 
@@ -98,7 +98,7 @@ def test_reasoning_fields_are_thinking(field: str) -> None:
     ],
 )
 def test_text_of_a_model_can_be_stored_however_it_is_cut(said: str, cleaned: str) -> None:
-    assert clean(said) == cleaned
+    assert make_storable(said) == cleaned
     for field in ("content", "reasoning"):
         assert [read_text(field, said), read_text(field, *said)] == [cleaned, cleaned]
 
