@@ -8,6 +8,7 @@ from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.domain import queues
+from shared.domain.lifecycle import RunStatus, quoted
 from shared.models.base import Audited, Owned, Work, json_object
 from shared.models.turns import INTERACTIVE
 
@@ -29,5 +30,5 @@ class Fetch(Audited, Owned, Work):
     @classmethod
     def work_table_args(cls) -> tuple[Any, ...]:
         """Add the order in which ended fetches are forgotten."""
-        ended = text("status IN ('COMPLETED', 'FAILED', 'CANCELLED')")
+        ended = text(f"status IN ({quoted(RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)})")
         return (*super().work_table_args(), Index("ix_fetches_ended", "completed_date", postgresql_where=ended))

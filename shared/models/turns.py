@@ -10,11 +10,12 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, f
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.domain import queues
+from shared.domain.lifecycle import RunStatus, quoted
 from shared.domain.stages import Purpose
 from shared.models.base import Audited, Base, Owned, Work, enum_by_value, json_object
 
 INTERACTIVE = 5
-BLOCKED = "status = 'PENDING' AND ready_at IS NULL"
+BLOCKED = f"status = {quoted(RunStatus.PENDING)} AND ready_at IS NULL"
 
 
 class Turn(Work):
