@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from shared.db import get_session
-from shared.models import RunStep, Work
+from shared.models import Work
 from shared.providers.stream import CancelBell
-from shared.queries import control, work
+from shared.queries import audit, work
 from shared.settings import get_settings
 
 
@@ -20,6 +20,8 @@ def cancel(model: type[Work], ids: Sequence[int]) -> None:
     """Cancel rows that the caller may cancel; a worker that misses the announcement hears it at its next renewal."""
     with get_session() as session:
         running = work.cancel(session, model, ids)
+        for row_id in ids:
+            audit.record(session, "cancel", model.__tablename__, row_id)
     announce(model, running)
 
 
@@ -27,10 +29,3 @@ def announce(model: type[Work], running: Iterable[tuple[int, int]]) -> None:
     """Announce a cancel that is committed to the workers of rows, given as (id, fence)."""
     for row_id, fence in running:
         cancel_bell().announce(model.__tablename__, row_id, fence)
-
-
-def cancel_runs(run_ids: Sequence[int]) -> None:
-    """Cancel runs that the caller may cancel, with all of their steps that have not ended."""
-    with get_session() as session:
-        running = control.cancel(session, run_ids)
-    announce(RunStep, running)

@@ -111,6 +111,7 @@ class Settings(BaseSettings):
 
     keep_idempotency_hours: int = 24
     keep_worker_checkins_hours: int = 24
+    keep_audit_days: int = Field(default=365, ge=1)  # who did what
     keep_module_runs_hours: int = 168  # those that somebody asked for, with their results
     keep_fetches_hours: int = Field(default=24, ge=1)
     fetch_seconds: float = Field(default=30.0, gt=0)  # that fetching a document from the web may take

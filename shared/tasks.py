@@ -19,6 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session as SqlalchemySession
 
 from shared.db import WAKES, Session, wake
+from shared.domain import queues
 from shared.models.base import Work
 from shared.settings import get_settings
 
@@ -38,13 +39,13 @@ class Queue(NamedTuple):
     batch: int = 1
 
 
-DIALOGUE = Queue("dialogue", "threads")
-MODULES = Queue("modules", "threads")
-MEMORY = Queue("memory", "threads")
-INGESTION = Queue("ingestion", "prefork", batch=4)
-EMBEDDING = Queue("embedding", "threads", batch=8)
-SYNTHESIS = Queue("synthesis", "threads")
-UPKEEP = Queue("upkeep", "solo")
+DIALOGUE = Queue(queues.DIALOGUE, "threads")
+MODULES = Queue(queues.MODULES, "threads")
+MEMORY = Queue(queues.MEMORY, "threads")
+INGESTION = Queue(queues.INGESTION, "prefork", batch=4)
+EMBEDDING = Queue(queues.EMBEDDING, "threads", batch=8)
+SYNTHESIS = Queue(queues.SYNTHESIS, "threads")
+UPKEEP = Queue(queues.UPKEEP, "solo")
 QUEUES = (DIALOGUE, MODULES, MEMORY, INGESTION, EMBEDDING, SYNTHESIS, UPKEEP)
 
 

@@ -1,12 +1,12 @@
-"""Who changed what."""
+"""Who did what."""
 
 from typing import Any
 
 from apiflask import APIBlueprint
 
 from gateway.auth import requires, scope
-from gateway.schemas.paging import PageQuery, page_of
-from gateway.schemas.platform import AuditPage
+from gateway.schemas.paging import page_of
+from gateway.schemas.platform import AuditPage, AuditQuery
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.queries import audit
@@ -16,12 +16,13 @@ bp = APIBlueprint("audit", __name__, url_prefix="/api/v1/audit")
 
 @bp.get("")
 @requires(Permission.ADMIN)
-@bp.input(PageQuery, location="query")
+@bp.input(AuditQuery, location="query")
 @bp.output(AuditPage)
-def list_audit(query_data: PageQuery) -> dict[str, Any]:
-    """List who changed what, newest first.
+def list_audit(query_data: AuditQuery) -> dict[str, Any]:
+    """List who did what, newest first.
 
-    Each change with its key, its request and its correlation id.
+    `entity` is the table and `entity_id` the row's id, none where it was many. Entries are kept for a year, or as long
+    as the operator says.
     """
     with get_session() as session:
         return page_of(audit.list_(session, scope(), **query_data.arguments()), query_data)

@@ -13,7 +13,7 @@ from gateway.schemas.work import WhyOut, WorkerPage, WorkOut
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Work
-from shared.queries import kinds, why
+from shared.queries import audit, kinds, why
 from shared.queries.kinds import KINDS
 
 bp = APIBlueprint("work", __name__, url_prefix="/api/v1")
@@ -72,6 +72,7 @@ def cancel_work(kind: str, work_id: int) -> Work:
     with get_session() as session:
         row = kinds.get(session, scope(), kind, work_id)
         running = KINDS[kind].cancel(session, row)
+        audit.record(session, "cancel", row.__tablename__, work_id)
     cancelling.announce(type(row), running)
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)
@@ -89,5 +90,6 @@ def retry_work(kind: str, work_id: int) -> Work:
     with get_session() as session:
         row = kinds.get(session, scope(), kind, work_id)
         KINDS[kind].retry(session, row)
+        audit.record(session, "retry", row.__tablename__, work_id)
     with get_session() as session:
         return kinds.get(session, scope(), kind, work_id)

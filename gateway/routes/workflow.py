@@ -12,8 +12,8 @@ from gateway.schemas.paging import page_of
 from gateway.schemas.workflow import GroupOut, GroupPage, GroupQuery, GroupWithRuns, RunOut, RunWithSteps
 from shared.db import Session, get_session
 from shared.domain.access import Permission
-from shared.models import RunGroup, WorkflowRun
-from shared.queries import control, progress, runs
+from shared.models import RunGroup, RunStep, WorkflowRun
+from shared.queries import audit, control, progress, runs
 
 bp = APIBlueprint("workflow", __name__, url_prefix="/api/v1/workflow")
 MOST_RUNS = 500
@@ -57,8 +57,9 @@ def cancel_run_group(run_group_id: int) -> RunGroup:
     What is finished stays.
     """
     with get_session() as session:
-        run_ids = runs_of(session, run_group_id)
-    cancelling.cancel_runs(run_ids)
+        running = control.cancel(session, runs_of(session, run_group_id))
+        audit.record(session, "cancel", RunGroup.__tablename__, run_group_id)
+    cancelling.announce(RunStep, running)
     return group_now(run_group_id)
 
 
@@ -118,7 +119,10 @@ def cancel_run(run_id: int) -> WorkflowRun:
 
     What is finished stays.
     """
-    cancelling.cancel_runs([run_now(run_id).id])
+    with get_session() as session:
+        running = control.cancel(session, [runs.get(session, scope(), run_id).id])
+        audit.record(session, "cancel", WorkflowRun.__tablename__, run_id)
+    cancelling.announce(RunStep, running)
     return run_now(run_id)
 
 
@@ -160,6 +164,7 @@ def steer_group(steer: Steer, run_group_id: int) -> RunGroup:
     """Pause, resume or retry a group's runs, and return the group as it is then."""
     with get_session() as session:
         steer(session, runs_of(session, run_group_id))
+        audit.record(session, steer.__name__, RunGroup.__tablename__, run_group_id)
     return group_now(run_group_id)
 
 
@@ -167,6 +172,7 @@ def steer_run(steer: Steer, run_id: int) -> WorkflowRun:
     """Pause, resume or retry a run, and return it as it is then."""
     with get_session() as session:
         steer(session, [runs.get(session, scope(), run_id).id])
+        audit.record(session, steer.__name__, WorkflowRun.__tablename__, run_id)
     return run_now(run_id)
 
 

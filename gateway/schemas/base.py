@@ -17,6 +17,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from gateway.schemas.wording import reworded
+from shared.domain.text import is_storable
 
 Row = TypeVar("Row")
 
@@ -38,7 +39,7 @@ class Input(BaseModel):
 
     @model_validator(mode="after")
     def _can_be_stored(self) -> Self:
-        if any(not storable(text) for text in texts(self.__dict__)):
+        if any(not is_storable(text) for text in texts(self.__dict__)):
             raise ValueError(UNSTORABLE)
         return self
 
@@ -107,12 +108,3 @@ def texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from texts(item)
-
-
-def storable(text: str) -> bool:
-    """Say whether Postgres takes a text."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\x00" not in text

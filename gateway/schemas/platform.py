@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
 from gateway.schemas.base import Output
-from gateway.schemas.paging import Page
+from gateway.schemas.paging import Page, PageQuery
 
 
 class HealthOut(Output):
@@ -30,8 +32,20 @@ class DatabaseOut(Output):
     tables: list[str]
 
 
+class AuditQuery(PageQuery):
+    """Which entries: those of which all that is given is true; `until` is not within."""
+
+    actor: str | None = Field(default=None, min_length=1, max_length=200)
+    action: str | None = Field(default=None, min_length=1, max_length=16)
+    entity: str | None = Field(default=None, min_length=1, max_length=63)
+    entity_id: str | None = Field(default=None, min_length=1, max_length=255)
+    correlation_id: str | None = Field(default=None, min_length=1, max_length=128)
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class AuditOut(Output):
-    """One change: who, what, when, by which request."""
+    """Something that was done: who, what, when, by which request."""
 
     id: int
     actor: str
@@ -44,4 +58,4 @@ class AuditOut(Output):
 
 
 class AuditPage(Page[AuditOut]):
-    """Changes, newest first."""
+    """Entries, newest first."""

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
-from shared.domain.text import content_hash
+from shared.domain.text import content_hash, is_storable
 from shared.errors import Invalid
 from shared.providers import delimited
 from shared.providers.chunker import Chunk
 from shared.providers.parser import clean
 
 LONGEST_QUOTE = 20_000  # characters
-UNPAIRED = re.compile("[\ud800-\udfff]")
 KEYS = ("text", "quote")  # both are found in seed 000's files
 SHAPE = 'a line is {"text": "the quote"}'
 HEADING = f"a CSV file of quotes names a column {' or '.join(KEYS)} in its first line, and each row holds a quote"
@@ -158,6 +157,6 @@ def _storable(quote: str, number: int) -> str:
     """Return a quote that can be stored and searched: Postgres indexes no text of more than a megabyte."""
     if len(quote) > LONGEST_QUOTE:
         raise Invalid(f"line {number} is too long a quote: {len(quote)} characters, and {LONGEST_QUOTE} are taken")
-    if UNPAIRED.search(quote):
+    if not is_storable(quote):
         raise Invalid(f"line {number} holds half a character: an unpaired surrogate")
     return quote

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from shared.db import get_session
 from shared.providers import blobs
 from shared.providers.blobs import Blobs
-from shared.queries import documents, embeddings, idempotency, passage_embeddings, workers
+from shared.queries import audit, documents, embeddings, idempotency, passage_embeddings, workers
 from shared.queries.kinds import KINDS
 from shared.settings import Settings
 
@@ -26,6 +26,7 @@ def prunings(settings: Settings) -> Iterator[Callable[[Session], int]]:
     checkins = timedelta(hours=settings.keep_worker_checkins_hours)
     yield partial(idempotency.prune, keep=answers, batch=ROWS)
     yield partial(workers.prune, keep=checkins, batch=ROWS)
+    yield partial(audit.prune, keep=timedelta(days=settings.keep_audit_days), batch=ROWS)
     for kind in KINDS.values():
         if kind.prune and kind.keep_hours:
             yield partial(kind.prune, keep=timedelta(hours=kind.keep_hours(settings)), batch=ROWS)

@@ -18,6 +18,11 @@ class RunStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+def quoted(*states: RunStatus) -> str:
+    """Return states as SQL writes a list of them: `'FAILED', 'CANCELLED'`."""
+    return ", ".join(f"'{state.value}'" for state in states)
+
+
 TERMINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 UNFINISHED = frozenset(RunStatus) - TERMINAL
 RETRIABLE = frozenset({RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.ERROR})

@@ -35,6 +35,20 @@ GRAMMAR = frozenset(
 )
 
 
+def is_storable(text: str) -> bool:
+    """Say whether Postgres and UTF-8 take a text: it holds no NUL and no half of a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
+def make_storable(text: str) -> str:
+    """Return text that can be stored and sent: no NUL, surrogate pairs joined, lone surrogates as U+FFFD."""
+    return text.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def normalised(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:
     """Return text in a form of Unicode, without the marks on a letter beyond the 32nd, which no language has."""
     return text if text.isascii() else unicodedata.normalize(form, _PILED.sub(r"\1", text))

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from shared.domain import queues
+
 
 class WorkflowStepType(StrEnum):
     """What a step does to a document."""
@@ -58,4 +60,4 @@ def artifacts_of(step_type: WorkflowStepType) -> tuple[ArtifactType, ...]:
 
 def queue_of(step_type: WorkflowStepType) -> str:
     """Return the name of the queue on which a step of this type waits."""
-    return "embedding" if step_type in _EMBEDDING_STEPS else "ingestion"
+    return queues.EMBEDDING if step_type in _EMBEDDING_STEPS else queues.INGESTION

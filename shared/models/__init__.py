@@ -1,6 +1,6 @@
 """Every table; import from here so that the metadata is whole."""
 
-from shared.models.base import Base, Identified, Numbered, Owned, Timestamped, Work
+from shared.models.base import Audited, Base, Identified, Numbered, Owned, Timestamped, Work
 from shared.models.conversations import Conversation, Message
 from shared.models.documents import Document, DocumentBatch, DocumentBytes, DocumentURI, DocumentURIHistory
 from shared.models.fetches import Fetch
@@ -29,6 +29,7 @@ from shared.models.workflows import (
 __all__ = [
     "ApiKey",
     "AuditEntry",
+    "Audited",
     "Base",
     "ConfigSet",
     "ConfigSetItem",

@@ -24,7 +24,7 @@ from sqlalchemy import Uuid as SqlalchemyUuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 
-from shared.domain.lifecycle import RunStatus
+from shared.domain.lifecycle import RunStatus, quoted
 from shared.logs import correlation
 
 DEFAULT_OWNER = "default"
@@ -126,6 +126,12 @@ class Owned:
     owner_id: Mapped[str] = mapped_column(String(64), default=DEFAULT_OWNER, server_default=DEFAULT_OWNER, index=True)
 
 
+class Audited:
+    """Something that people make, change and delete: what they do to it through the gateway is in the audit log."""
+
+    __tablename__: str
+
+
 class Timed:
     """Something that starts and ends."""
 
@@ -189,8 +195,8 @@ class Work(Numbered, Progress, Base):
                 "queue",
                 text("priority DESC"),
                 "id",
-                postgresql_where=text("status = 'PENDING' AND ready_at IS NOT NULL"),
+                postgresql_where=text(f"status = {quoted(RunStatus.PENDING)} AND ready_at IS NOT NULL"),
             ),
-            Index(f"ix_{table}_backoff", "ready_at", postgresql_where=text("status = 'ERROR'")),
-            Index(f"ix_{table}_running", "id", postgresql_where=text("status = 'RUNNING'")),
+            Index(f"ix_{table}_backoff", "ready_at", postgresql_where=text(f"status = {quoted(RunStatus.ERROR)}")),
+            Index(f"ix_{table}_running", "id", postgresql_where=text(f"status = {quoted(RunStatus.RUNNING)}")),
         )

@@ -9,14 +9,14 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.orm import Mapped, mapped_column, relationship, synonym
 
 from shared.domain.conversation import ConversationStatus, MessageRole
-from shared.models.base import Base, Identified, Owned, Timestamped, enum_by_value
+from shared.models.base import Audited, Base, Identified, Owned, Timestamped, enum_by_value
 
 if TYPE_CHECKING:
     from shared.models.personas import Persona
     from shared.models.users import User
 
 
-class Conversation(Identified, Timestamped, Owned, Base):
+class Conversation(Audited, Identified, Timestamped, Owned, Base):
     """A talk between a user and a persona; either may be unknown."""
 
     __tablename__ = "conversations"
@@ -46,7 +46,7 @@ class Conversation(Identified, Timestamped, Owned, Base):
     )
 
 
-class Message(Identified, Timestamped, Base):
+class Message(Audited, Identified, Timestamped, Base):
     """Something said; `position` orders a conversation where times could tie."""
 
     __tablename__ = "messages"

@@ -10,10 +10,10 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.domain.workflow import ArtifactType
-from shared.models.base import Base, Numbered, Owned, Timed, enum_by_value, json_object
+from shared.models.base import Audited, Base, Numbered, Owned, Timed, enum_by_value, json_object
 
 
-class DocumentBatch(Numbered, Timed, Owned, Base):
+class DocumentBatch(Audited, Numbered, Timed, Owned, Base):
     """Documents that were brought in together."""
 
     __tablename__ = "documentbatch"
@@ -35,7 +35,7 @@ class Document(Base):
     doc_meta: Mapped[dict[str, Any]] = json_object()
 
 
-class DocumentURI(Numbered, Owned, Base):
+class DocumentURI(Audited, Numbered, Owned, Base):
     """Where a document is found in its source system, and how often it has changed there."""
 
     __tablename__ = "documenturi"

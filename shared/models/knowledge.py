@@ -25,10 +25,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, TSVECTOR
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
+from shared.domain import queues
 from shared.domain.lexemes import as_vector
 from shared.domain.persona import CollectionType
 from shared.domain.text import content_hash, fold
-from shared.models.base import Base, Identified, Owned, Timestamped, Work, enum_by_value
+from shared.models.base import Audited, Base, Identified, Owned, Timestamped, Work, enum_by_value
 
 DEFAULT_LANGUAGE = "simple"
 
@@ -41,7 +42,7 @@ class EmbeddingState(StrEnum):
     RETIRED = "retired"
 
 
-class KnowledgeChunk(Identified, Timestamped, Owned, Base):
+class KnowledgeChunk(Audited, Identified, Timestamped, Owned, Base):
     """A passage that can be found and cited.
 
     With an `external_id` there is one row per owner, persona (or none) and source; without, always a new row.
@@ -138,7 +139,7 @@ class PassageEmbedding(Owned, Work):
 
     __tablename__ = "passage_embeddings"
 
-    queue: Mapped[str] = mapped_column(String(32), default="embedding", server_default="embedding")
+    queue: Mapped[str] = mapped_column(String(32), default=queues.EMBEDDING, server_default=queues.EMBEDDING)
     hashes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
 
     @classmethod

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.domain.persona import CollectionType, JobStatus
-from shared.models.base import Base, Identified, enum_by_value
+from shared.models.base import Audited, Base, Identified, enum_by_value
 
 if TYPE_CHECKING:
     from shared.models.personas import Persona
@@ -38,7 +38,7 @@ class IngestionJob(Identified, Base):
     persona: Mapped[Persona] = relationship(back_populates="ingestion_jobs")
 
 
-class DataSource(Identified, Base):
+class DataSource(Audited, Identified, Base):
     """A file given to a persona; `document_uri_id` leads to its bytes and versions."""
 
     __tablename__ = "data_sources"

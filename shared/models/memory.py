@@ -20,7 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Query, Session, mapped_column
 
-from shared.models.base import Base, Identified, Work
+from shared.domain import queues
+from shared.models.base import Audited, Base, Identified, Work
 from shared.models.conversations import Conversation
 
 
@@ -29,7 +30,7 @@ class MemoryWindow(Work):
 
     __tablename__ = "memory_windows"
 
-    queue: Mapped[str] = mapped_column(String(32), default="memory", server_default="memory")
+    queue: Mapped[str] = mapped_column(String(32), default=queues.MEMORY, server_default=queues.MEMORY)
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     sequence: Mapped[int]  # from 1; the head, all before the first window, is 0
     message_range: Mapped[str] = mapped_column(String(20), default="", server_default="")
@@ -47,7 +48,7 @@ class MemoryWindow(Work):
         )
 
 
-class ConversationMemory(Identified, Base):
+class ConversationMemory(Audited, Identified, Base):
     """A summary that stands in for a span of older messages; stale when one of these was changed after it."""
 
     __tablename__ = "conversation_memories"

@@ -23,11 +23,11 @@ from shared.domain import language
 from shared.domain.analysis import analyze
 from shared.domain.stages import STAGE_NAMES, STAGE_OF, ExecutionContext, ModuleType, stage_priority
 from shared.domain.template import MODULE_NAME, references
-from shared.models.base import DEFAULT_OWNER, Base, Identified, Owned, Timestamped, enum_by_value, json_object
+from shared.models.base import DEFAULT_OWNER, Audited, Base, Identified, Owned, Timestamped, enum_by_value, json_object
 from shared.models.personas import Persona
 
 
-class Module(Identified, Timestamped, Owned, Base):
+class Module(Audited, Identified, Timestamped, Owned, Base):
     """A named piece of prompt that a template refers to as `@name`."""
 
     __tablename__ = "modules"

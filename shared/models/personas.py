@@ -10,14 +10,14 @@ from sqlalchemy.orm import Mapped, Mapper, mapped_column, object_session, relati
 
 from shared.domain import persona as rules
 from shared.domain.persona import PersonaMode, PersonaStatus
-from shared.models.base import DEFAULT_OWNER, Base, Identified, Owned, Timestamped, enum_by_value, json_object
+from shared.models.base import DEFAULT_OWNER, Audited, Base, Identified, Owned, Timestamped, enum_by_value, json_object
 
 if TYPE_CHECKING:
     from shared.models.conversations import Conversation
     from shared.models.marketplace import DataSource, IngestionJob
 
 
-class Persona(Identified, Timestamped, Owned, Base):
+class Persona(Audited, Identified, Timestamped, Owned, Base):
     """A character with a voice, a prompt template and knowledge.
 
     `status` speaks of ingestion only. `raw_text` and `profile` mirror the current version.

@@ -18,10 +18,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.models.base import Base, Identified, Numbered, Owned, Timestamped, Work, json_object
+from shared.models.base import Audited, Base, Identified, Numbered, Owned, Timestamped, Work, json_object
 
 
-class ApiKey(Identified, Owned, Base):
+class ApiKey(Audited, Identified, Owned, Base):
     """A key to the gateway; the key itself is shown once, and only its hash is kept."""
 
     __tablename__ = "api_keys"
@@ -82,7 +82,7 @@ class Usage(Numbered, Owned, Base):
     output_tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
-class ProviderProfile(Identified, Timestamped, Owned, Base):
+class ProviderProfile(Audited, Identified, Timestamped, Owned, Base):
     """A provider as its owner configured it, so that no request needs to carry its key."""
 
     __tablename__ = "provider_profiles"
@@ -96,7 +96,7 @@ class ProviderProfile(Identified, Timestamped, Owned, Base):
     api_key_encrypted: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
-class Webhook(Identified, Timestamped, Owned, Base):
+class Webhook(Audited, Identified, Timestamped, Owned, Base):
     """Where an owner wants to hear of events; the secret signs each delivery."""
 
     __tablename__ = "webhooks"

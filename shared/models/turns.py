@@ -9,11 +9,13 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.domain import queues
+from shared.domain.lifecycle import RunStatus, quoted
 from shared.domain.stages import Purpose
-from shared.models.base import Base, Owned, Work, enum_by_value, json_object
+from shared.models.base import Audited, Base, Owned, Work, enum_by_value, json_object
 
 INTERACTIVE = 5
-BLOCKED = "status = 'PENDING' AND ready_at IS NULL"
+BLOCKED = f"status = {quoted(RunStatus.PENDING)} AND ready_at IS NULL"
 
 
 class Turn(Work):
@@ -21,7 +23,7 @@ class Turn(Work):
 
     __tablename__ = "turns"
 
-    queue: Mapped[str] = mapped_column(String(32), default="dialogue", server_default="dialogue")
+    queue: Mapped[str] = mapped_column(String(32), default=queues.DIALOGUE, server_default=queues.DIALOGUE)
     priority: Mapped[int] = mapped_column(default=INTERACTIVE, server_default=str(INTERACTIVE))
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     user_message_id: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
@@ -52,7 +54,7 @@ class TurnTrace(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
-class ModuleExecution(Owned, Work):
+class ModuleExecution(Audited, Owned, Work):
     """One run of a module after a reply or on demand, a script that is tested, or a template that is resolved.
 
     What follows a reply keeps its variables, so a fork sees the state of its turn.
@@ -60,7 +62,7 @@ class ModuleExecution(Owned, Work):
 
     __tablename__ = "module_executions"
 
-    queue: Mapped[str] = mapped_column(String(32), default="modules", server_default="modules")
+    queue: Mapped[str] = mapped_column(String(32), default=queues.MODULES, server_default=queues.MODULES)
     purpose: Mapped[Purpose] = mapped_column(
         enum_by_value(Purpose), default=Purpose.STAGE, server_default=Purpose.STAGE.value
     )

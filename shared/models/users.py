@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from shared.models.base import Base, Identified, Owned, Timestamped
+from shared.models.base import Audited, Base, Identified, Owned, Timestamped
 
 if TYPE_CHECKING:
     from shared.models.conversations import Conversation
 
 
-class User(Identified, Timestamped, Owned, Base):
+class User(Audited, Identified, Timestamped, Owned, Base):
     """A chat user, known by an identifier of the caller's own, by e-mail, or by neither."""
 
     __tablename__ = "users"

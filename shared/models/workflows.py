@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, U
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.domain.lifecycle import RunStatus, quoted
 from shared.domain.workflow import LifeCycleEvent, WorkflowStepType, queue_of
 from shared.models.base import Base, Numbered, Owned, Progress, Work, enum_by_value, json_object
 
@@ -35,7 +36,7 @@ class WorkflowRun(Numbered, Progress, Base):
         Index(
             "ix_workflowrun_unfinished",
             "run_group_id",
-            postgresql_where=text("status IN ('PENDING', 'RUNNING', 'ERROR')"),
+            postgresql_where=text(f"status IN ({quoted(RunStatus.PENDING, RunStatus.RUNNING, RunStatus.ERROR)})"),
         ),
     )
 
@@ -86,7 +87,7 @@ class RunStep(Work):
             *super().work_table_args(),
             UniqueConstraint("workflow_run_id", "workflow_step_number"),
             Index("idx_runstep_status", "status", text("priority DESC")),
-            Index("idx_runstep_worker", "worker_id", postgresql_where=text("status = 'RUNNING'")),
+            Index("idx_runstep_worker", "worker_id", postgresql_where=text(f"status = {quoted(RunStatus.RUNNING)}")),
         )
 
 

@@ -13,11 +13,11 @@ from typing import Any, Literal, Protocol, Self
 
 import httpx
 
+from shared.domain.text import make_storable
 from shared.errors import Rejected, Transient
 from shared.providers import faults
 from shared.providers.embedding_refusals import Refusals, parsed
 from shared.providers.vectors import Unusable, Vector, read_vectors
-from shared.providers.wire import clean
 from shared.settings import Settings
 
 InputType = Literal["query", "passage"]
@@ -104,7 +104,7 @@ class HttpEmbedding:
     def _embed(self, texts: Sequence[str], kind: InputType) -> list[Vector]:
         body: dict[str, Any] = {
             "model": self.model,
-            "input": [clean(text) for text in texts],
+            "input": [make_storable(text) for text in texts],
             "encoding_format": "float",
         }
         if self._says_input_type:

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from shared.domain.text import make_storable
 from shared.errors import PersonaeError, Rejected, Transient, Unavailable
 from shared.providers import dialect
-from shared.providers.wire import clean
 
 MAX_SAID = 300
 TOO_LONG = "the prompt is longer than the model's context size: lower PERSONAE_CHAT_CONTEXT_TOKENS"
@@ -156,7 +156,7 @@ def _reason(status: int, said: str) -> str:
 
 def _quote(said: str, secret: str | None) -> str:
     """Return a provider's words for the log; the secret goes before they are cut, lest a piece of it stays."""
-    words = clean(said)
+    words = make_storable(said)
     if secret:
         words = words.replace(secret, "***")
     return " ".join(words.split())[:MAX_SAID]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from shared.domain.text import make_storable
 from shared.errors import Transient
 from shared.providers import answers
 from shared.providers.thinking import Piece, Thinking, ThinkSplitter
@@ -112,11 +113,6 @@ def _response_format(controls: ChatControls) -> dict[str, Any] | None:
     return {"type": "json_object"} if controls.json_mode else None
 
 
-def clean(text: str) -> str:
-    """Return text that can be stored and sent: no NUL, surrogate pairs joined, lone surrogates as U+FFFD."""
-    return text.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
 class Cleaner:
     """Cleans text in pieces: a character may be cut between its two surrogates."""
 
@@ -127,12 +123,12 @@ class Cleaner:
         """Return what is certain, and hold back a first surrogate; raises TypeError for what is no text."""
         text = self._half + piece
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        return clean(text.removesuffix(self._half))
+        return make_storable(text.removesuffix(self._half))
 
     def flush(self) -> str:
         """Return what is left of a character whose second half never came."""
         half, self._half = self._half, ""
-        return clean(half)
+        return make_storable(half)
 
 
 class ReplyReader:
@@ -157,13 +153,13 @@ class ReplyReader:
             self._strange = self._strange or chunk
         self.is_reply = self.is_reply or "choices" in chunk
         self._usage = chunk.get("usage") or self._usage
-        self._model = clean(chunk.get("model") or "") or self._model
+        self._model = make_storable(chunk.get("model") or "") or self._model
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):
                 yield from self._read_choice(choice)
 
     def _read_choice(self, choice: dict[str, Any]) -> Iterator[Piece]:
-        reason = clean(choice.get("finish_reason") or "")
+        reason = make_storable(choice.get("finish_reason") or "")
         self._finish_reason = REASONS.get(reason.lower(), reason) or self._finish_reason
         yield from self._read_delta(choice.get("delta") or choice.get("message") or {})
 
@@ -176,9 +172,9 @@ class ReplyReader:
         self._finish_reason = LENGTH
 
     def _read_delta(self, delta: dict[str, Any]) -> Iterator[Piece]:
-        self._refusal += clean(delta.get("refusal") or "")
+        self._refusal += make_storable(delta.get("refusal") or "")
         for call in delta.get("tool_calls") or ():
-            self._tool += clean((call.get("function") or {}).get("name") or "")
+            self._tool += make_storable((call.get("function") or {}).get("name") or "")
         yield from self._think(next((_plain(delta[name]) for name in THINKING_FIELDS if delta.get(name)), ""))
         for is_thought, text in _parts(delta.get("content") or ""):
             yield from self._think(text) if is_thought else self._splitter.feed(self._text.feed(text))

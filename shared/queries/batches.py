@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
 from shared.models import DataSource, DocumentBatch, DocumentURI, Persona, RunGroup, WorkflowRun
-from shared.queries import files, starts
+from shared.queries import audit, files, starts
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -88,6 +88,7 @@ def start(
         priority=priority,
         meta=meta,
     )
+    audit.record(session, "start", DocumentBatch.__tablename__, batch.id)
     return group, len(waiting)
 
 

@@ -121,7 +121,7 @@ def delete_(session: Session, scope: Scope, conversation_id: UUID) -> bool:
     """Delete a conversation with its messages, turns, states and memories; say whether there was one."""
     mine = owned(Conversation, scope).where(Conversation.id == conversation_id).with_only_columns(Conversation.id)
     locks.lock_conversations(session, mine)
-    return removed(session, delete(Conversation).where(Conversation.id.in_(mine))) > 0
+    return removed(session, delete(Conversation).where(Conversation.id.in_(mine)), of=conversation_id) > 0
 
 
 def _known(status: str) -> ConversationStatus:

@@ -210,7 +210,7 @@ def delete_by_uri(session: Session, scope: Scope, uri: str, source: str) -> dict
     lock_with_runs(session, scope, [location])
     versions = hashes(session, [location])
     history = removed(session, delete(DocumentURIHistory).where(DocumentURIHistory.doc_uri_id == location.id))
-    uris = removed(session, delete(DocumentURI).where(DocumentURI.id == location.id))
+    uris = removed(session, delete(DocumentURI).where(DocumentURI.id == location.id), of=location.id)
     mine = select(DocumentURI.doc_hash).where(
         DocumentURI.doc_hash.in_(versions), DocumentURI.owner_id == scope.owner_id
     )

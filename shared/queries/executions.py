@@ -81,13 +81,14 @@ BACKGROUND = (
     .where(ModuleExecution.id == bindparam("id"))
 )
 _REPLIED = aliased(Turn)
-_LONGEST_WAIT = func.make_interval(0, 0, 0, 0, 0, 0, bindparam("wait"))
+# How old a reply is when its modules take too long to be waited for.
+LONGEST_WAIT = func.make_interval(0, 0, 0, 0, 0, 0, bindparam("wait"))
 # Whether the next turn must wait for modules: those of a reply that is not older than the longest wait.
 HOLDING_UP = exists().where(
     ModuleExecution.conversation_id == bindparam("conversation_id"),
     _REPLIED.id == ModuleExecution.turn_id,
     UNFINISHED,
-    or_(_REPLIED.completed_date.is_(None), _REPLIED.completed_date >= func.clock_timestamp() - _LONGEST_WAIT),
+    or_(_REPLIED.completed_date.is_(None), _REPLIED.completed_date >= func.clock_timestamp() - LONGEST_WAIT),
 )
 # Whether a later turn's run of a module has left its state already.
 LATER = select(

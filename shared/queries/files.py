@@ -22,9 +22,9 @@ from shared.models import (
     RunGroup,
     WorkflowRun,
 )
-from shared.queries import control, documents, jobs, progress, runs, starts, workflows
+from shared.queries import audit, control, documents, jobs, progress, runs, starts, workflows
 from shared.queries.documents import Bytes
-from shared.queries.rows import Slice, found, page
+from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope
 
 SOURCE = "upload"
@@ -78,7 +78,7 @@ def delete_(session: Session, scope: Scope, persona: Persona, file_id: UUID) -> 
     doc_hashes = documents.hashes(session, [location] if location else [])
     if location is not None:  # before the file, as an upload locks them
         documents.delete_by_uri(session, scope, location.uri, location.source)
-    session.execute(delete(DataSource).where(DataSource.id == file.id))
+    removed(session, delete(DataSource).where(DataSource.id == file.id), of=file.id)
     return doc_hashes
 
 
@@ -133,6 +133,7 @@ def retry(session: Session, persona: Persona) -> Retried:
     if not again:
         raise Refused(f"there is nothing to retry: {_why_nothing(latest)}")
     as_they_were = progress.of_runs(session, again)
+    audit.record(session, "retry", Persona.__tablename__, persona.id)
     control.retry(session, again)
     return Retried(len(again), as_they_were)
 
@@ -185,6 +186,7 @@ def ingest(
     if session.scalar(active.limit(1)):
         raise Conflict(f"persona {persona.slug} is being ingested already: wait, or cancel its run groups")
     persona.status = PersonaStatus.INGESTING
+    audit.record(session, "ingest", Persona.__tablename__, persona.id)
     collections = (CollectionType.PROFILE, CollectionType.WORKS, CollectionType.QUOTES)
     groups = [_add_group(session, scope, persona, collection) for collection in collections]
     started = [_add_job(session, persona, *each) for each in zip(collections, groups, strict=True)]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL
 from shared.models import Module, ModuleExecution, Turn, TurnTrace
+from shared.queries.executions import LONGEST_WAIT
 
 
 class AfterReply(NamedTuple):
@@ -26,9 +27,8 @@ WAITING = (
     .where(ModuleExecution.turn_id == bindparam("turn_id"), ModuleExecution.status.not_in(TERMINAL))
     .order_by(ModuleExecution.id)
 )
-_LONGEST_WAIT = func.make_interval(0, 0, 0, 0, 0, 0, bindparam("wait"))
 ENDED = (
-    select(TurnTrace.trace["executions"], Turn.completed_date < func.clock_timestamp() - _LONGEST_WAIT)
+    select(TurnTrace.trace["executions"], Turn.completed_date < func.clock_timestamp() - LONGEST_WAIT)
     .join(Turn, Turn.id == TurnTrace.turn_id)
     .where(TurnTrace.turn_id == bindparam("turn_id"))
 )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.persona import JobStatus, PersonaStatus
 from shared.models import IngestionJob, KnowledgeChunk, Persona, RunGroup, RunStep, WorkflowRun
+from shared.queries import audit
 from shared.queries.rows import removed
 
 ACTIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
@@ -74,7 +75,8 @@ def reopen(session: Session, group_ids: Collection[int]) -> None:
         .values(status=JobStatus.PROCESSING, error_message=None, completed_at=None)
         .returning(IngestionJob.persona_id)
     ).all()
-    session.execute(update(Persona).where(Persona.id.in_(reopened)).values(status=PersonaStatus.INGESTING))
+    at_work = update(Persona).where(Persona.id.in_(reopened)).values(status=PersonaStatus.INGESTING)
+    session.execute(at_work, execution_options=audit.SILENT)
 
 
 def end(session: Session, job: IngestionJob, *, error: str | None) -> None:
@@ -102,6 +104,7 @@ def clear(session: Session, persona: Persona) -> int:
     under_way = any(job.status in ACTIVE for job in current)
     kept = [job.id for job in current] if under_way else []
     ended = IngestionJob.status.not_in(ACTIVE) & IngestionJob.id.not_in(kept)
+    audit.record(session, "clear_jobs", Persona.__tablename__, persona.id)
     return removed(session, delete(IngestionJob).where(IngestionJob.persona_id == persona.id, ended))
 
 

@@ -1,11 +1,11 @@
 """Knowledge chunks: written once per source and external id, however often and by however many (seed 003)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Executable, Text, bindparam, case, column, delete, func, select, text
+from sqlalchemy import Executable, Text, bindparam, case, column, delete, exists, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TableValuedAlias
@@ -15,6 +15,7 @@ from shared.domain.text import content_hash, fold
 from shared.errors import Invalid
 from shared.models import KnowledgeChunk, Persona
 from shared.models.knowledge import DEFAULT_LANGUAGE, search_vector
+from shared.queries import audit
 from shared.queries.rows import Slice, found, page, removed
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -32,8 +33,10 @@ OPTIONAL = (
 )
 REPLACED = ("content", "content_hash", "language")
 WRITTEN = ("id", "owner_id", "persona_id", "source", "external_id", *OPTIONAL, *REPLACED)
+# Whether a persona, whose table the statement selects from, has any passages.
+HAS_READ = exists().where(KnowledgeChunk.persona_id == Persona.id, KnowledgeChunk.owner_id == Persona.owner_id)
 ROWS_PER_STATEMENT = 1000
-FRESH = {"populate_existing": True}
+FRESH = {"populate_existing": True, **audit.SILENT}
 
 Identity = tuple[str, str, str]
 
@@ -99,7 +102,12 @@ def bulk_upsert(
     for rows in _batches(scope, persona_id, given):
         written = session.scalars(_upserting_and_returning(), {"rows": rows}, execution_options=FRESH)
         stored |= {_identity(row.source, row.external_id, row.id): row for row in written}
+    audit.record(session, "upsert", KnowledgeChunk.__tablename__, _only(stored.values()))
     return [stored[_identity_of(chunk)] for chunk in given]
+
+
+def _only(chunks: Collection[KnowledgeChunk]) -> UUID | None:
+    return next(iter(chunks)).id if len(chunks) == 1 else None
 
 
 def write(
@@ -113,7 +121,7 @@ def write(
 def delete_(session: Session, scope: Scope, chunk_id: UUID) -> bool:
     """Delete a chunk; say whether there was one."""
     mine = delete(KnowledgeChunk).where(KnowledgeChunk.owner_id == scope.owner_id, KnowledgeChunk.id == chunk_id)
-    return removed(session, mine) > 0
+    return removed(session, mine, of=chunk_id) > 0
 
 
 def _given(chunk: Mapping[str, Any]) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def delete_(session: Session, scope: Scope, message_id: UUID) -> bool:
     if turn_id := session.scalar(answering.limit(1)):
         raise Conflict(f"turn {turn_id} is answering this message: cancel it first, or wait")
     memory.mark_stale(session, message.conversation_id, message.id)
-    return removed(session, delete(Message).where(Message.id == message.id)) > 0
+    return removed(session, delete(Message).where(Message.id == message.id), of=message.id) > 0
 
 
 def _lock_turns(session: Session, message: Message) -> None:

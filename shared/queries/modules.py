@@ -11,7 +11,7 @@ from shared.domain.lifecycle import TERMINAL
 from shared.domain.template import DEEPEST_NESTING, Examined, examine, references, warnings_of
 from shared.models import Conversation, Module, ModuleExecution
 from shared.queries import locks, work
-from shared.queries.rows import Slice, found, page, refusing_duplicates
+from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 NAME_TAKEN = "there is a module named {name!r} already: choose another name"
@@ -72,7 +72,7 @@ def delete_(session: Session, scope: Scope, module_id: UUID) -> list[tuple[int, 
     locks.lock_work_then(session, [mine], lambda: _lock_with_conversations(session, module))
     unfinished = session.scalars(mine.where(ModuleExecution.status.not_in(TERMINAL))).all()
     running = work.cancel_now(session, ModuleExecution, unfinished)
-    session.execute(delete(Module).where(Module.id == module.id))
+    removed(session, delete(Module).where(Module.id == module.id), of=module.id)
     return running
 
 

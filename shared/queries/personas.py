@@ -104,7 +104,7 @@ def delete_(session: Session, scope: Scope, persona_id: UUID, *, keep_files: boo
     work = [*locks.of_conversations(talks), files.steps_of(scope, persona)]
     locks.lock_work_then(session, work, lambda: _lock_parents(session, persona, talks))
     files.release(session, scope, persona, keep_files=keep_files)
-    return removed(session, delete(Persona).where(Persona.id == persona_id)) > 0
+    return removed(session, delete(Persona).where(Persona.id == persona_id), of=persona_id) > 0
 
 
 def _lock_parents(session: Session, persona: Persona, talks: Select[UUID]) -> None:

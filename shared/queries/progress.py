@@ -10,28 +10,31 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from shared.domain import progress
-from shared.domain.lifecycle import RunStatus
+from shared.domain.lifecycle import RunStatus, quoted
 from shared.queries import work
 
 MOST_FILES = 500
 UNKNOWN = "a document that was deleted"
+RUNNING, COMPLETED, ERROR, FAILED, CANCELLED = map(
+    quoted, (RunStatus.RUNNING, RunStatus.COMPLETED, RunStatus.ERROR, RunStatus.FAILED, RunStatus.CANCELLED)
+)
 # All of it in one statement: people ask again and again. Nobody waits for the passages of a file that failed.
-TOLD = """
+TOLD = f"""
     WITH numbers AS (
         SELECT run.id, run.run_group_id, run.doc_id, run.status, run.status_message, run.run_params,
-            count(*) AS steps, sum(CASE WHEN step.status = 'COMPLETED' THEN 1.0 ELSE coalesce((step.status_meta
+            count(*) AS steps, sum(CASE WHEN step.status = {COMPLETED} THEN 1.0 ELSE coalesce((step.status_meta
                 ->> 'passages_done')::float / nullif((step.status_meta ->> 'passages')::float, 0), 0) END) AS share,
             max((step.status_meta ->> 'passages')::int) FILTER (WHERE step_type = 'chunk') AS passages,
-            CASE WHEN bool_or(step_type = 'embed' AND step.status = 'COMPLETED')
+            CASE WHEN bool_or(step_type = 'embed' AND step.status = {COMPLETED})
                 THEN max((step.status_meta ->> 'passages')::int) FILTER (WHERE step_type = 'chunk')
                 ELSE max((step.status_meta ->> 'passages_done')::int) FILTER (WHERE step_type = 'embed')
                 END AS passages_done,
-            bool_or(step_type = 'chunk' AND step.status <> 'COMPLETED') AS uncounted,
+            bool_or(step_type = 'chunk' AND step.status <> {COMPLETED}) AS uncounted,
             (array_agg(step.status_meta -> 'marks') FILTER (WHERE step_type = 'embed'))[1] AS marks
-        FROM workflowrun run JOIN runstep step ON step.workflow_run_id = run.id WHERE {which} GROUP BY run.id
+        FROM workflowrun run JOIN runstep step ON step.workflow_run_id = run.id WHERE {{which}} GROUP BY run.id
     ), ranked AS (
-        SELECT numbers.*, row_number() OVER (PARTITION BY run_group_id ORDER BY CASE WHEN status IN ('RUNNING', 'ERROR')
-            THEN 0 WHEN status IN ('FAILED', 'CANCELLED') THEN 1 ELSE 2 END, id) AS place FROM numbers
+        SELECT numbers.*, row_number() OVER (PARTITION BY run_group_id ORDER BY CASE WHEN status IN ({RUNNING}, {ERROR})
+            THEN 0 WHEN status IN ({FAILED}, {CANCELLED}) THEN 1 ELSE 2 END, id) AS place FROM numbers
     ), sums AS (
         SELECT run_group_id, (SELECT jsonb_object_agg(status, number) FROM (SELECT status, count(*) AS number
                 FROM numbers one WHERE one.run_group_id = numbers.run_group_id GROUP BY status) AS counted) AS counts,
@@ -41,7 +44,7 @@ TOLD = """
             count(*) FILTER (WHERE uncounted AND alive) AS all_uncounted,
             jsonb_agg(marks) FILTER (WHERE jsonb_array_length(marks) > 1
                 AND (marks -> -1 ->> 0)::float > extract(epoch FROM clock_timestamp()) - :window) AS all_marks
-        FROM (SELECT *, status NOT IN ('FAILED', 'CANCELLED') AS alive FROM numbers) AS numbers GROUP BY run_group_id
+        FROM (SELECT *, status NOT IN ({FAILED}, {CANCELLED}) AS alive FROM numbers) AS numbers GROUP BY run_group_id
     )
     SELECT ranked.*, sums.*, uri.uri, source.file_name, extract(epoch FROM clock_timestamp())::float AS now,
         (SELECT jsonb_agg(jsonb_build_object('type', step_type, 'status', status, 'message', status_message,

@@ -52,9 +52,10 @@ def _count(session: Session, statement: Select[Any]) -> int:
     return session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
 
 
-def removed(session: Session, statement: Delete) -> int:
-    """Execute a DELETE and return how many rows it took."""
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+def removed(session: Session, statement: Delete, *, of: object = "") -> int:
+    """Execute a DELETE and return how many rows it took; `of` is the id that the audit log names."""
+    result = session.execute(statement, execution_options={"audit": of})
+    return cast("CursorResult[Any]", result).rowcount
 
 
 @contextmanager

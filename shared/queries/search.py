@@ -34,7 +34,7 @@ from shared.domain.prompt import Passage
 from shared.domain.retrieval import Hit, TopK, capped, exact_first, fused
 from shared.domain.text import GRAMMAR
 from shared.models import Embedding, KnowledgeChunk, Persona
-from shared.queries import files
+from shared.queries import files, knowledge
 from shared.queries.scope import Scope
 
 DEPTH = 50  # passages of each collection that are ranked, where no more are wanted
@@ -88,8 +88,8 @@ def of_persona(
 
 def has_read(session: Session, persona: Persona) -> bool:
     """Say whether a persona has any passages."""
-    mine = exists().where(KnowledgeChunk.persona_id == persona.id, KnowledgeChunk.owner_id == persona.owner_id)
-    return session.scalar(select(mine)) or False
+    mine = select(knowledge.HAS_READ).select_from(Persona).where(Persona.id == persona.id)
+    return session.scalar(mine) or False
 
 
 def count_without_vector(session: Session, scope: Scope, question: Question, where: Filter) -> int:

@@ -14,8 +14,8 @@ from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.memory import UNCHANGED, Changes
 from shared.domain.tokens import count_roughly
 from shared.errors import Conflict, Invalid, NotFound
-from shared.models import Conversation, KnowledgeChunk, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
-from shared.queries import conversations, executions, locks, memory, modules, transcript
+from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
+from shared.queries import conversations, executions, knowledge, locks, memory, modules, transcript
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
@@ -27,7 +27,7 @@ BACKGROUND = (
         Persona,
         Message,
         executions.UNFINISHED_EARLIER,
-        exists().where(KnowledgeChunk.persona_id == Persona.id, KnowledgeChunk.owner_id == Conversation.owner_id),
+        knowledge.HAS_READ,
     )
     .join(Persona, Persona.id == Conversation.persona_id)
     .join(Message, Message.id == bindparam("message_id"))

@@ -81,4 +81,4 @@ def delete_(session: Session, scope: Scope, user_id: UUID) -> bool:
     mine = owned(User, scope).where(User.id == user_id).with_only_columns(User.id)
     talks = select(Conversation.id).where(Conversation.user_id.in_(mine))
     locks.lock_conversations(session, talks, lambda: session.execute(mine.with_for_update()))
-    return removed(session, delete(User).where(User.id.in_(mine))) > 0
+    return removed(session, delete(User).where(User.id.in_(mine)), of=user_id) > 0

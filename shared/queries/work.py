@@ -11,23 +11,26 @@ from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
 from shared.db import wake
-from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus
+from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus, quoted
 from shared.models.base import Base, Work
 from shared.queries import endings
 
 WorkRow = TypeVar("WorkRow", bound=Work)
 SWEEP_LOCK = 0x5357_4545
 
+PENDING, RUNNING, ERROR, FAILED, CANCELLED = map(
+    quoted, (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.ERROR, RunStatus.FAILED, RunStatus.CANCELLED)
+)
 # A row that had its turn waits behind all others, and keeps in `made_room` the priority that it has again at its next.
 AS_BEFORE = "priority = coalesce((status_meta ->> 'made_room')::int, priority), status_meta = status_meta - 'made_room'"
 WAITED_ENOUGH = 60.0  # seconds: however many came meanwhile, it goes before them
 
-RUNNABLE = "queue = :queue AND status = 'PENDING' AND ready_at IS NOT NULL AND (crashes = 0 OR :suspects)"
+RUNNABLE = f"queue = :queue AND status = {PENDING} AND ready_at IS NOT NULL AND (crashes = 0 OR :suspects)"
 # `more` is read as of the statement's start, when the claimed rows were still waiting.
 CLAIM = f"""
     WITH best AS MATERIALIZED (SELECT id FROM {{t}} WHERE {RUNNABLE}
         ORDER BY priority DESC, id LIMIT :limit FOR UPDATE SKIP LOCKED)
-    UPDATE {{t}} SET status = 'RUNNING', fence = fence + 1, worker_id = :worker, start_date = clock_timestamp(),
+    UPDATE {{t}} SET status = {RUNNING}, fence = fence + 1, worker_id = :worker, start_date = clock_timestamp(),
         status_date = clock_timestamp(), lease_until = clock_timestamp() + make_interval(secs => :lease),
         {AS_BEFORE}
     WHERE id = ANY(ARRAY(SELECT id FROM best))
@@ -40,13 +43,13 @@ HELD = "unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[])) AS held(id, fence
 RENEW = f"""
     UPDATE {{t}} SET lease_until = clock_timestamp() + make_interval(secs => :lease) WHERE id = ANY(ARRAY(
         SELECT work.id FROM {{t}} work JOIN {HELD} ON work.id = held.id AND work.fence = held.fence
-        WHERE work.status = 'RUNNING' FOR UPDATE OF work SKIP LOCKED))"""
+        WHERE work.status = {RUNNING} FOR UPDATE OF work SKIP LOCKED))"""
 NEWS = f"""
     SELECT held.id, held.fence, work.id IS NULL AS lost, work.cancel_requested_at IS NOT NULL AS cancelled
-    FROM {HELD} LEFT JOIN {{t}} work ON work.id = held.id AND work.fence = held.fence AND work.status = 'RUNNING'"""
+    FROM {HELD} LEFT JOIN {{t}} work ON work.id = held.id AND work.fence = held.fence AND work.status = {RUNNING}"""
 # The fence is the lock: a row that changed hands is not among those returned. A cancelled one is not tried again.
 END = f"""
-    UPDATE {{t}} SET status = CASE WHEN :again AND cancel_requested_at IS NOT NULL THEN 'CANCELLED' ELSE :status END,
+    UPDATE {{t}} SET status = CASE WHEN :again AND cancel_requested_at IS NOT NULL THEN {CANCELLED} ELSE :status END,
         status_date = clock_timestamp(), status_message = :message, lease_until = NULL, retry = retry + :failures,
         status_meta = (status_meta - 'error_type')
             || jsonb_strip_nulls(jsonb_build_object('error_type', CAST(:error_type AS text),
@@ -54,41 +57,41 @@ END = f"""
         completed_date = CASE WHEN :again AND cancel_requested_at IS NULL THEN NULL ELSE clock_timestamp() END,
         ready_at = CASE WHEN :again THEN clock_timestamp() + make_interval(secs => :delay) ELSE ready_at END,
         priority = CASE WHEN :behind THEN least({{t}}.priority, 0) - 1 ELSE {{t}}.priority END
-    FROM {HELD} WHERE {{t}}.id = held.id AND {{t}}.fence = held.fence AND {{t}}.status = 'RUNNING' RETURNING {{t}}.*"""
-EXPIRED = "status = 'RUNNING' AND lease_until < clock_timestamp()"
+    FROM {HELD} WHERE {{t}}.id = held.id AND {{t}}.fence = held.fence AND {{t}}.status = {RUNNING} RETURNING {{t}}.*"""
+EXPIRED = f"status = {RUNNING} AND lease_until < clock_timestamp()"
 ENDS = f"(cancel_requested_at IS NOT NULL OR crashes + 1 >= {POISON_CRASHES})"
 LOSE = "fence = fence + 1, crashes = crashes + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp()"
 REOPEN = f"""
-    UPDATE {{t}} SET {LOSE}, status = 'PENDING', ready_at = clock_timestamp()
+    UPDATE {{t}} SET {LOSE}, status = {PENDING}, ready_at = clock_timestamp()
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE {EXPIRED} AND NOT {ENDS}
         ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED)) RETURNING id"""
 LOST_FOR_GOOD = f"SELECT id FROM {{t}} WHERE {EXPIRED} AND {ENDS} ORDER BY lease_until LIMIT 100"
 END_LOST = f"""
     UPDATE {{t}} SET {LOSE}, completed_date = clock_timestamp(),
-        status = CASE WHEN cancel_requested_at IS NULL THEN 'FAILED' ELSE 'CANCELLED' END,
+        status = CASE WHEN cancel_requested_at IS NULL THEN {FAILED} ELSE {CANCELLED} END,
         status_message = CASE WHEN cancel_requested_at IS NULL THEN '{POISON}' ELSE 'cancelled' END
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = :id AND {EXPIRED} AND {ENDS} FOR UPDATE SKIP LOCKED))
     RETURNING id, status"""
-IS_UNHEARD = """
-    status = 'RUNNING' AND cancel_requested_at <= clock_timestamp() - make_interval(secs => :honour)"""
+IS_UNHEARD = f"""
+    status = {RUNNING} AND cancel_requested_at <= clock_timestamp() - make_interval(secs => :honour)"""
 UNHEARD = f"SELECT id FROM {{t}} WHERE {IS_UNHEARD} ORDER BY id LIMIT 100"
 END_UNHEARD = f"""
-    UPDATE {{t}} SET fence = fence + 1, status = 'CANCELLED', lease_until = NULL, status_date = clock_timestamp(),
+    UPDATE {{t}} SET fence = fence + 1, status = {CANCELLED}, lease_until = NULL, status_date = clock_timestamp(),
         completed_date = clock_timestamp(), status_message = 'cancelled, without a word from its worker'
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = :id AND {IS_UNHEARD} FOR UPDATE SKIP LOCKED))
     RETURNING id, status"""
-DUE = """
-    UPDATE {t} SET status = 'PENDING', status_date = clock_timestamp()
-    WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE status = 'ERROR' AND ready_at <= clock_timestamp()
+DUE = f"""
+    UPDATE {{t}} SET status = {PENDING}, status_date = clock_timestamp()
+    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE status = {ERROR} AND ready_at <= clock_timestamp()
         ORDER BY ready_at LIMIT 1000 FOR UPDATE SKIP LOCKED))"""
 WAITED = f"""
     UPDATE {{t}} SET {AS_BEFORE} WHERE id = ANY(ARRAY(SELECT id FROM {{t}}
-        WHERE queue = ANY(:queues) AND priority < 0 AND status = 'PENDING' AND status_meta ? 'made_room'
+        WHERE queue = ANY(:queues) AND priority < 0 AND status = {PENDING} AND status_meta ? 'made_room'
             AND ready_at <= clock_timestamp() - make_interval(secs => :seconds) FOR UPDATE SKIP LOCKED))"""
-OF_WORKER = "SELECT id FROM {t} WHERE status = 'RUNNING' AND starts_with(worker_id, :worker)"
+OF_WORKER = f"SELECT id FROM {{t}} WHERE status = {RUNNING} AND starts_with(worker_id, :worker)"
 HAND_BACK = f"""
     UPDATE {{t}} SET fence = fence + 1, lease_until = NULL, worker_id = NULL, status_date = clock_timestamp(),
-        status = CASE WHEN cancel_requested_at IS NULL THEN 'PENDING' ELSE 'CANCELLED' END,
+        status = CASE WHEN cancel_requested_at IS NULL THEN {PENDING} ELSE {CANCELLED} END,
         completed_date = CASE WHEN cancel_requested_at IS NOT NULL THEN clock_timestamp() END
     WHERE id = ANY(ARRAY({OF_WORKER} FOR UPDATE SKIP LOCKED)) RETURNING id, status"""
 END_LEASES = f"""
@@ -96,15 +99,15 @@ END_LEASES = f"""
 HELD_BY = f"SELECT count(*) FROM ({OF_WORKER}) AS held"
 # A running row keeps its fence: its worker must still be able to settle CANCELLED with what it has. Locked by id: a
 # settlement locks the running row and then the one after it.
-CANCEL = """
-    UPDATE {t} SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
-        status_date = clock_timestamp(), fence = fence + (status <> 'RUNNING')::int,
-        status = CASE status WHEN 'RUNNING' THEN status ELSE 'CANCELLED' END,
-        completed_date = CASE status WHEN 'RUNNING' THEN NULL ELSE clock_timestamp() END
-    WHERE id = ANY(ARRAY(SELECT id FROM {t} WHERE id = ANY(:ids) AND status IN ('PENDING', 'ERROR', 'RUNNING')
+CANCEL = f"""
+    UPDATE {{t}} SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+        status_date = clock_timestamp(), fence = fence + (status <> {RUNNING})::int,
+        status = CASE status WHEN {RUNNING} THEN status ELSE {CANCELLED} END,
+        completed_date = CASE status WHEN {RUNNING} THEN NULL ELSE clock_timestamp() END
+    WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = ANY(:ids) AND status IN ({PENDING}, {ERROR}, {RUNNING})
         ORDER BY id FOR UPDATE)) RETURNING id, status, fence"""
 RETRY = f"""
-    UPDATE {{t}} SET fence = fence + 1, status = 'PENDING', status_date = clock_timestamp(), status_message = NULL,
+    UPDATE {{t}} SET fence = fence + 1, status = {PENDING}, status_date = clock_timestamp(), status_message = NULL,
         retry = 0, crashes = 0, cancel_requested_at = NULL, completed_date = NULL,
         ready_at = CASE WHEN :ready THEN clock_timestamp() END, {AS_BEFORE}
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = ANY(:ids) AND status = ANY(:states)

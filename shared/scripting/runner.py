@@ -23,11 +23,12 @@ from pydantic_monty import (
 
 from shared.domain import outputs
 from shared.domain.rewriting import rewrite
+from shared.domain.text import make_storable
 from shared.errors import Unavailable
 from shared.scripting import sandbox
 from shared.scripting.prelude import prelude
 from shared.scripting.spending import MOST_CALLS, Spending
-from shared.scripting.values import Allowance, ScriptError, TooLarge, clean, plain
+from shared.scripting.values import Allowance, ScriptError, TooLarge, clean
 
 LONGEST_SOURCE = 64 * 1024
 LONGEST_PRINT = 64 * 1024
@@ -89,7 +90,8 @@ def run(source: str, host: Host) -> Run:
     printed = CollectString(max_bytes=LONGEST_PRINT)
     status, message, (variables, lost) = _guarded(source, host, printed)
     seconds = round(time.monotonic() - started, 4)
-    return Run(status, plain(message[-LONGEST_MESSAGE:]), variables, plain(printed.output), seconds, lost)
+    said, printed_text = make_storable(message[-LONGEST_MESSAGE:]), make_storable(printed.output)
+    return Run(status, said, variables, printed_text, seconds, lost)
 
 
 def _guarded(source: str, host: Host, printed: CollectString) -> tuple[Status, str, Kept]:

@@ -3,6 +3,8 @@
 from math import isfinite
 from typing import Any
 
+from shared.domain.text import make_storable
+
 BUDGET = 256 * 1024
 EACH = 16  # what a value costs besides its characters
 DEEPEST = 16
@@ -44,18 +46,13 @@ def clean(value: Any, allowance: Allowance | None = None, depth: int = 0) -> Any
     return _atom(value, kind)
 
 
-def plain(text: str) -> str:
-    """Return the text as a database can store it: without NUL and halves of characters."""
-    return text.replace("\0", "").encode(errors="replace").decode()
-
-
 def _key(key: Any, allowance: Allowance) -> str:
     return str(clean(key, allowance))
 
 
 def _atom(value: Any, kind: type) -> Any:
     if kind is str:
-        return plain(value)
+        return make_storable(value)
     if kind is int and value.bit_length() > WIDEST_INTEGER:
         raise TooLarge(f"integer too large: {WIDEST_INTEGER} bits at most")
     if kind is float and not isfinite(value):

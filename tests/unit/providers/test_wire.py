@@ -2,10 +2,11 @@
 
 import pytest
 
+from shared.domain.text import make_storable
 from shared.errors import Transient
 from shared.providers.answers import MAX_EVENT_BYTES, Event, read_events
 from shared.providers.thinking import Revoked, Text, Thinking, ThinkSplitter
-from shared.providers.wire import ChatControls, ChatMessage, End, ReplyReader, chat_request, clean
+from shared.providers.wire import ChatControls, ChatMessage, End, ReplyReader, chat_request
 
 PROMPT = [ChatMessage("user", "hello")]
 
@@ -95,7 +96,7 @@ def test_reasoning_fields_are_thinking(field: str) -> None:
     ],
 )
 def test_text_of_a_model_can_be_stored_however_it_is_cut(said: str, cleaned: str) -> None:
-    assert clean(said) == cleaned
+    assert make_storable(said) == cleaned
     for field in ("content", "reasoning"):
         assert [read_text(field, said), read_text(field, *said)] == [cleaned, cleaned]
 
