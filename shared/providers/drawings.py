@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from shared.providers.formulas import formula
 from shared.providers.markdown import Markdown
 from shared.providers.number_format import GENERAL, shown
 from shared.providers.numerals import numeral
@@ -10,7 +11,6 @@ from shared.providers.package import Element, Package, Unread, child, children, 
 
 AUTO_NUMBERS = {"alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman", "romanUc": "upperRoman"}
 AROUND = {"ParenBoth": "(%s)", "ParenR": "%s)", "Period": "%s."}
-MATH = {"num": "(%s)", "den": "/(%s)", "sup": "^%s", "sub": "_%s"}
 LINKERS = frozenset({"pres", "parTrans", "sibTrans"})  # points of a diagram that only place others
 AXES = ("catAx", "dateAx", "valAx", "serAx")
 LABELS, VALUES = ("cat", "xVal"), ("val", "yVal", "bubbleSize")
@@ -23,8 +23,7 @@ def words(element: Element) -> str:
         return element.text or ""
     if kind == "br":
         return "\n"
-    inner = "".join(map(words, element))
-    return MATH[kind] % inner if kind in MATH and inner else inner
+    return formula(element) if kind == "oMath" else "".join(map(words, element))
 
 
 def text_of(body: Element | None) -> str:

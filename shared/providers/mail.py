@@ -24,6 +24,7 @@ SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "appli
 AS_WRITTEN = frozenset({"", ".txt", ".text", ".log", ".asc", ".ics", ".vcf"})
 LONGEST_HEADER = 20_000  # characters; the time to decode one grows with its square
 MESSAGE = re.compile(rb"(?:\A|\n\r?\n)(From [^\n]*+\n)(?=[!-9;-~]++[ \t]*+:)")
+LENGTH = re.compile(rb"(\d{1,10})[ \t]*+\r?\n")
 ESCAPED = re.compile(rb"^>(>*+From )", re.MULTILINE)
 
 Message = email.message.Message
@@ -41,12 +42,18 @@ class Letter(NamedTuple):
 
 def read(data: bytes, text_of: TextOf) -> Letter:
     """Read a message, or a file of many; raises Invalid for one that is no message."""
-    messages = list(_messages(data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")))
+    messages = list(_messages(_unwrapped(data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))))
     letters = [_read(message, text_of) for message in messages]
     if len(letters) == 1:
         return letters[0]
     warnings = [f"message {n}: {warning}" for n, letter in enumerate(letters, 1) for warning in letter.warnings]
     return Letter("\n\n".join(letter.text for letter in letters), None, None, warnings)
+
+
+def _unwrapped(data: bytes) -> bytes:
+    """Return a message without what one program puts around it: its length before, and notes of its own behind."""
+    found = LENGTH.match(data)
+    return data[found.end() : found.end() + int(found[1])] if found else data
 
 
 def _messages(data: bytes) -> Iterator[bytes]:

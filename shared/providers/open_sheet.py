@@ -41,8 +41,8 @@ class Sheet:
         if self._is_hidden and self._rows:
             yield f"the sheet {self.name} is hidden, and was read too"
         if self._without_value:
-            many = f"{self._without_value:,} formulas have" if self._without_value > 1 else "a formula has"
-            yield f"the sheet {self.name}: {many} no stored value, and stand as written: save it once in a program"
+            many = f"formulas without a stored value ({self._without_value:,})"
+            yield f"the sheet {self.name}: {many} stand as they are written: save it once in a program"
         if self._hidden_rows:
             yield f"the sheet {self.name}: {self._hidden_rows:,} hidden rows were read too"
 

@@ -27,11 +27,12 @@ class Book(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What the cells of all sheets refer to: texts, formats of numbers, and the day from which days are counted."""
+    """What the cells of all sheets refer to: texts, formats, the first day, and whether nobody has computed yet."""
 
     texts: list[str]
     formats: list[str]
     since_1904: bool
+    uncomputed: bool
 
 
 def read(data: bytes) -> Book:
@@ -57,8 +58,10 @@ class _Reader:
     def sheets(self) -> Iterator[str]:
         """Yield each sheet under its name; what could not be read is told, and what is hidden; raises Unread."""
         book, links = self._package.tree(self._main), self._package.links(self._main)
-        about = child(book, "workbookPr")
-        shared = Shared(self._texts(), self._formats(), about is not None and about.get("date1904", "") in TRUE)
+        about, computing = child(book, "workbookPr"), child(book, "calcPr")
+        since_1904 = about is not None and about.get("date1904", "") in TRUE
+        uncomputed = computing is not None and computing.get("fullCalcOnLoad", "") in TRUE
+        shared = Shared(self._texts(), self._formats(), since_1904, uncomputed)
         for sheet in inside(child(book, "sheets"), "sheet"):
             yield self._sheet(sheet, links.get(reference(sheet)), shared)
 
@@ -150,7 +153,7 @@ class Sheet:
         self._shared = shared
         self._row = 0
         self._formulas: dict[str, str] = {}
-        self._without_value = 0
+        self._without_value = self._computed = self._zeros = 0
         self._hidden = {"row": 0, "col": 0}
 
     def take(self, element: Element) -> None:
@@ -168,8 +171,10 @@ class Sheet:
     def told(self, name: str) -> Iterator[str]:
         """Say what a reader would miss, or would not know."""
         if self._without_value:
-            many = f"{self._without_value:,} formulas have" if self._without_value > 1 else "a formula has"
-            yield f"the sheet {name}: {many} no stored value, and stand as written: save it once in a program"
+            many = f"formulas without a stored value ({self._without_value:,})"
+            yield f"the sheet {name}: {many} stand as they are written: save it once in a program"
+        if self._shared.uncomputed and self._computed and self._zeros == self._computed:
+            yield f"the sheet {name}: all formulas are stored as 0 by a program that does not compute: save it once"
         rows, columns = self._hidden["row"], self._hidden["col"]
         hidden = [f"{rows:,} hidden rows"] * bool(rows) + [f"{columns:,} ranges of hidden columns"] * bool(columns)
         if hidden:
@@ -201,6 +206,8 @@ class Sheet:
             if not value and kind != "str":
                 self._without_value += 1
                 return written
+            self._computed += 1
+            self._zeros += value == "0"
         return self._shown(kind, value or "", inline, cell.get("s", "0"))
 
     def _formula(self, element: Element) -> str:

@@ -105,6 +105,7 @@ FOREIGN = {
     "shared.providers.html.UNSAFE": "search",
     "shared.providers.html_table.SPAN": "match",
     "shared.providers.mail.ESCAPED": "findall",
+    "shared.providers.mail.LENGTH": "match",
     "shared.providers.mail.MESSAGE": "finditer",
     "shared.providers.mail_forms.ADDRESS": "findall",
     "shared.providers.mail_forms.BASE64": "fullmatch",

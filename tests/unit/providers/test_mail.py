@@ -285,3 +285,21 @@ def test_what_is_lost_of_one_of_many_messages_is_told_with_its_number() -> None:
 def test_a_message_of_outlook_is_refused_with_what_to_do() -> None:
     with pytest.raises(Refused, match=r"save it as \.eml"):
         sniff(b"\xd0\xcf\x11\xe0\xa1\xb1", "a.msg")
+
+
+def test_a_message_kept_with_its_length_is_read() -> None:
+    inner = b"Subject: x\nFrom: a@b.c\n\nThe anvil."
+    data = str(len(inner)).encode() + b"  \n" + inner + b"<?xml version='1.0'?><plist/>"
+    assert parsed(data, "a.emlx").text == "# x\n\nFrom: a@b.c\n\nThe anvil."
+
+
+def test_an_invitation_is_read_once_and_with_its_dates() -> None:
+    both = EmailMessage()
+    both.set_content("Regatta at the pier, bring oars.")
+    both.add_alternative("<p>Regatta at the pier, bring <b>oars</b>.</p>", subtype="html")
+    both.add_alternative(
+        "BEGIN:VCALENDAR\nSUMMARY:Regatta\nDTSTART:20330605T100000Z\nEND:VCALENDAR", subtype="calendar"
+    )
+    text = parsed(b"From: a@b.c\n" + both.as_bytes()).text
+    assert text.count("bring oars") == 1
+    assert "20330605T100000Z" in text

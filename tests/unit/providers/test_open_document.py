@@ -190,7 +190,7 @@ def test_what_a_sheet_does_not_show_is_told() -> None:
     assert "| c | d |" in parsed.text
     assert parsed.warnings == [
         "the sheet A is hidden, and was read too",
-        "the sheet A: a formula has no stored value, and stand as written: save it once in a program",
+        "the sheet A: formulas without a stored value (1) stand as they are written: save it once in a program",
         "the sheet A: 1 hidden rows were read too",
     ]
 
