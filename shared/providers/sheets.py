@@ -9,6 +9,7 @@ from shared.providers.drawings import chart_titles, text_of
 from shared.providers.grid import Range, Row, as_markdown
 from shared.providers.number_format import BUILT_IN, GENERAL, general, shown, shown_text
 from shared.providers.package import Element, Link, Package, Unread, child, children, inside, local, reference
+from shared.providers.word import only_leads_to_a_number
 
 PLACE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})")
 CODE = re.compile(r'&(?:&|"[^"]*+"|K[0-9A-F]{6}|\d++|[A-Z])')
@@ -166,7 +167,9 @@ class Sheet:
         elif kind == "mergeCell":
             self.merged += _range(element.get("ref", ""))
         elif kind != "col":
-            self.edges[kind] = " ".join(CODE.sub(_printed, element.text or "").split())
+            text = " ".join(CODE.sub(_printed, element.text or "").split())
+            counts = "&P" in (element.text or "") and only_leads_to_a_number(text)
+            self.edges[kind] = "" if counts else text
 
     def told(self, name: str) -> Iterator[str]:
         """Say what a reader would miss, or would not know."""

@@ -16,7 +16,12 @@ SILENT = frozenset(
 NUMBERS_OF_PAGES = ("PAGE", "NUMPAGES", "SECTIONPAGES")
 LONGEST_ADDRESS = 200  # characters
 FILE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".svg", ".emf", ".wmf", ".tif", ".tiff", ".webp")
-FEW_WORDS = 3
+# What stands beside the number of a page in some languages.
+LEADING = frozenset(
+    " page pages p pg of seite seiten s von página páginas pág de pagina pagine pag di del van blz sur sida sidan av "
+    "side af sivu strona str z din стр страница из".split(" ")
+)
+SIGNS = ".,:;/|()[]-\N{EN DASH}\N{EM DASH}"
 RAISED = frozenset("0123456789+-\N{MINUS SIGN}")
 
 
@@ -215,7 +220,7 @@ class Writer:
 
 def only_leads_to_a_number(text: str) -> bool:
     """Say whether what stands beside the number of a page says nothing without it."""
-    return len(text.split()) <= FEW_WORDS and not any(letter.isdigit() for letter in text)
+    return all(word.strip(SIGNS).casefold() in LEADING for word in text.split())
 
 
 def _counts_pages(instruction: str) -> bool:

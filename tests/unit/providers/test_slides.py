@@ -86,6 +86,20 @@ def test_a_chart_is_read_with_its_titles_labels_and_values() -> None:
     assert parsed.text == f"## Costs\n\nTraffic\n\nArrivals\n\n{table}"
 
 
+def test_labels_on_two_levels_are_both_said() -> None:
+    levels = [["Q1", "Q2", "Q1"], ["2031", None, "2032"]]
+    told = "".join(
+        "<c:lvl>"
+        + "".join(f'<c:pt idx="{at}"><c:v>{each}</c:v></c:pt>' for at, each in enumerate(level) if each)
+        + "</c:lvl>"
+        for level in levels
+    )
+    plain = charted(points("num", ["1", "2", "3"]))
+    start, end = plain.index("<c:cat>"), plain.index("</c:cat>")
+    chart = f"{plain[:start]}<c:cat><c:multiLvlStrRef>{told}</c:multiLvlStrRef>{plain[end:]}"
+    assert "| 2031 Q1 | 1 |\n| 2031 Q2 | 2 |\n| 2032 Q1 | 3 |" in one(CHARTED, TO_CHART, {"c.xml": chart}).text
+
+
 def test_a_diagram_is_read() -> None:
     point = "<dgm:pt{}><dgm:t><a:p><a:r><a:t>{}</a:t></a:r></a:p></dgm:t></dgm:pt>"
     said = point.format("", "Dredge") + point.format(' type="pres"', "no") + point.format("", "Pave")
