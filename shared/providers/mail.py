@@ -19,7 +19,14 @@ EML = "message/rfc822"
 HEADERS = ("From", "To", "Cc", "Date")
 LETTERS = (EML, "message/global", "message/news")
 PAGES = ("text/html", "application/xhtml+xml")
-LOOKS = ("text/css", "text/javascript", "application/javascript", "application/x-javascript")  # no words of a page
+LOOKS = (
+    "text/css",
+    "text/xml",
+    "application/xml",
+    "text/javascript",
+    "application/javascript",
+    "application/x-javascript",
+)  # no words of a page
 SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 AS_WRITTEN = frozenset({"", ".txt", ".text", ".log", ".asc", ".ics", ".vcf"})
 LONGEST_HEADER = 20_000  # characters; the time to decode one grows with its square
@@ -81,7 +88,7 @@ def _read(data: bytes, text_of: TextOf) -> Letter:
 def _is_saved_page(message: Message) -> bool:
     """Say whether a browser saved a page as a message, which nobody sent to anybody."""
     sent = any(name in message for name in ("To", "Cc", "Bcc", "Message-ID", "Received"))
-    saved = "@" not in str(message.get("From", "")) and message.get_content_type() == "multipart/related"
+    saved = "@" not in str(message.get("From", "")) and message.get_content_type() in ("multipart/related", *PAGES)
     return "Snapshot-Content-Location" in message or (saved and not sent)
 
 

@@ -180,6 +180,23 @@ def test_the_cells_of_a_sheet_are_read_as_they_are_shown() -> None:
     assert parsed.warnings == []
 
 
+@pytest.mark.parametrize(
+    ("about", "text"),
+    [
+        ('office:value-type="percentage" office:value="0.19"', "19%"),
+        ('office:value-type="currency" office:currency="EUR" office:value="12.50"', "12.5 EUR"),
+        ('office:value-type="time" office:time-value="PT08H30M00S"', "08:30:00"),
+        ('office:value-type="time" office:time-value="PT30H5M0S"', "30:05:00"),
+        ('office:value-type="date" office:date-value="2032-03-01"', "2032-03-01"),
+        ('office:value-type="boolean" office:boolean-value="true"', "true"),
+        ('office:value-type="float" office:value="nonsense"', "nonsense"),
+    ],
+)
+def test_a_cell_that_does_not_say_how_it_is_shown_is_read(about: str, text: str) -> None:
+    parsed = parse(document(sheet(cell("a") + cell("b"), cell("", about) + cell("y")), "spreadsheet"), ODS)
+    assert parsed.text.endswith(f"| {text} | y |")
+
+
 def test_what_a_sheet_does_not_show_is_told() -> None:
     style = '<style:style style:name="h"><style:table-properties table:display="false"/></style:style>'
     formula = cell("", 'table:formula="of:=[.A1]*2"')
