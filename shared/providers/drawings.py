@@ -181,7 +181,7 @@ def _with_level(labels: dict[str, str], above: dict[str, str]) -> dict[str, str]
 def _shown(said: str, code: str) -> str:
     try:
         return said if code == GENERAL else shown(float(said), code)
-    except (ValueError, OverflowError):
+    except (ValueError, ArithmeticError):
         return said
 
 

@@ -152,7 +152,8 @@ class _Reader:
             if part.get_content_maintype() == "message":
                 yield "\n".join(f"{name}: {self.header(inner, name)}" for name in dict.fromkeys(inner))
             yield from self._texts(inner)
-        yield (part.epilogue or "").strip() if isinstance(part.epilogue, str) else ""
+        behind = part.epilogue.strip() if isinstance(part.epilogue, str) else ""
+        yield self._decoded(behind.encode("ascii", "surrogateescape"), None, "what follows the parts") if behind else ""
 
     def _text(self, part: Message) -> str:
         """Return what a part holds, under its name where it has one; what cannot be read is told."""

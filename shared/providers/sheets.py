@@ -13,6 +13,7 @@ from shared.providers.word import only_leads_to_a_number
 
 PLACE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})")
 CODE = re.compile(r'&(?:&|"[^"]*+"|K[0-9A-F]{6}|\d++|[A-Z])')
+ESCAPED = re.compile(r"_x(00[0-9A-Fa-f]{2})_")
 TRUE = ("1", "true")
 TRUTHS = {"0": "FALSE", "1": "TRUE"}
 LARGEST_NUMBER = 40  # characters
@@ -253,7 +254,8 @@ def _text(element: Element | None) -> str:
         return ""
     own = (each.text or "" for each in children(element, "t"))
     runs = (each.text or "" for run in children(element, "r") for each in children(run, "t"))
-    return "".join([*own, *runs]) or (element.text or "").strip()
+    text = "".join([*own, *runs]) or (element.text or "").strip()
+    return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
 def _column(letters: str) -> int:

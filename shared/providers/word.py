@@ -22,6 +22,7 @@ LEADING = frozenset(
     "side af sivu strona str z din стр страница из".split(" ")
 )
 SIGNS = ".,:;/|()[]-\N{EN DASH}\N{EM DASH}"
+OUTLINES = frozenset("012345")
 RAISED = frozenset("0123456789+-\N{MINUS SIGN}")
 
 
@@ -103,7 +104,7 @@ class Writer:
         for each in (look, *(child(style, "pPr") for style in chain)):
             outline = value(each, "outlineLvl")
             if outline:
-                return int(outline) + 1 if outline in "012345" else 0
+                return int(outline) + 1 if outline in OUTLINES else 0
         names = [style, *(value(each, "name") for each in chain)]
         return next((level for name in names if (level := _level_named(name))), 0)
 

@@ -139,6 +139,7 @@ FOREIGN = {
     "shared.providers.pictures.BLANK_LINE": "search",
     "shared.providers.pictures.DRAWING": "findall",
     "shared.providers.sheets.CODE": "findall",
+    "shared.providers.sheets.ESCAPED": "findall",
     "shared.providers.sheets.PLACE": "fullmatch",
     "shared.providers.sniff.HTML_BEGINNING": "match",
     "shared.providers.sniff.PDF_HEADER": "match",

@@ -253,3 +253,8 @@ def test_an_invitation_is_read_once_and_with_its_dates() -> None:
     text = parsed(b"From: a@b.c\n" + both.as_bytes()).text
     assert text.count("bring oars") == 1
     assert "20330605T100000Z" in text
+
+
+def test_what_follows_the_parts_is_read() -> None:
+    data = raw("Content-Type: multipart/mixed; boundary=B", b"--B\n\nbody\n--B--\nCaf\xc3\xa9 list, leave here.\n")
+    assert parsed(data).text == "# x\n\nbody\n\nCaf\u00e9 list, leave here."

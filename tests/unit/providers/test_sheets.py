@@ -66,6 +66,7 @@ def shown(cell: str, about: str = "") -> str:
         ('<c t="str"><f>A1</f><v>north</v></c>', "north"),
         ('<c t="str" s="8"><f>A1</f><v>5</v></c>', "5 kg"),
         ('<c t="inlineStr"><is><r><t>rich </t></r><r><t>text</t></r><rPh><t>no</t></rPh></is></c>', "rich text"),
+        (text("one_x000D_\ntwo_x005F_x"), "one two_x"),
         ("<c><v>1e999</v></c>", "1e999"),
         ('<c s="77"><v>7</v></c>', "7"),
         ('<c t="s"><v>99</v></c>', ""),

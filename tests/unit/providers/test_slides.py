@@ -58,6 +58,23 @@ def test_what_stands_at_the_foot_of_each_slide_is_said_once() -> None:
     assert read(deck([each, each], {}, {})).text == "Brix & Sons\n\nx\n\nx"
 
 
+def test_what_a_design_shows_is_said_once() -> None:
+    design = slide(shape("Confidential") + shape("Click to edit", "body"), "sldLayout")
+    linked = {"l": ("slideLayout", "/l.xml")}
+    parsed = read(deck([slide(TITLE), slide(shape("x"))], linked, {"l.xml": design}))
+    assert parsed.text == "## Costs\n\nConfidential\n\nx"
+
+
+def test_a_date_that_somebody_wrote_is_read() -> None:
+    field = shape("today", "dt").replace("<a:r>", "<a:fld>").replace("</a:r>", "</a:fld>")
+    assert one(shape("12 March 2031", "dt") + field).text == "## Costs\n\n12 March 2031"
+
+
+def test_why_there_is_no_text_is_told() -> None:
+    with pytest.raises(Invalid, match="no text in it: slide 1: the slide was not read: it is damaged"):
+        read(deck(["<p:sld"], {}, {}))
+
+
 def points(kind: str, values: list[str], code: str = "") -> str:
     told = f"<c:formatCode>{code}</c:formatCode>" if code else ""
     each = "".join(f'<c:pt idx="{at}"><c:v>{value}</c:v></c:pt>' for at, value in enumerate(values))
