@@ -81,7 +81,7 @@ class Writer:
     def _paragraph(self, paragraph: Element) -> Iterator[tuple[str, bool]]:
         outer, self._beside = self._beside, []
         numbers = self._numbers_of_pages(paragraph)
-        text = self._inline(paragraph).strip()
+        text = self._inline(paragraph).replace("~~~~", "").strip()
         beside, self._beside = self._beside, outer
         look = child(paragraph, "pPr")
         style = value(look, "pStyle")

@@ -143,8 +143,9 @@ def test_charts_and_formulas_are_read_and_other_objects_told() -> None:
     )
     parsed = parse(document(OBJECT, parts={"Object 1/content.xml": chart}))
     assert parsed.text == "Traffic\n\n|  | Ships |\n| --- | --- |\n| May | 73 |"
-    math = "<math><semantics><mi>x</mi><mo>=</mo><mn>7</mn><annotation>x = 7</annotation></semantics></math>"
-    assert parse(document(OBJECT, parts={"Object 1/content.xml": math})).text == "x=7"
+    power = "<msup><mi>c</mi><mn>2</mn></msup><mo>/</mo><mfrac><mi>a</mi><mi>b</mi></mfrac>"
+    math = f"<math><semantics><mrow><mi>E</mi><mo>=</mo>{power}</mrow><annotation>x</annotation></semantics></math>"
+    assert parse(document(OBJECT, parts={"Object 1/content.xml": math})).text == "E=c^2/a/b"
     lost = parse(document(p("Text.") + OBJECT))
     assert lost.warnings == ["an embedded object was not read: it is missing in the file"]
 
