@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from shared.providers.formulas import formula
 from shared.providers.markdown import Markdown
 from shared.providers.number_format import GENERAL, shown
 from shared.providers.numerals import numeral
@@ -10,7 +11,6 @@ from shared.providers.package import Element, Package, Unread, child, children, 
 
 AUTO_NUMBERS = {"alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman", "romanUc": "upperRoman"}
 AROUND = {"ParenBoth": "(%s)", "ParenR": "%s)", "Period": "%s."}
-MATH = {"num": "(%s)", "den": "/(%s)", "sup": "^%s", "sub": "_%s"}
 LINKERS = frozenset({"pres", "parTrans", "sibTrans"})  # points of a diagram that only place others
 AXES = ("catAx", "dateAx", "valAx", "serAx")
 LABELS, VALUES = ("cat", "xVal"), ("val", "yVal", "bubbleSize")
@@ -23,8 +23,7 @@ def words(element: Element) -> str:
         return element.text or ""
     if kind == "br":
         return "\n"
-    inner = "".join(map(words, element))
-    return MATH[kind] % inner if kind in MATH and inner else inner
+    return formula(element) if kind == "oMath" else "".join(map(words, element))
 
 
 def text_of(body: Element | None) -> str:
@@ -153,20 +152,36 @@ def _points(element: Element | None) -> dict[str, str]:
     """Return what a chart keeps of the cells that it shows; of labels on several levels, all of them."""
     found: dict[str, str] = {}
     for cache in inside(element, "strCache", "numCache", "strLit", "numLit", "lvl"):
-        code = next((each.text or GENERAL for each in children(cache, "formatCode")), GENERAL)
-        for point in children(cache, "pt"):
-            value = _shown("".join(each.text or "" for each in children(point, "v")), point.get("formatCode", code))
-            at = point.get("idx", "")
-            found[at] = f"{value} {found[at]}" if at in found else value
+        told = _cached(cache)
+        found = _with_level(found, told) if found else told
     if not found and element is not None:
         found = {str(at): each.text or "" for at, each in enumerate(children(element, "v"))}
     return found
 
 
+def _cached(cache: Element) -> dict[str, str]:
+    code = next((each.text or GENERAL for each in children(cache, "formatCode")), GENERAL)
+    return {
+        point.get("idx", ""): _shown(
+            "".join(each.text or "" for each in children(point, "v")), point.get("formatCode", code)
+        )
+        for point in children(cache, "pt")
+    }
+
+
+def _with_level(labels: dict[str, str], above: dict[str, str]) -> dict[str, str]:
+    """Put before each label the one of the level above, which goes on until the next."""
+    told, last = {}, ""
+    for at, label in labels.items():
+        last = above.get(at, last)
+        told[at] = f"{last} {label}".strip()
+    return told
+
+
 def _shown(said: str, code: str) -> str:
     try:
         return said if code == GENERAL else shown(float(said), code)
-    except (ValueError, OverflowError):
+    except (ValueError, ArithmeticError):
         return said
 
 

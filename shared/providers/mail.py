@@ -19,11 +19,19 @@ EML = "message/rfc822"
 HEADERS = ("From", "To", "Cc", "Date")
 LETTERS = (EML, "message/global", "message/news")
 PAGES = ("text/html", "application/xhtml+xml")
-LOOKS = ("text/css", "text/javascript", "application/javascript", "application/x-javascript")  # no words of a page
+LOOKS = (
+    "text/css",
+    "text/xml",
+    "application/xml",
+    "text/javascript",
+    "application/javascript",
+    "application/x-javascript",
+)  # no words of a page
 SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 AS_WRITTEN = frozenset({"", ".txt", ".text", ".log", ".asc", ".ics", ".vcf"})
 LONGEST_HEADER = 20_000  # characters; the time to decode one grows with its square
 MESSAGE = re.compile(rb"(?:\A|\n\r?\n)(From [^\n]*+\n)(?=[!-9;-~]++[ \t]*+:)")
+LENGTH = re.compile(rb"(\d{1,10})[ \t]*+\r?\n")
 ESCAPED = re.compile(rb"^>(>*+From )", re.MULTILINE)
 
 Message = email.message.Message
@@ -41,12 +49,18 @@ class Letter(NamedTuple):
 
 def read(data: bytes, text_of: TextOf) -> Letter:
     """Read a message, or a file of many; raises Invalid for one that is no message."""
-    messages = list(_messages(data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")))
+    messages = list(_messages(_unwrapped(data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))))
     letters = [_read(message, text_of) for message in messages]
     if len(letters) == 1:
         return letters[0]
     warnings = [f"message {n}: {warning}" for n, letter in enumerate(letters, 1) for warning in letter.warnings]
     return Letter("\n\n".join(letter.text for letter in letters), None, None, warnings)
+
+
+def _unwrapped(data: bytes) -> bytes:
+    """Return a message without what one program puts around it: its length before, and notes of its own behind."""
+    found = LENGTH.match(data)
+    return data[found.end() : found.end() + int(found[1])] if found else data
 
 
 def _messages(data: bytes) -> Iterator[bytes]:
@@ -74,7 +88,7 @@ def _read(data: bytes, text_of: TextOf) -> Letter:
 def _is_saved_page(message: Message) -> bool:
     """Say whether a browser saved a page as a message, which nobody sent to anybody."""
     sent = any(name in message for name in ("To", "Cc", "Bcc", "Message-ID", "Received"))
-    saved = "@" not in str(message.get("From", "")) and message.get_content_type() == "multipart/related"
+    saved = "@" not in str(message.get("From", "")) and message.get_content_type() in ("multipart/related", *PAGES)
     return "Snapshot-Content-Location" in message or (saved and not sent)
 
 
@@ -138,7 +152,8 @@ class _Reader:
             if part.get_content_maintype() == "message":
                 yield "\n".join(f"{name}: {self.header(inner, name)}" for name in dict.fromkeys(inner))
             yield from self._texts(inner)
-        yield (part.epilogue or "").strip() if isinstance(part.epilogue, str) else ""
+        behind = part.epilogue.strip() if isinstance(part.epilogue, str) else ""
+        yield self._decoded(behind.encode("ascii", "surrogateescape"), None, "what follows the parts") if behind else ""
 
     def _text(self, part: Message) -> str:
         """Return what a part holds, under its name where it has one; what cannot be read is told."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 Message = email.message.Message
 
 LARGEST_SHARE = 4  # times longer a page may be than a text beside it, which else only says that there is a page
+MOST_FORMS = 8  # that are compared
 COVERED = 0.9  # of the words of another form: the rest are links, and the words of pictures
 WORD = re.compile(r"[^\W_\u0e00-\u0eff\u1000-\u109f\u3040-\u9fff\uac00-\ud7af]+|\w")
 ADDRESS = re.compile(r"https?://[^\s<>()\[\]]++")
@@ -24,12 +25,13 @@ QUOTES = re.compile(r">*+")
 
 def best(texts: Sequence[str]) -> str:
     """Return the plainest of a text's forms that loses nothing; where each says something of its own, all of them."""
-    texts = [text for text in texts if text.strip()]
-    plain = next((text for text in texts if all(_covers(text, other) for other in texts if other is not text)), None)
-    if plain is not None or not texts:
-        return plain or ""
-    richest = max(texts, key=len)
-    return "\n\n".join(text for text in texts if text is richest or _says_more(text, richest))
+    kept: list[str] = []
+    for text in texts[:MOST_FORMS]:
+        if text.strip() and not any(_covers(other, text) for other in kept):
+            kept = [*(other for other in kept if not _covers(text, other)), text]
+    richest = max(kept, key=len, default="")
+    told = (text for text in kept if text is richest or _says_more(text, richest))
+    return "\n\n".join([*told, *texts[MOST_FORMS:]])
 
 
 def _covers(text: str, other: str) -> bool:
@@ -45,7 +47,7 @@ def _words(text: str) -> Counter[str]:
 
 
 def _says_more(text: str, richest: str) -> bool:
-    if _covers(richest, text) or SPEAKS_OF_THE_PAGE.search(text):
+    if SPEAKS_OF_THE_PAGE.search(text):
         return False
     return len(text) * LARGEST_SHARE >= len(richest) or any(character.isdigit() for character in text)
 

@@ -21,6 +21,7 @@ MONEY = re.compile(r"\$([^-]*+)")
 PLACES = frozenset("0#?")
 LONGEST = 255  # characters of a format
 EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
+DAYS_TO_1904 = 1462
 LARGEST = 10**21
 MOST_PLACES = 30  # behind the point
 WHOLE = 1 << 53  # up to which a whole number is exact
@@ -65,7 +66,9 @@ def shown(value: float, code: str, *, since_1904: bool = False) -> str:
     sections = _sections(code)
     section, told = _chosen(value, sections)
     if is_moment(section.tokens):
-        return shown_moment(value + (1462 if since_1904 else 0), section.tokens) or general(value)
+        lasts = any(token.kind == "elapsed" for token in section.tokens)
+        days = value + DAYS_TO_1904 if since_1904 and not lasts else value
+        return shown_moment(days, section.tokens) or general(value)
     return " ".join(_number(told, section.tokens).split()) or general(value)  # better shown than lost
 
 

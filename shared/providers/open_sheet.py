@@ -1,9 +1,10 @@
 """A sheet of an OpenDocument: its cells as they are shown."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from shared.providers.grid import Range, Row, as_markdown
-from shared.providers.number_format import general
+from shared.providers.number_format import general, shown
 from shared.providers.open_lists import number
 from shared.providers.open_text import SHAPES, Writer, rows_of
 from shared.providers.package import Element, children, inside, local, reference
@@ -11,6 +12,9 @@ from shared.providers.package import Element, children, inside, local, reference
 MOST_REPEATED = 1000  # times that a row or a cell which holds something is said
 VALUES = ("string-value", "date-value", "time-value", "boolean-value")
 LETTERS = 26
+NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?(?:[Ee][+-]?\d{1,2})?")
+DURATION = re.compile(r"PT\d{1,6}H\d{1,2}M\d{1,2}(?:[.,]\d{1,9})?S")
+DIGITS = re.compile(r"\d++")
 
 
 class Sheet:
@@ -41,8 +45,8 @@ class Sheet:
         if self._is_hidden and self._rows:
             yield f"the sheet {self.name} is hidden, and was read too"
         if self._without_value:
-            many = f"{self._without_value:,} formulas have" if self._without_value > 1 else "a formula has"
-            yield f"the sheet {self.name}: {many} no stored value, and stand as written: save it once in a program"
+            many = f"formulas without a stored value ({self._without_value:,})"
+            yield f"the sheet {self.name}: {many} stand as they are written: save it once in a program"
         if self._hidden_rows:
             yield f"the sheet {self.name}: {self._hidden_rows:,} hidden rows were read too"
 
@@ -76,14 +80,24 @@ class Sheet:
         shown = self._writer.text([each for each in cell if local(each) in ("p", *SHAPES)])
         if shown:
             return shown
-        value = next((said for each in VALUES if (said := reference(cell, each))), "")
-        if not value and (said := reference(cell, "value")):
-            value = general(float(said)) if said.replace(".", "", 1).lstrip("-").isdecimal() else said
+        value = _value(cell)
         formula = reference(cell, "formula").rpartition(":=")[2].lstrip("=")
         if not value and formula and reference(cell, "value-type") != "string":
             self._without_value += 1
             return f"={formula}"
         return value
+
+
+def _value(cell: Element) -> str:
+    """Return the value of a cell that does not say how it is shown."""
+    said, kind = reference(cell, "value"), reference(cell, "value-type")
+    if DURATION.fullmatch(time := reference(cell, "time-value")):
+        return ":".join(part.rjust(2, "0") for part in DIGITS.findall(time)[:3])
+    if not NUMBER.fullmatch(said):
+        return said or next((other for each in VALUES if (other := reference(cell, each))), "")
+    if kind == "percentage":
+        return shown(float(said), "0.##%")
+    return " ".join(filter(None, (general(float(said)), reference(cell, "currency"))))
 
 
 def _letters(column: int) -> str:

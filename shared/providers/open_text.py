@@ -15,6 +15,9 @@ NUMBERS_OF_PAGES = ("page-number", "page-count")
 SHAPES = frozenset(
     "frame custom-shape rect ellipse line connector polygon polyline path circle caption g control".split()
 )
+# What a formula in a line has between its parts, and before them.
+BETWEEN = {"mfrac": ("/",), "msup": ("^",), "msub": ("_",), "msubsup": ("_", "^"), "munder": ("_",), "mover": ("^",)}
+BEFORE = {"msqrt": "\N{SQUARE ROOT}"}
 WIDEST = 50  # cells that one cell may stand for
 MOST_SPACES = 50
 LONGEST_ADDRESS = 200  # characters
@@ -206,9 +209,13 @@ def _counts_pages(paragraph: Element) -> bool:
 
 
 def _formula(element: Element) -> str:
-    if local(element) == "annotation":
+    kind = local(element)
+    if kind == "annotation":
         return ""
-    return (element.text or "") + "".join(_formula(each) + (each.tail or "") for each in element)
+    parts = [(each.text or "") if not len(each) else _formula(each) for each in element if local(each) != "annotation"]
+    between = BETWEEN.get(kind, ("",))
+    told = [part + (between[min(at, len(between) - 1)] if at + 1 < len(parts) else "") for at, part in enumerate(parts)]
+    return (element.text or "").strip() + BEFORE.get(kind, "") + "".join(told)
 
 
 def _collapsed(text: str | None) -> str:

@@ -185,7 +185,8 @@ def is_whole_pdf(data: bytes) -> bool:
 def require_text(parsed: Parsed) -> Parsed:
     """Return a document that holds text; raises Invalid for one that does not."""
     if not parsed.text.strip():
-        raise Invalid("there is no text in it: a scan must go through OCR first")
+        told = "; ".join(few(parsed.warnings)) or "a scan must go through OCR first"
+        raise Invalid(f"there is no text in it: {told}")
     return parsed
 
 

@@ -9,9 +9,11 @@ from shared.providers.drawings import chart_titles, text_of
 from shared.providers.grid import Range, Row, as_markdown
 from shared.providers.number_format import BUILT_IN, GENERAL, general, shown, shown_text
 from shared.providers.package import Element, Link, Package, Unread, child, children, inside, local, reference
+from shared.providers.word import only_leads_to_a_number
 
 PLACE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})")
 CODE = re.compile(r'&(?:&|"[^"]*+"|K[0-9A-F]{6}|\d++|[A-Z])')
+ESCAPED = re.compile(r"_x(00[0-9A-Fa-f]{2})_")
 TRUE = ("1", "true")
 TRUTHS = {"0": "FALSE", "1": "TRUE"}
 LARGEST_NUMBER = 40  # characters
@@ -27,11 +29,12 @@ class Book(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What the cells of all sheets refer to: texts, formats of numbers, and the day from which days are counted."""
+    """What the cells of all sheets refer to: texts, formats, the first day, and whether nobody has computed yet."""
 
     texts: list[str]
     formats: list[str]
     since_1904: bool
+    uncomputed: bool
 
 
 def read(data: bytes) -> Book:
@@ -57,8 +60,10 @@ class _Reader:
     def sheets(self) -> Iterator[str]:
         """Yield each sheet under its name; what could not be read is told, and what is hidden; raises Unread."""
         book, links = self._package.tree(self._main), self._package.links(self._main)
-        about = child(book, "workbookPr")
-        shared = Shared(self._texts(), self._formats(), about is not None and about.get("date1904", "") in TRUE)
+        about, computing = child(book, "workbookPr"), child(book, "calcPr")
+        since_1904 = about is not None and about.get("date1904", "") in TRUE
+        uncomputed = computing is not None and computing.get("fullCalcOnLoad", "") in TRUE
+        shared = Shared(self._texts(), self._formats(), since_1904, uncomputed)
         for sheet in inside(child(book, "sheets"), "sheet"):
             yield self._sheet(sheet, links.get(reference(sheet)), shared)
 
@@ -150,7 +155,7 @@ class Sheet:
         self._shared = shared
         self._row = 0
         self._formulas: dict[str, str] = {}
-        self._without_value = 0
+        self._without_value = self._computed = self._zeros = 0
         self._hidden = {"row": 0, "col": 0}
 
     def take(self, element: Element) -> None:
@@ -163,13 +168,17 @@ class Sheet:
         elif kind == "mergeCell":
             self.merged += _range(element.get("ref", ""))
         elif kind != "col":
-            self.edges[kind] = " ".join(CODE.sub(_printed, element.text or "").split())
+            text = " ".join(CODE.sub(_printed, element.text or "").split())
+            counts = "&P" in (element.text or "") and only_leads_to_a_number(text)
+            self.edges[kind] = "" if counts else text
 
     def told(self, name: str) -> Iterator[str]:
         """Say what a reader would miss, or would not know."""
         if self._without_value:
-            many = f"{self._without_value:,} formulas have" if self._without_value > 1 else "a formula has"
-            yield f"the sheet {name}: {many} no stored value, and stand as written: save it once in a program"
+            many = f"formulas without a stored value ({self._without_value:,})"
+            yield f"the sheet {name}: {many} stand as they are written: save it once in a program"
+        if self._shared.uncomputed and self._computed and self._zeros == self._computed:
+            yield f"the sheet {name}: all formulas are stored as 0 by a program that does not compute: save it once"
         rows, columns = self._hidden["row"], self._hidden["col"]
         hidden = [f"{rows:,} hidden rows"] * bool(rows) + [f"{columns:,} ranges of hidden columns"] * bool(columns)
         if hidden:
@@ -201,6 +210,8 @@ class Sheet:
             if not value and kind != "str":
                 self._without_value += 1
                 return written
+            self._computed += 1
+            self._zeros += value == "0"
         return self._shown(kind, value or "", inline, cell.get("s", "0"))
 
     def _formula(self, element: Element) -> str:
@@ -243,7 +254,8 @@ def _text(element: Element | None) -> str:
         return ""
     own = (each.text or "" for each in children(element, "t"))
     runs = (each.text or "" for run in children(element, "r") for each in children(run, "t"))
-    return "".join([*own, *runs]) or (element.text or "").strip()
+    text = "".join([*own, *runs]) or (element.text or "").strip()
+    return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
 
 
 def _column(letters: str) -> int:

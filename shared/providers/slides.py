@@ -8,7 +8,8 @@ from shared.providers.drawings import chart, diagram, table_of, text_of
 from shared.providers.package import Element, Package, Unread, child, children, inside, local, reference
 
 TITLES = ("title", "ctrTitle")
-FURNITURE = ("sldNum", "dt", "sldImg", "hdr")
+UNSAID = ("sldNum", "sldImg")
+ONCE = ("ftr", "dt", "hdr")  # what stands on each slide
 CHARTS = ("chart", "chartEx")
 FILE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".svg", ".emf", ".wmf", ".tif", ".tiff", ".webp")
 
@@ -50,6 +51,7 @@ class _Reader:
         self.warnings: list[str] = []
         self._package = package
         self._feet: set[str] = set()
+        self._designs: set[str] = set()
         self._part, self._number = "", 0
 
     def slide(self, part: str, number: int) -> str:
@@ -60,7 +62,8 @@ class _Reader:
         except Unread as error:
             self._missing("the slide", error)
             return ""
-        blocks = [*self._shapes(child(root, "cSld", "spTree")), *self._notes(), *self._comments()]
+        shapes = self._shapes(child(root, "cSld", "spTree"))
+        blocks = [*shapes, *self._behind(), *self._notes(), *self._comments()]
         return "\n\n".join(filter(None, (block.strip() for block in blocks)))
 
     def _missing(self, what: str, error: Unread | str) -> None:
@@ -83,12 +86,34 @@ class _Reader:
     def _words(self, shape: Element) -> str:
         place = _place(shape)
         text = text_of(child(shape, "txBody"))
-        if place in FURNITURE or not text:
+        today = place == "dt" and next(inside(shape, "fld"), None) is not None
+        if place in UNSAID or today or not text:
             return ""
-        if place == "ftr":
-            text = "" if text in self._feet else text
-            self._feet.add(text)
+        if place in ONCE:
+            return self._once(text)
         return f"## {' '.join(text.split())}" if place in TITLES else text
+
+    def _once(self, text: str) -> str:
+        if text in self._feet:
+            return ""
+        self._feet.add(text)
+        return text
+
+    def _behind(self) -> Iterator[str]:
+        """Yield what a design shows on each of its slides, once; the places for text in it say nothing."""
+        for layout in self._package.linked(self._part, "slideLayout"):
+            for part in (layout, *self._package.linked(layout, "slideMaster")):
+                if part not in self._designs and self._package.has(part):
+                    self._designs.add(part)
+                    yield from map(self._once, self._shown_by(part))
+
+    def _shown_by(self, part: str) -> list[str]:
+        try:
+            shapes = list(inside(self._package.tree(part), "sp"))
+        except Unread as error:
+            self._missing("what its design shows", error)
+            return []
+        return [text_of(child(shape, "txBody")) for shape in shapes if not _place(shape)]
 
     def _frame(self, frame: Element) -> Iterator[str]:
         data = child(frame, "graphic", "graphicData")

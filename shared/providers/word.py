@@ -16,7 +16,13 @@ SILENT = frozenset(
 NUMBERS_OF_PAGES = ("PAGE", "NUMPAGES", "SECTIONPAGES")
 LONGEST_ADDRESS = 200  # characters
 FILE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".svg", ".emf", ".wmf", ".tif", ".tiff", ".webp")
-FEW_WORDS = 3
+# What stands beside the number of a page in some languages.
+LEADING = frozenset(
+    " page pages p pg of seite seiten s von página páginas pág de pagina pagine pag di del van blz sur sida sidan av "
+    "side af sivu strona str z din стр страница из".split(" ")
+)
+SIGNS = ".,:;/|()[]-\N{EN DASH}\N{EM DASH}"
+OUTLINES = frozenset("012345")
 RAISED = frozenset("0123456789+-\N{MINUS SIGN}")
 
 
@@ -75,7 +81,7 @@ class Writer:
     def _paragraph(self, paragraph: Element) -> Iterator[tuple[str, bool]]:
         outer, self._beside = self._beside, []
         numbers = self._numbers_of_pages(paragraph)
-        text = self._inline(paragraph).strip()
+        text = self._inline(paragraph).replace("~~~~", "").strip()
         beside, self._beside = self._beside, outer
         look = child(paragraph, "pPr")
         style = value(look, "pStyle")
@@ -98,7 +104,7 @@ class Writer:
         for each in (look, *(child(style, "pPr") for style in chain)):
             outline = value(each, "outlineLvl")
             if outline:
-                return int(outline) + 1 if outline in "012345" else 0
+                return int(outline) + 1 if outline in OUTLINES else 0
         names = [style, *(value(each, "name") for each in chain)]
         return next((level for name in names if (level := _level_named(name))), 0)
 
@@ -215,7 +221,7 @@ class Writer:
 
 def only_leads_to_a_number(text: str) -> bool:
     """Say whether what stands beside the number of a page says nothing without it."""
-    return len(text.split()) <= FEW_WORDS and not any(letter.isdigit() for letter in text)
+    return all(word.strip(SIGNS).casefold() in LEADING for word in text.split())
 
 
 def _counts_pages(instruction: str) -> bool:

@@ -181,6 +181,11 @@ def test_content_controls_are_read(body: str, text: str) -> None:
     assert read(body) == text
 
 
+def test_what_is_struck_through_is_marked_once() -> None:
+    struck = "".join(f"<w:r><w:rPr><w:strike/></w:rPr><w:t>{letter}</w:t></w:r>" for letter in "old")
+    assert read(f"<w:p>{struck}<w:r><w:t>new</w:t></w:r></w:p>") == "~~old~~new"
+
+
 def test_a_power_is_no_digit_and_a_cell_of_a_table_may_hold_one() -> None:
     power = '<w:r><w:t>10</w:t></w:r><w:r><w:rPr><w:vertAlign w:val="superscript"/></w:rPr><w:t>6</w:t></w:r>'
     inner = f"<w:tbl><w:tr><w:tc>{said('a')}</w:tc><w:tc>{said('b')}</w:tc></w:tr></w:tbl>"

@@ -238,50 +238,23 @@ def test_lines_that_were_broken_for_sending_are_joined() -> None:
     assert parsed(flowed).text == "# x\n\nThe tower has two hundred steps.\n> one two\n-- \nAna"
 
 
-PAGE = (
-    b"From: <Saved by Blink>\r\nSnapshot-Content-Location: https://example.org/\r\nSubject: Mill page\r\n"
-    b'MIME-Version: 1.0\r\nContent-Type: multipart/related; type="text/html"; boundary="BB"\r\n\r\n--BB\r\n'
-    b"Content-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    b"<html><head><title>Mill page</title></head><body><p>The cock of Sk=C3=A5bu is gilded.</p></body></html>\r\n"
-    b"--BB\r\nContent-Type: text/css\r\n\r\np{color:red}\r\n--BB\r\nContent-Type: image/png\r\n"
-    b"Content-Location: https://example.org/a.png\r\n\r\nx\r\n--BB--\r\n"
-)
-
-
-@pytest.mark.parametrize("name", ["a.mht", "a.mhtml", "a.MHT", "a", "a.txt"])
-@pytest.mark.parametrize(
-    "data", [PAGE, PAGE.replace(b"<Saved by Blink>", b'"Saved by a browser"').replace(b"Snap", b"X")]
-)
-def test_a_saved_page_is_read_as_a_page(name: str, data: bytes) -> None:
-    page = parsed(data, name)
-    assert (page.text, page.title, page.author, page.warnings) == (
-        "The cock of Skåbu is gilded.",
-        "Mill page",
-        None,
-        [],
-    )
-
-
-MAILBOX = (
-    b"From a@b.c Mon Jan  1 00:00:00 2030\nFrom: a@b.c\nSubject: first\n\nThe anvil weighs ninety.\n>From here on.\n\n"
-    b"From now on, no hammer.\n\n"
-    b"From d@e.f Tue Jan  2 00:00:00 2030\nFrom: d@e.f\nSubject: second\nContent-Transfer-Encoding: base64\n\n"
-    + base64.encodebytes(b"The hammer is Oluf's.")
-)
-
-
-@pytest.mark.parametrize("name", ["a.mbox", "a", "a.txt"])
-def test_a_file_of_messages_is_read_message_by_message(name: str) -> None:
-    first, second = parsed(MAILBOX, name).text.split("\n\n# second\n\n")
-    assert first == "# first\n\nFrom: a@b.c\n\nThe anvil weighs ninety.\nFrom here on.\n\nFrom now on, no hammer."
-    assert second == "From: d@e.f\n\nThe hammer is Oluf's."
-
-
-def test_what_is_lost_of_one_of_many_messages_is_told_with_its_number() -> None:
-    data = MAILBOX + b"\nFrom x Wed Jan 3 00:00:00 2030\nContent-Type: image/png; name=a.png\n\n\x89PNG\n"
-    assert parsed(data, "a.mbox").warnings == ["message 3: a.png was not read: this is an image"]
-
-
 def test_a_message_of_outlook_is_refused_with_what_to_do() -> None:
     with pytest.raises(Refused, match=r"save it as \.eml"):
         sniff(b"\xd0\xcf\x11\xe0\xa1\xb1", "a.msg")
+
+
+def test_an_invitation_is_read_once_and_with_its_dates() -> None:
+    both = EmailMessage()
+    both.set_content("Regatta at the pier, bring oars.")
+    both.add_alternative("<p>Regatta at the pier, bring <b>oars</b>.</p>", subtype="html")
+    both.add_alternative(
+        "BEGIN:VCALENDAR\nSUMMARY:Regatta\nDTSTART:20330605T100000Z\nEND:VCALENDAR", subtype="calendar"
+    )
+    text = parsed(b"From: a@b.c\n" + both.as_bytes()).text
+    assert text.count("bring oars") == 1
+    assert "20330605T100000Z" in text
+
+
+def test_what_follows_the_parts_is_read() -> None:
+    data = raw("Content-Type: multipart/mixed; boundary=B", b"--B\n\nbody\n--B--\nCaf\xc3\xa9 list, leave here.\n")
+    assert parsed(data).text == "# x\n\nbody\n\nCaf\u00e9 list, leave here."

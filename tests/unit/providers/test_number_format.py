@@ -68,6 +68,7 @@ def test_a_moment(value: float, code: str, text: str) -> None:
 
 def test_days_may_be_counted_from_1904_on() -> None:
     assert shown(48274 - 1462, "yyyy-mm-dd", since_1904=True) == "2032-03-01"
+    assert shown(1.25, "[h]:mm", since_1904=True) == "30:00"
 
 
 def test_a_text_may_have_a_format() -> None:

@@ -143,8 +143,9 @@ def test_charts_and_formulas_are_read_and_other_objects_told() -> None:
     )
     parsed = parse(document(OBJECT, parts={"Object 1/content.xml": chart}))
     assert parsed.text == "Traffic\n\n|  | Ships |\n| --- | --- |\n| May | 73 |"
-    math = "<math><semantics><mi>x</mi><mo>=</mo><mn>7</mn><annotation>x = 7</annotation></semantics></math>"
-    assert parse(document(OBJECT, parts={"Object 1/content.xml": math})).text == "x=7"
+    power = "<msup><mi>c</mi><mn>2</mn></msup><mo>/</mo><mfrac><mi>a</mi><mi>b</mi></mfrac>"
+    math = f"<math><semantics><mrow><mi>E</mi><mo>=</mo>{power}</mrow><annotation>x</annotation></semantics></math>"
+    assert parse(document(OBJECT, parts={"Object 1/content.xml": math})).text == "E=c^2/a/b"
     lost = parse(document(p("Text.") + OBJECT))
     assert lost.warnings == ["an embedded object was not read: it is missing in the file"]
 
@@ -180,6 +181,23 @@ def test_the_cells_of_a_sheet_are_read_as_they_are_shown() -> None:
     assert parsed.warnings == []
 
 
+@pytest.mark.parametrize(
+    ("about", "text"),
+    [
+        ('office:value-type="percentage" office:value="0.19"', "19%"),
+        ('office:value-type="currency" office:currency="EUR" office:value="12.50"', "12.5 EUR"),
+        ('office:value-type="time" office:time-value="PT08H30M00S"', "08:30:00"),
+        ('office:value-type="time" office:time-value="PT30H5M0S"', "30:05:00"),
+        ('office:value-type="date" office:date-value="2032-03-01"', "2032-03-01"),
+        ('office:value-type="boolean" office:boolean-value="true"', "true"),
+        ('office:value-type="float" office:value="nonsense"', "nonsense"),
+    ],
+)
+def test_a_cell_that_does_not_say_how_it_is_shown_is_read(about: str, text: str) -> None:
+    parsed = parse(document(sheet(cell("a") + cell("b"), cell("", about) + cell("y")), "spreadsheet"), ODS)
+    assert parsed.text.endswith(f"| {text} | y |")
+
+
 def test_what_a_sheet_does_not_show_is_told() -> None:
     style = '<style:style style:name="h"><style:table-properties table:display="false"/></style:style>'
     formula = cell("", 'table:formula="of:=[.A1]*2"')
@@ -190,7 +208,7 @@ def test_what_a_sheet_does_not_show_is_told() -> None:
     assert "| c | d |" in parsed.text
     assert parsed.warnings == [
         "the sheet A is hidden, and was read too",
-        "the sheet A: a formula has no stored value, and stand as written: save it once in a program",
+        "the sheet A: formulas without a stored value (1) stand as they are written: save it once in a program",
         "the sheet A: 1 hidden rows were read too",
     ]
 

@@ -66,6 +66,7 @@ def shown(cell: str, about: str = "") -> str:
         ('<c t="str"><f>A1</f><v>north</v></c>', "north"),
         ('<c t="str" s="8"><f>A1</f><v>5</v></c>', "5 kg"),
         ('<c t="inlineStr"><is><r><t>rich </t></r><r><t>text</t></r><rPh><t>no</t></rPh></is></c>', "rich text"),
+        (text("one_x000D_\ntwo_x005F_x"), "one two_x"),
         ("<c><v>1e999</v></c>", "1e999"),
         ('<c s="77"><v>7</v></c>', "7"),
         ('<c t="s"><v>99</v></c>', ""),
@@ -94,9 +95,18 @@ def test_a_formula_without_a_value_is_told(value: str) -> None:
     parsed = parse(book({"Sales": sheet}))
     assert "| =SUM(C4:C9) | 2 |\n| =B1*2 |  |\n| (as B1*2) |  |" in parsed.text
     assert parsed.warnings == [
-        "the sheet Sales: 3 formulas have no stored value, and stand as written: save it once in a program"
+        "the sheet Sales: formulas without a stored value (3) stand as they are written: save it once in a program"
     ]
     assert parse(book({"A": rows([text("a"), '<c t="str"><f>B1</f><v></v></c>'])})).warnings == []
+
+
+def test_formulas_that_nobody_has_computed_are_told() -> None:
+    sheet = rows([text("a"), "<c><f>B1*2</f><v>0</v></c>"])
+    said = '<calcPr fullCalcOnLoad="1"/>'
+    assert parse(book({"A": sheet}, about=said)).warnings == [
+        "the sheet A: all formulas are stored as 0 by a program that does not compute: save it once"
+    ]
+    assert parse(book({"A": sheet})).warnings == []
 
 
 def test_hidden_sheets_rows_and_columns_are_read_and_told() -> None:

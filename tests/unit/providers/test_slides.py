@@ -58,6 +58,23 @@ def test_what_stands_at_the_foot_of_each_slide_is_said_once() -> None:
     assert read(deck([each, each], {}, {})).text == "Brix & Sons\n\nx\n\nx"
 
 
+def test_what_a_design_shows_is_said_once() -> None:
+    design = slide(shape("Confidential") + shape("Click to edit", "body"), "sldLayout")
+    linked = {"l": ("slideLayout", "/l.xml")}
+    parsed = read(deck([slide(TITLE), slide(shape("x"))], linked, {"l.xml": design}))
+    assert parsed.text == "## Costs\n\nConfidential\n\nx"
+
+
+def test_a_date_that_somebody_wrote_is_read() -> None:
+    field = shape("today", "dt").replace("<a:r>", "<a:fld>").replace("</a:r>", "</a:fld>")
+    assert one(shape("12 March 2031", "dt") + field).text == "## Costs\n\n12 March 2031"
+
+
+def test_why_there_is_no_text_is_told() -> None:
+    with pytest.raises(Invalid, match="no text in it: slide 1: the slide was not read: it is damaged"):
+        read(deck(["<p:sld"], {}, {}))
+
+
 def points(kind: str, values: list[str], code: str = "") -> str:
     told = f"<c:formatCode>{code}</c:formatCode>" if code else ""
     each = "".join(f'<c:pt idx="{at}"><c:v>{value}</c:v></c:pt>' for at, value in enumerate(values))
@@ -84,6 +101,20 @@ def test_a_chart_is_read_with_its_titles_labels_and_values() -> None:
     parsed = one(CHARTED, TO_CHART, {"c.xml": charted(points("num", ["0.73", "0.88"], "0%"))})
     table = "|  | Ships |\n| --- | --- |\n| Spring | 73% |\n| Autumn | 88% |"
     assert parsed.text == f"## Costs\n\nTraffic\n\nArrivals\n\n{table}"
+
+
+def test_labels_on_two_levels_are_both_said() -> None:
+    levels = [["Q1", "Q2", "Q1"], ["2031", None, "2032"]]
+    told = "".join(
+        "<c:lvl>"
+        + "".join(f'<c:pt idx="{at}"><c:v>{each}</c:v></c:pt>' for at, each in enumerate(level) if each)
+        + "</c:lvl>"
+        for level in levels
+    )
+    plain = charted(points("num", ["1", "2", "3"]))
+    start, end = plain.index("<c:cat>"), plain.index("</c:cat>")
+    chart = f"{plain[:start]}<c:cat><c:multiLvlStrRef>{told}</c:multiLvlStrRef>{plain[end:]}"
+    assert "| 2031 Q1 | 1 |\n| 2031 Q2 | 2 |\n| 2032 Q1 | 3 |" in one(CHARTED, TO_CHART, {"c.xml": chart}).text
 
 
 def test_a_diagram_is_read() -> None:
