@@ -13,6 +13,7 @@ from shared.providers import encoding
 EML = "message/rfc822"
 HEADERS = ("From", "To", "Cc", "Date")
 LONGEST_HEADER = 20_000  # characters; the time to decode one grows with its square
+TABLES = (".csv", ".tsv", ".tab")
 LARGEST_SHARE = 4  # times longer a page may be than the plain text beside it, which else only says that there is a page
 
 Message = email.message.Message
@@ -106,6 +107,8 @@ def _text(part: Message, text_of: TextOf, warnings: list[str]) -> str:
         return ""
     try:
         text = _read(part, data, name, text_of)
+        if doubt := _doubt(part, data):
+            warnings.append(f"{name or 'a part of the message'}: {doubt}")
     except (Invalid, Refused) as error:
         warnings.append(f"{name or 'a part of the message'} was not read: {error}")
         return ""
@@ -120,11 +123,18 @@ def _name(part: Message) -> str:
         return "an attachment"
 
 
+def _doubt(part: Message, data: bytes) -> str | None:
+    if part.get_content_maintype() != "text":
+        return None
+    return encoding.doubt(data, part.get_content_charset() or encoding.declared_in(data))
+
+
 def _read(part: Message, data: bytes, name: str, text_of: TextOf) -> str:
     charset = part.get_content_charset()
     if part.get_content_type() == "text/html":
         page = encoding.decode(data, charset or encoding.declared_in(data))
         return text_of(page.encode(), "page.html")
     if part.get_content_maintype() == "text":
-        return encoding.decode(data, charset)
+        text = encoding.decode(data, charset)
+        return text_of(text.encode(), name) if name.lower().endswith(TABLES) else text
     return text_of(data, name)

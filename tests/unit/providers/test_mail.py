@@ -130,3 +130,13 @@ def test_a_subject_holds_nothing_that_cannot_be_stored() -> None:
 def test_a_header_that_cannot_be_read_is_told_once(name: str, value: bytes) -> None:
     letter = read(name.encode() + b": " + value + b"\n\nText.", text_of)
     assert letter.warnings == [f"not all letters of '{name}' were read: its encoding is not known"]
+
+
+def test_a_table_that_came_with_a_message_is_one() -> None:
+    head = b"Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\n"
+    part = b'Content-Type: text/csv; charset=windows-1252; name="werte.csv"\n\n' + "Spalte;Wert\nÖl;17\n".encode(
+        "cp1252"
+    )
+    parsed = KreuzbergParser().parse(head + part + b"--B--\n", EML)
+    assert "| Spalte | Wert |\n| --- | --- |\n| Öl | 17 |" in parsed.text
+    assert not parsed.warnings
