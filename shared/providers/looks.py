@@ -2,6 +2,7 @@
 
 import io
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -141,6 +142,8 @@ def _rated(text: str, weights: dict[str, float]) -> Iterator[float]:
             yield -1.0
         elif DRAWN.match(character) and (last.isalpha() or after.isalpha()):
             yield -4.0
+        elif last.isascii() and unicodedata.category(character) == "Mn":
+            yield -2.0  # a mark of Thai, above a letter of ours
         else:
             yield weights.get(character, weights.get(character.lower(), -2.0))
 

@@ -62,6 +62,7 @@ WRITTEN = [
     ("cp1252", "5 µm"),
     ("cp1252", "12 £"),
     ("cp1252", "20 ± 3 µg/l"),
+    ("cp1252", "Produit;Prix\nThé;12 €\nCafé;9 €\n"),
     ("koi8-u", "Албанія"),
     ("hz", "灯塔的日志记录了昨夜的风暴，守塔人写下了一切。"),
     ("hz", "The log ~ 你好，世界 ~ ends."),
@@ -183,7 +184,7 @@ def test_a_page_is_decoded_as_it_declares_its_title_too(head: str, codec: str) -
     ("codec", "text"),
     [
         ("cp1252", "Tromsø"),
-        ("cp1252", "café"),
+        ("cp1252", "Bjørn"),
         ("cp1252", "5 µm"),
     ],
 )
