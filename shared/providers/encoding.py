@@ -6,9 +6,14 @@ import unicodedata
 
 from shared.domain.alphabets import LATIN, MANY, OTHERS
 from shared.errors import Refused
-from shared.providers.looks import CONTROL, codecs_by_looks, decoded
+from shared.providers import seven_bit
+from shared.providers.looks import CONTROL, decoded, told_by_looks
 
-UNKNOWN = "its encoding is not known: save it as UTF-8"
+UNKNOWN = (
+    "its encoding is not known, and too few letters tell it: save it as UTF-8, or name it in the first line, "
+    "as in `# coding: windows-1252`"
+)
+DOUBTED = "too few letters tell its encoding for sure: it was read as %s; if any are wrong, save it as UTF-8"
 BROKEN = "it is UTF-8 with faults in it, or cut off: save it as UTF-8 once more"
 BINARY = "this is a binary file of an unknown kind"
 LOOKED_AT = 200_000  # bytes, of which the letters tell the encoding
@@ -26,6 +31,7 @@ DECLARED = re.compile(
     rb"(?:<meta\s[^<>]{0,500}?charset|<\?xml\s[^<>]{0,100}?encoding)\s{0,9}=\s{0,9}[\"']?([\w:.-]{2,40})", re.I
 )
 DECLARED_WITHIN = 4096
+NAMED = re.compile(rb"[^\w\r\n]{0,20}(?:file)?(?:en)?coding\s?[:=]\s?([\w.-]{2,40})", re.I)  # as editors have it
 NAMES_OF_WIDE = ("utf-16", "utf-32", "utf16", "utf32", "u16", "u32", "unicode", "iso-10646-ucs")
 NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 BEYOND_ASCII = bytes(range(0x80, 0x100))
@@ -100,7 +106,7 @@ def _without_mark(data: bytes, declared: str | None, *, is_head: bool) -> str:
         return _wide(data, is_head=is_head)
     text = decoded(data, "utf-8", is_head=is_head)
     if text is not None and not ESCAPES.search(data):
-        return text
+        return seven_bit.read(data) or text
     if declared and (text := _as_declared(data, declared, is_head=is_head)) is not None:
         return text
     if _is_broken_utf8(data):
@@ -108,6 +114,18 @@ def _without_mark(data: bytes, declared: str | None, *, is_head: bool) -> str:
     if text := _by_looks(data, is_head=is_head):
         return text
     raise Refused(BINARY if NO_TEXT.search(data[:LOOKED_AT]) else UNKNOWN)
+
+
+def doubt(data: bytes, declared: str | None = None) -> str | None:
+    """Return what is to be told of a whole text in an encoding that few letters tell; None of one that is sure."""
+    marked = data.startswith(tuple(mark for mark, _ in MARKS)) or b"\0" in data[:LOOKED_AT]
+    if marked or ESCAPES.search(data[:LOOKED_AT]) or decoded(data, "utf-8", is_head=False) is not None:
+        return None
+    if declared and _as_declared(data, declared, is_head=False) is not None:
+        return None
+    told = told_by_looks(data)
+    named = next((codec for codec in told.encodings if decoded(data, codec, is_head=False) is not None), "")
+    return None if told.is_sure or not named else DOUBTED % named.replace("cp125", "windows-125")
 
 
 def _is_broken_utf8(data: bytes) -> bool:
@@ -119,8 +137,8 @@ def _is_broken_utf8(data: bytes) -> bool:
 
 
 def declared_in(page: bytes) -> str | None:
-    """Return the encoding that a page of HTML or XML names at its beginning, if it can be in that one."""
-    found = DECLARED.search(page[:DECLARED_WITHIN])
+    """Return the encoding that a page of HTML or XML, or a text's first line, names, if it can be in that one."""
+    found = DECLARED.search(page[:DECLARED_WITHIN]) or NAMED.match(page)
     named = found[1].decode("ascii").lower() if found else ""
     return named if named and not named.replace("_", "-").startswith(NAMES_OF_WIDE) else None
 
@@ -151,5 +169,5 @@ def _is_written(letter: str) -> bool:
 
 def _by_looks(data: bytes, *, is_head: bool) -> str | None:
     """Decode as the letters tell; None where they are not sure."""
-    candidates = ["iso2022_jp"] if ESCAPES.search(data[:LOOKED_AT]) else codecs_by_looks(data)
+    candidates = ["iso2022_jp"] if ESCAPES.search(data[:LOOKED_AT]) else told_by_looks(data).encodings
     return next(filter(None, (decoded(data, codec, is_head=is_head) for codec in candidates)), None)

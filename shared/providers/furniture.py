@@ -25,6 +25,9 @@ FEW_LINKS = 3
 BEFORE_MENU = 40  # characters that are no links, before a page's first list
 LONG_WORDS = 25  # characters without a mark between them: more than a label
 SENTENCE = re.compile(r"\w\W{0,4}[.!?…。\uff01\uff1f।؟][\"'»”)\]]{0,3}\Z")
+LABEL = 10  # characters: what is shorter is said while something is done
+MAIN = 3  # sentences
+PANEL = "tabpanel"
 NEAR = 8  # tokens between a heading and what it stands above
 NOTE = 50  # tokens of a note that a page needs scripts
 
@@ -56,7 +59,9 @@ class Furniture:
             return False
         if _is_edge(tag):
             self._edge_ends = max(self._edge_ends, tag.end)
-        hidden = is_unseen(tag) or (is_hidden(tag) and not self._opens_later(at, tag))
+        if is_unseen(tag):
+            return tag.name != "template" or not self._is_main(at, tag.end)
+        hidden = is_hidden(tag) and not self._opens_later(at, tag)
         return hidden or (not self._menus and self._is_menu(at, tag))
 
     def share(self, at: int, end: int) -> float:
@@ -78,9 +83,17 @@ class Furniture:
             return False
         if tag.name == "noscript":
             return bool(inside.sentences) and not self._asks_for_scripts(at, tag.end)
+        if _role(tag) == PANEL or self._is_main(at, tag.end):
+            return True
         is_main = at >= self._edge_ends and (at < self._main_ends or not self._main_ends)
+        says = inside.characters - inside.linked >= LABEL or self._follows_heading(at)
         below = is_main and self._counts[at].headings > 0
-        return below and (inside.sentences > 0 or (tag.name in BLOCKS and self._follows_heading(at)))
+        return below and (inside.sentences > 0 or (tag.name in BLOCKS and says))
+
+    def _is_main(self, at: int, end: int) -> bool:
+        """Say whether an element holds most of a page, and not only a line: a script shows it later."""
+        inside = self._within(at, end)
+        return inside.sentences >= MAIN and 2 * inside.characters > self._counts[-1].characters
 
     def _asks_for_scripts(self, at: int, end: int) -> bool:
         return end - at <= NOTE and "script" in words(self._tokens[at:end]).lower()

@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,13 +13,20 @@ SAMPLE = 16_384  # bytes of lines that hold more than ASCII
 BEFORE = 200  # bytes of a line before its first beyond ASCII
 FEW = 3  # letters of an alphabet with none of ASCII's, which are rather faults in a text of another
 ENOUGH, APART = 0.45, 0.08  # how well a text must look, and how much better than with any other letters
-RARE = {"iso8859-5": 0.15, "cp866": 0.1}  # what speaks against encodings that few files are in
+STRANGE, ALONE = 0.2, 2.0  # of a text in several languages, which looks like one in no other encoding
+WELL_APART, SURE = 0.2, 1.5  # how much better, times how many letters tell it: what is below may be wrong
+RARE = {"iso8859-5": 0.15, "cp866": 0.1, "cp1257": 0.03}  # what speaks against encodings that few files are in
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 WORD = re.compile(r"[^\W\d_]+")
 SIGNS = frozenset("«»„“”‚‘’‹›–—…•·€£¥§©®™°±½¼¾×÷\xa0\xad№´¨¦¬¶†‡‰²³¹µªº¿¡")
+QUOTES = frozenset("«»„“”‚‘’‹›–—…\xa0")
+LAST_LATIN = "\u024f"
 MONEY = frozenset("€£¥")
+MEASURED = frozenset("mgslALVWFHJNPTC")
 WITHIN_WORDS = frozenset("’‘·\xad–—")
+BETWEEN = re.compile(r"[\t-\r !-/:-@\[-`{-~«»“”„’…–—]+")  # words; other signs are not found next to them
+DRAWN = re.compile(r"[\u2320-\u2321\u2500-\u259f]")  # lines and blocks
 WIDE_SIGNS = re.compile(r"[\u3000-\u303f\uff00-\uff5e]")
 
 
@@ -30,19 +38,39 @@ class Guess(NamedTuple):
     text: str
 
 
-def codecs_by_looks(data: bytes) -> list[str]:
-    """Return the encodings in which the text looks like one of a language, best first; none when that is not sure.
+class Told(NamedTuple):
+    """The encodings in which a text looks like one of a language, best first; whether few letters tell it."""
 
-    It is not sure where another encoding, with other letters, looks nearly as well.
+    encodings: Sequence[str] = ()
+    is_sure: bool = False
+
+
+def told_by_looks(data: bytes) -> Told:
+    """Return the encodings in which the text looks like one of a language; none where that is not to be told.
+
+    It is not where another encoding, with other letters, looks nearly as well.
     """
     guesses = sorted(_guesses(_sample(data)), reverse=True)
-    if not guesses or guesses[0].looks < ENOUGH:
-        return []
+    if not guesses:
+        return Told()
     best = guesses[0]
-    rival = next((guess for guess in guesses if guess.text != best.text), None)
-    if rival is not None and best.looks - rival.looks < APART:
-        return []
-    return list(dict.fromkeys(guess.encoding for guess in guesses if guess.text == best.text))
+    apart = best.looks - next((guess.looks for guess in guesses if guess.text != best.text), -2.0)
+    evidence = apart * len({letter for letter in best.text if not letter.isascii()})
+    enough = best.looks >= ENOUGH and apart >= APART
+    if not enough and not (best.looks >= STRANGE and evidence >= ALONE and _is_latin(best.text)):
+        return Told()
+    same = dict.fromkeys(guess.encoding for guess in guesses if guess.text == best.text)
+    is_sure = enough and apart >= WELL_APART and evidence >= SURE
+    return Told(sorted(same, key=_rarity), is_sure)
+
+
+def _rarity(encoding: str) -> int:
+    """Put first what is found most: of Windows, which has signs where others have nothing, and of the West."""
+    return 0 if encoding == "cp1252" else 1 if encoding.startswith("cp125") else 2
+
+
+def _is_latin(text: str) -> bool:
+    return all(letter <= LAST_LATIN for letter in text if letter.isalpha())
 
 
 def _sample(data: bytes) -> bytes:
@@ -95,21 +123,27 @@ def _looks_as_letters(text: str, alphabet: Alphabet) -> float:
     weights = {letter: 1 - place * step for place, letter in enumerate(alphabet.letters)}
     rated = [*_rated(text, weights)]
     words = WORD.findall(text)
-    common = sum(word.lower() in alphabet.words for word in words) / max(len(words), 1)
-    mixed = sum(_is_mixed(word, own=own) for word in words) / max(len(rated), 1)
+    said = [*filter(None, BETWEEN.split(text.lower()))]
+    common = sum(word in alphabet.words for word in said) / max(len(said), 1)
+    mixed = sum(_mixed(word, own=own) for word in words) / max(len(rated), 1)
     looks = (sum(rated) / len(rated) if rated else 0.5) + 2 * min(common, 0.5) - 2 * mixed
     return min(looks, ENOUGH - 0.01) if own and len(rated) < FEW else looks  # no proof, but a doubt of others
 
 
 def _rated(text: str, weights: dict[str, float]) -> Iterator[float]:
     """Yield what each character beyond ASCII is worth: a letter by its frequency, a sign nothing where it may stand."""
-    for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False):
+    for before, last, character, after in zip("  " + text, " " + text, text, text[1:] + " ", strict=False):
         if character.isascii():
             continue
+        near = before if last == " " else last
         if character in SIGNS and character not in weights:
-            yield from _rated_sign(before, character, after)
-        elif before.isdigit() or after.isdigit():
+            yield from _rated_sign(near if character in MONEY else last, character, after)
+        elif last.isdigit() or after.isdigit() or (near.isdigit() and not after.isalpha()):
             yield -1.0
+        elif DRAWN.match(character) and (last.isalpha() or after.isalpha()):
+            yield -4.0
+        elif last.isascii() and unicodedata.category(character) == "Mn":
+            yield -2.0  # a mark of Thai, above a letter of ours
         else:
             yield weights.get(character, weights.get(character.lower(), -2.0))
 
@@ -117,16 +151,29 @@ def _rated(text: str, weights: dict[str, float]) -> Iterator[float]:
 def _rated_sign(before: str, sign: str, after: str) -> Iterator[float]:
     if sign in "¿¡":
         yield -1.0
-    elif sign in MONEY and (before.isdigit() or after.isdigit()):
+    elif before in SIGNS and not {before, sign} & QUOTES:
+        yield -2.0
+    elif (sign in MONEY and (before.isdigit() or after.isdigit())) or _is_unit(before, sign, after):
         yield 1.0
     elif sign not in WITHIN_WORDS and after.isalpha() and (before.isalpha() or sign in "ªº"):
         yield -4.0
 
 
-def _is_mixed(word: str, *, own: bool) -> bool:
-    """Say whether a word is of two alphabets or of cases that nobody writes."""
-    cased = word[1:] != word[1:].lower() and word != word.upper()
-    return not word.isascii() and (cased or (own and any(letter.isascii() for letter in word)))
+def _is_unit(before: str, sign: str, after: str) -> bool:
+    """Say whether a sign is the micro of a unit, or that of a tolerance."""
+    if sign == "±":
+        return not before.isalpha() and (after.isdigit() or after == " ")
+    return sign == "µ" and not before.isalpha() and after != "" and after in MEASURED
+
+
+def _mixed(word: str, *, own: bool) -> int:
+    """Count the letters that speak against a word of two alphabets, or of cases that nobody writes."""
+    if word.isascii():
+        return 0
+    beyond = sum(not letter.isascii() for letter in word)
+    if word[1:] != word[1:].lower() and word != word.upper():
+        return beyond if own else 1
+    return beyond if own and beyond < len(word) else 0
 
 
 def _looks_as_characters(text: str, language: Characters) -> float:

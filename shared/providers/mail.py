@@ -190,12 +190,15 @@ class _Reader:
     def _decoded(self, data: bytes, charset: str | None, name: str) -> str:
         """Decode a text; one whose encoding nobody knows is read as well as it can be, and that is told."""
         try:
-            return encoding.decode(data, charset)
+            text = encoding.decode(data, charset)
         except Refused:
             if encoding.NO_TEXT.search(data):
                 raise
             self.warnings.append(f"not all letters of {name or 'the text'} were read: its encoding is not known")
             return data.decode("utf-8", "replace") if b"\xc3" in data else data.decode("cp1252", "replace")
+        if doubt := encoding.doubt(data, charset):
+            self.warnings.append(f"{name or 'a part of the message'}: {doubt}")
+        return text
 
 
 def _inner(part: Message) -> list[Message]:

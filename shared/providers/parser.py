@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple, Protocol
 
 from shared.errors import Invalid, Transient
-from shared.providers import delimited, docx, epub, html, mail, open_document, pdf, sheets, slides
+from shared.providers import delimited, docx, encoding, epub, html, mail, open_document, pdf, sheets, slides
 from shared.providers.pictures import without_drawings, without_pictures
 from shared.providers.sniff import (
     CSV,
@@ -31,6 +31,7 @@ from shared.providers.sniff import (
 
 PAGE_BREAK = "\n\n"
 AS_IT_IS = {PLAIN, MARKDOWN}
+TEXTS = {PLAIN, MARKDOWN, HTML, CSV}
 LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85]")
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 UNLOADED = ("failed to bind to", "bundled pdfium", "pdfium initialization failed")
@@ -98,6 +99,11 @@ class KreuzbergParser:
 
     def read(self, data: bytes, mime_type: str) -> Parsed:
         """Read a document, or a part of one, that may hold no text; raises Invalid with a reason for people."""
+        doubt = encoding.doubt(data, encoding.declared_in(data)) if mime_type in TEXTS else None
+        parsed = self._read(data, mime_type)
+        return parsed._replace(warnings=[*parsed.warnings, doubt]) if doubt else parsed
+
+    def _read(self, data: bytes, mime_type: str) -> Parsed:
         if mime_type in READERS:
             return READERS[mime_type](data)
         if mime_type == EML:

@@ -6,9 +6,9 @@ import random
 import pytest
 
 from shared.errors import Refused
-from shared.providers.encoding import declared_in, decode
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import HTML, sniff
+from shared.providers.encoding import DOUBTED, declared_in, decode
+from shared.providers.parser import KreuzbergParser, Parsed
+from shared.providers.sniff import HTML, PLAIN, sniff
 
 WRITTEN = [
     ("cp1252", "Près de là, les élèves écoutaient la châtelaine; où êtes-vous allé à Noël? « Ça va », dit-elle."),
@@ -57,6 +57,21 @@ WRITTEN = [
     ("utf-32", "Près de là"),
     ("utf-32-le", "Près de là"),
     ("utf-8-sig", "țară"),
+    ("cp1252", "Nom;Métier;Âge\nRenée Lœuvre;forgeron – œuvrière;47\nFrançois Müß;“peintre”;52 €\n"),
+    ("cp1252", "Spalte;Wert\nÖl;17\n"),
+    ("cp1252", "5 µm"),
+    ("cp1252", "12 £"),
+    ("cp1252", "20 ± 3 µg/l"),
+    ("cp1252", "Produit;Prix\nThé;12 €\nCafé;9 €\n"),
+    ("koi8-u", "Албанія"),
+    ("hz", "灯塔的日志记录了昨夜的风暴，守塔人写下了一切。"),
+    ("hz", "The log ~ 你好，世界 ~ ends."),
+    ("utf-7", "Près de là, les élèves: 2+2"),
+    ("utf-7", "«Журнал» маяка – сегодня шёл дождь"),
+    ("utf-7", "灯塔的日志记录了昨夜的风暴"),
+    ("koi8-u", "у кодуванні символів надто мало байтів"),
+    ("cp1252", "Donaudampfschifffahrtskapitänsmützenüberprüfungsbehördenöffnungszeiten"),
+    ("cp1252", "Hélène" + "étéàlaforêtdesélèves" * 30),
 ]
 
 
@@ -64,6 +79,17 @@ WRITTEN = [
 @pytest.mark.parametrize(("codec", "text"), WRITTEN)
 def test_a_text_is_read_as_it_was_written(codec: str, text: str, times: int) -> None:
     assert decode(("\n".join([text] * times)).encode(codec)) == "\n".join([text] * times)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a + b, C++ and x+y-z", "~{ no ~}", "~{abcd~}", "+foo-bar", "call +4912345-", "+ABC-", "1+1-1", "++", "+-",
+        "git commit -m '+AGE'", "dGVzdA+/==", "~{!!~}", "q=a+b+c-d",
+    ],
+)  # fmt: skip
+def test_letters_that_only_look_like_others_stay(text: str) -> None:
+    assert decode(text.encode()) == text
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -83,6 +109,9 @@ def test_letters_of_no_language_are_refused_with_what_to_do() -> None:
         pytest.param("cp437", "Der Wärter grüßte die Möwen über dem Fluß.", id="an encoding that few files are in"),
         pytest.param("mac-roman", "Il était près de là, à côté des élèves", id="an old one"),
         pytest.param("cp1250", "Casă", id="a word that could be of two languages"),
+        pytest.param("cp1252", "àéîõüñçßøÿåæœäöü" * 20, id="a long word of no language"),
+        pytest.param("cp1252", "xàyéîzõüqñçwßøeÿårætœyäuöiü" * 20, id="a long word of many languages"),
+        pytest.param("cp866", "флаг", id="a word that is signs in other encodings"),
     ],
 )
 def test_what_could_be_something_else_is_refused(codec: str, text: str) -> None:
@@ -149,6 +178,33 @@ def test_a_page_is_decoded_as_it_declares_its_title_too(head: str, codec: str) -
     assert sniff(page, "a.html") == HTML
     parsed = KreuzbergParser().parse(page, HTML)
     assert (parsed.title, parsed.text.strip()) == ("Журнал", "Маяк")
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("cp1252", "Tromsø"),
+        ("cp1252", "Bjørn"),
+        ("cp1252", "5 µm"),
+    ],
+)
+def test_an_encoding_that_few_letters_tell_is_named(codec: str, text: str) -> None:
+    parsed = KreuzbergParser().parse(text.encode(codec), PLAIN)
+    assert parsed.text == text
+    assert parsed.warnings == [DOUBTED % "windows-1252"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"), [("utf-8", "café"), ("utf-8-sig", "café"), ("utf-16", "café"), *WRITTEN[:1], *WRITTEN[5:8]]
+)
+def test_an_encoding_that_is_sure_is_not_spoken_of(codec: str, text: str) -> None:
+    assert not KreuzbergParser().parse(text.encode(codec), PLAIN).warnings
+
+
+@pytest.mark.parametrize("line", ["# coding: mac-roman", "-*- coding: mac_roman -*-", "; encoding=macintosh"])
+def test_a_text_may_name_its_encoding_in_the_first_line(line: str) -> None:
+    text = f"{line}\nIl était près de là, à côté des élèves\n"
+    assert KreuzbergParser().parse(text.encode("mac-roman"), PLAIN) == Parsed(text)
 
 
 def test_a_declared_latin_1_holds_what_browsers_read_in_it() -> None:

@@ -198,6 +198,50 @@ def test_a_short_answer_below_its_heading_is_text_and_a_hidden_label_is_not() ->
     )
 
 
+PROSE = "".join(f"<p>The keeper wrote on day {day} that the fog had lifted.</p>" for day in range(9))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<body><p>Loading.</p><div id=app style='display:none'>{}</div>",
+        "<body><p>Loading.</p><main hidden>{}</main>",
+        "<body hidden>{}</body>",
+        "<nav><a href=/>Home</a></nav><template id=article>{}</template><script>show()</script>",
+        "<div hidden><div hidden><template>{}</template></div></div>",
+        "<div style='visibility:hidden'><h1>Log</h1>{}</div>",
+        "<noscript>{}</noscript>",
+        "<details><summary>Log</summary>{}</details>",
+        "<div class='content hidden'>{}</div>",
+        "<h1>Log</h1><div role=tabpanel hidden>{}</div>",
+    ],
+)
+def test_most_of_a_page_is_its_text_though_a_script_shows_it(page: str) -> None:
+    read = html.read(page.format(PROSE))
+    assert [f"on day {day} that" in read.text for day in range(9)] == [True] * 9
+    assert not read.warnings
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<div hidden>hidden box</div>",
+        "<div class=box style='display:none'>hidden box</div>",
+        "<section hidden><p>hidden box</p></section>",
+        "<ul hidden><li>hidden box</ul>",
+        "<details><summary>More</summary>hidden box</details>",
+        "<div class='tab hidden'>hidden box</div>",
+    ],
+)
+def test_a_few_hidden_words_in_the_text_are_kept(hidden: str) -> None:
+    page = f"<main><h1>Foxes</h1><p>Seen by night, and by day.</p>{hidden}<p>The end.</p></main>"
+    assert "hidden box" in text(page)
+
+
+def test_a_hidden_panel_is_text_wherever_it_is() -> None:
+    assert text("<p>One.</p><div role=tabpanel hidden>7 pm</div>") == "One.\n\n7 pm"
+
+
 SENTENCES = "The keeper wrote that the fog had lifted. Nobody believed it, and he wrote it again the next day."
 
 

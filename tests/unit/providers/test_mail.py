@@ -227,7 +227,10 @@ def test_what_came_with_it_and_is_not_read_is_named() -> None:
     outer.add_attachment(b"", maintype="application", subtype="pdf", filename="empty.pdf")
     outer.add_attachment("Ort;Öl\nBrey;17\n".encode("cp1252"), maintype="text", subtype="csv", filename="oil.csv")
     letter = parsed(outer.as_bytes())
-    assert letter.warnings == ["plan.png was not read: this is an image", "empty.pdf was not read: it is empty"]
+    assert letter.warnings[:2] == ["plan.png was not read: this is an image", "empty.pdf was not read: it is empty"]
+    assert [warning.partition(":")[0] for warning in letter.warnings[2:]] == [
+        "oil.csv"
+    ]  # whose encoding few letters tell
     assert "| Brey | 17 |" in letter.text
 
 
@@ -258,3 +261,13 @@ def test_an_invitation_is_read_once_and_with_its_dates() -> None:
 def test_what_follows_the_parts_is_read() -> None:
     data = raw("Content-Type: multipart/mixed; boundary=B", b"--B\n\nbody\n--B--\nCaf\xc3\xa9 list, leave here.\n")
     assert parsed(data).text == "# x\n\nbody\n\nCaf\u00e9 list, leave here."
+
+
+def test_a_table_that_came_with_a_message_is_one() -> None:
+    head = b"Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\n"
+    part = b'Content-Type: text/csv; charset=windows-1252; name="werte.csv"\n\n' + "Spalte;Wert\nÖl;17\n".encode(
+        "cp1252"
+    )
+    parsed = KreuzbergParser().parse(head + part + b"--B--\n", EML)
+    assert "| Spalte | Wert |\n| --- | --- |\n| Öl | 17 |" in parsed.text
+    assert not parsed.warnings
