@@ -16,7 +16,6 @@ def _named(name: str, *seed_names: str) -> AliasChoices:
     return AliasChoices(f"PERSONAE_{name}", *seed_names)
 
 
-LEAST_SIMILARITY = {"multilingual-e5-small": 0.81}  # by model, where it was measured: see ARCHITECTURE.md
 DEMO_CHAT_MODEL = "smollm2-135m-instruct"
 
 
@@ -149,10 +148,8 @@ class Settings(BaseSettings):
 
     @property
     def least_similarity(self) -> float:
-        """The cosine that a passage needs to be found by its meaning; all are found under a model not measured."""
-        if self.min_similarity is not None:
-            return self.min_similarity
-        return LEAST_SIMILARITY.get(self.embedding_model, -1.0)
+        """The cosine that a passage needs to be found by its meaning, where the operator or nobody has set a limit."""
+        return -1.0 if self.min_similarity is None else self.min_similarity
 
     @property
     def beat_mark(self) -> Path:

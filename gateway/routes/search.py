@@ -55,7 +55,7 @@ def place(asked: SearchIn) -> Filter:
 def ask(query: str) -> Question:
     """Return the question with its vector; without one, and why, while the embedding server is of no help."""
     vector, reason = try_query(embedding(), query)
-    return Question(query, vector, embedding().model, get_settings().least_similarity, reason)
+    return recall.question(query, vector, reason, get_settings())
 
 
 def as_found(passage: Passage) -> dict[str, Any]:

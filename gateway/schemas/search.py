@@ -31,7 +31,8 @@ class PassageOut(Output):
     """A passage that was found; a higher score is better, and comparable within one answer.
 
     `similarity` is the cosine of its vector to the query's, comparable between answers; null where either has none.
-    What is found by its meaning alone and less similar than `PERSONAE_MIN_SIMILARITY` is left out.
+    Left out is what is found by its meaning alone and less similar than `PERSONAE_MIN_SIMILARITY`, or, without one,
+    hardly nearer to the query than anything is, in whatever language.
     """
 
     chunk_id: str

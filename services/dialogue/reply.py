@@ -132,7 +132,7 @@ def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[War
     if not context.has_read:
         return [], []
     vector, reason = try_query(with_.embedding, context.question)
-    question = search.Question(context.question, vector, with_.embedding.model, with_.settings.least_similarity, reason)
+    question = recall.question(context.question, vector, reason, with_.settings)
     with get_session() as session:
         found = recall.find(session, Scope(context.owner_id), question, search.of_persona(context.persona))
     return found.passages, [Warned("", BY_WORDS_ONLY, found.reason, 3)] if found.reason else []

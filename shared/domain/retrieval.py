@@ -78,12 +78,13 @@ class Hit:
 
     collection: CollectionType | None
     similarity: float | None = None  # None: one of the two has no vector
+    nearness: float | None = None  # the cosine to what the question is about: that to the question, or to its aim
     share: float = 0.0
     surety: int = 0  # above 0: it holds a code or a number of the question
 
     def is_about(self, least: float) -> bool:
         """Say whether the passage has to do with the question: by its meaning, by telling words or by a code."""
-        near = self.similarity is None or self.similarity >= least
+        near = self.nearness is None or self.nearness >= least
         return near or self.share >= TELLING or self.surety > 0
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import log10
 from typing import Any
 from uuid import UUID
 
@@ -57,7 +58,8 @@ FILTERS: dict[str, ColumnElement[bool]] = {  # by the field of Filter that they 
 class Question:
     """What is sought: the words, and their vector under a model, if there is one.
 
-    A passage whose cosine is below `least` is not found by its meaning. `reason` says why there is no vector.
+    A passage whose cosine to `aim`, or to the vector if there is no other aim, is below `least` is not found by its
+    meaning; `rise` is added for each tenfold of passages. `reason` says why there is no vector.
     """
 
     text: str
@@ -65,6 +67,12 @@ class Question:
     model: str
     least: float = -1.0
     reason: str | None = None
+    aim: Sequence[float] | None = None
+    rise: float = 0.0
+
+    def least_among(self, passages: int) -> float:
+        """Return the limit among so many: the nearest of many that have nothing to do with it is nearer."""
+        return self.least + self.rise * log10(max(1, passages))
 
 
 @dataclass(frozen=True)
@@ -103,8 +111,9 @@ def hybrid(
 ) -> list[Passage]:
     """Return the `limit` best passages, or as many as `where` wants, best first, with their fused score."""
     by_words = _by_words(session, scope, question, where)
-    by_vector = _by_vector(session, scope, question, where)
-    hits = {key: hit for key, hit in (by_vector | by_words).items() if hit.is_about(question.least)}
+    by_vector, among = _by_vector(session, scope, question, where)
+    least = question.least_among(among)
+    hits = {key: hit for key, hit in (by_vector | by_words).items() if hit.is_about(least)}
     rankings = ([key for key in ranking if key in hits] for ranking in (by_words, by_vector))
     scores = dict(exact_first(fused(*rankings), _exact(by_words)))
     most = max(DEPTH, sum(where.top_k.values())) if limit is None else limit
@@ -127,12 +136,16 @@ def _passage(chunk: KnowledgeChunk, score: float, similarity: float | None = Non
     )
 
 
-def _by_vector(session: Session, scope: Scope, question: Question, where: Filter) -> Ranking:
-    """Rank by cosine distance; an exact scan, which is right and fast enough below 20,000 passages of a persona."""
+def _by_vector(session: Session, scope: Scope, question: Question, where: Filter) -> tuple[Ranking, int]:
+    """Rank by cosine distance, and say among how many.
+
+    An exact scan, which is right and fast enough below 20,000 passages of a persona.
+    """
     if question.vector is None:
-        return {}
-    rows = session.execute(_nearest(*_given(where)), _meant(question) | _values(scope, where))
-    return {str(row.id): Hit(row.collection_type, row.similarity) for row in rows}
+        return {}, 0
+    rows = session.execute(_nearest(*_given(where)), _meant(question) | _values(scope, where)).all()
+    ranking = {str(row.id): Hit(row.collection_type, row.similarity, row.nearness) for row in rows}
+    return ranking, rows[0].among if rows else 0
 
 
 def _by_words(session: Session, scope: Scope, question: Question, where: Filter) -> Ranking:
@@ -143,7 +156,10 @@ def _by_words(session: Session, scope: Scope, question: Question, where: Filter)
     asked = {"lexemes": [as_literal(each.lexeme) for each in words], "sureties": [each.surety for each in words]}
     rows = session.execute(_wordiest(*_given(where)), asked | _meant(question) | _values(scope, where))
     telling = any(each.lexeme not in GRAMMAR for each in words)
-    return {str(row.id): Hit(row.collection_type, row.similarity, telling * row.share, row.surety) for row in rows}
+    return {
+        str(row.id): Hit(row.collection_type, row.similarity, row.nearness, telling * row.share, row.surety)
+        for row in rows
+    }
 
 
 def _exact(by_words: Ranking) -> set[str]:
@@ -153,7 +169,8 @@ def _exact(by_words: Ranking) -> set[str]:
 
 
 def _meant(question: Question) -> dict[str, Any]:
-    return {"vector": question.vector, "model": question.model}
+    aim = question.vector if question.aim is None else question.aim
+    return {"vector": question.vector, "aim": aim, "model": question.model}
 
 
 def _given(where: Filter) -> list[str]:
@@ -173,16 +190,27 @@ def _nearest(*filters: str) -> Select[*tuple[Any, ...]]:
     """Take the nearest of each collection, and put them in one order."""
     distance, under_model = _distance(), _under_model()
     kind, key = KnowledgeChunk.collection_type, KnowledgeChunk.id
-    statement = select(key, kind, distance.label("distance"), _place(kind, distance, key))
+    vector = Embedding.vector.label("vector")
+    among = func.count().over().label("among")
+    statement = select(key, kind, vector, among, distance.label("distance"), _place(kind, distance, key))
     found = _mine(statement.join(Embedding, under_model), filters).subquery().c
-    best = select(found.id, found.collection_type, (1 - found.distance).label("similarity"))
+    similarity, nearness = (1 - found.distance).label("similarity"), _nearness(found.vector)
+    best = select(found.id, found.collection_type, found.among, similarity, nearness)
     near = (found.place <= bindparam("depth"), found.distance != NO_ANGLE)
     return best.where(*near).order_by(found.distance, found.id)
 
 
 def _distance() -> ColumnElement[float]:
-    distance: ColumnElement[float] = Embedding.vector.cosine_distance(cast(bindparam("vector", type_=HALFVEC), HALFVEC))
+    return _distance_to("vector", Embedding.vector)
+
+
+def _distance_to(name: str, vector: Any) -> ColumnElement[float]:
+    distance: ColumnElement[float] = vector.cosine_distance(cast(bindparam(name, type_=HALFVEC), HALFVEC))
     return distance
+
+
+def _nearness(vector: Any) -> ColumnElement[float]:
+    return func.nullif(1 - _distance_to("aim", vector), NO_ANGLE).label("nearness")
 
 
 def _under_model() -> ColumnElement[bool]:
@@ -206,7 +234,7 @@ def _wordiest(*filters: str) -> Select[*tuple[Any, ...]]:
     found = select(*columns).join(KnowledgeChunk, key == score.id).subquery().c
     vector = (Embedding.content_hash == found.content_hash) & (Embedding.model == bindparam("model"))
     similarity = func.nullif(1 - _distance(), NO_ANGLE).label("similarity")
-    best = select(found.id, found.collection_type, found.surety, found.share, similarity)
+    best = select(found.id, found.collection_type, found.surety, found.share, similarity, _nearness(Embedding.vector))
     ranked = best.outerjoin_from(found.id.table, Embedding, vector).where(found.place <= bindparam("depth"))
     return ranked.order_by(found.unlikeness, found.id)
 

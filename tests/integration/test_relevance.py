@@ -1,12 +1,13 @@
 """What has nothing to do with a question is not found, however near it is among what is there."""
 
 import pytest
+from sqlalchemy import update
 
 from shared.models import Embedding, EmbeddingModel, KnowledgeChunk
-from shared.queries import search
+from shared.queries import recall, search
 from shared.queries.scope import DEFAULT_SCOPE
 from shared.queries.search import Filter, Question
-from shared.settings import LEAST_SIMILARITY, Settings
+from shared.settings import Settings
 
 MODEL = "model"
 LEAST = 0.8
@@ -63,7 +64,25 @@ def test_a_passage_without_a_vector_is_found_by_any_word(session):
     assert found(session, "roast a duck in Peru", [-1.0, 0.0]) == {"Ducks of Peru.": None}
 
 
+def test_near_is_what_is_near_to_the_aim_where_there_is_one(session):
+    aimed = Question("dusk", [1.0, 0.0], MODEL, LEAST, aim=[0.0, 3.0])
+    passages = search.hybrid(session, DEFAULT_SCOPE, aimed, Filter())
+    assert {passage.content: passage.similarity for passage in passages} == {FOG: 0.0}, "it is told as it is"
+
+
+def test_a_vector_of_zeros_is_as_none(session):
+    session.execute(update(Embedding).values(vector=[0.0, 0.0]))
+    assert found(session, "roast a siren", [1.0, 0.0]) == {BELL: None}
+    assert found(session, "roast a duck", [1.0, 0.0]) == {}
+
+
+def asked(vector, **settings):
+    return recall.question("?", vector, None, Settings(_env_file=None, **settings))
+
+
 def test_the_limit_is_the_operators_or_was_measured_for_the_model():
-    assert Settings(_env_file=None).least_similarity == LEAST_SIMILARITY["multilingual-e5-small"]
-    assert Settings(_env_file=None, embedding_model="another").least_similarity == -1
-    assert Settings(_env_file=None, min_similarity=0.3).least_similarity == 0.3
+    vector = [1.0] + [0.0] * 383
+    measured, another = asked(vector), asked(vector, embedding_model="another")
+    assert (measured.aim is not None, another.aim, another.least) == (True, None, -1)
+    assert (asked(vector, min_similarity=0.3).aim, asked(vector, min_similarity=0.3).least) == (None, 0.3)
+    assert (asked([1.0, 0.0]).aim, asked(None).aim) == (None, None), "what the background was not measured for"

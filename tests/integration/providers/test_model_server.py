@@ -1,5 +1,6 @@
 """The model server as a process, with the real models out of their wheels."""
 
+import math
 import signal
 import subprocess
 import sys
@@ -21,8 +22,18 @@ from shared.providers.chat import complete
 from shared.providers.embedding import HttpEmbedding
 from shared.providers.http_chat import HttpChat
 from shared.providers.wire import ChatControls, ChatMessage, End
+from shared.queries import recall
+from shared.settings import Settings
 from tests.processes import allowed, until
 
+ENGLISH = (
+    "The keeper of Gull Rock wound the clockwork of the lamp every four hours. In 1911 the bell that had warned ships "
+    "in fog was replaced by a siren driven by compressed air, which could be heard eight miles out."
+)
+ROMANIAN = (
+    "Elena a construit primul generator eolian din Dobrogea, din lemn de salcâm și dintr-un dinam de la un camion "
+    "vechi. Producea destul curent pentru treizeci de becuri."
+)
 ROOT = Path(__file__).parents[3]
 LOAD_SECONDS = 60
 SHORT = ChatControls(max_tokens=8, temperature=0.0)
@@ -103,6 +114,31 @@ def test_a_question_is_nearest_to_its_answer_in_two_languages(embedding: HttpEmb
         query = embedding.embed_query(question)
         assert similarity(query, answer) > similarity(query, other)
     assert similarity(answer, answer) == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("question", "passage", "is_about"),
+    [
+        ("Wodurch wurde die Nebelglocke ersetzt?", ENGLISH, True),
+        ("What replaced the fog bell?", ENGLISH, True),
+        ("Par quoi la cloche de brume fut-elle remplacée ?", ENGLISH, True),
+        ("Who built the first wind generator?", ROMANIAN, True),
+        ("Woraus wurde das erste Windrad gebaut?", ROMANIAN, True),
+        ("roast a duck in Peru", ENGLISH, False),
+        ("roast a duck in Peru", ROMANIAN, False),
+        ("xylophone tariff of Uzbekistan", ROMANIAN, False),
+        ("how do I reset my iPhone", ENGLISH, False),
+        ("Wie beantrage ich einen Reisepass?", ENGLISH, False),
+    ],
+)
+def test_a_passage_is_near_to_what_is_about_it_in_any_language_and_to_nothing_else(
+    embedding: HttpEmbedding, question: str, passage: str, is_about: bool
+) -> None:
+    vector = embedding.embed_query(question)
+    asked = recall.question(question, vector, None, Settings(_env_file=None))
+    assert asked.aim is not None
+    near = similarity(list(asked.aim), embedding.embed_passages([passage])[0]) / math.hypot(*asked.aim)
+    assert (near >= asked.least) is is_about
 
 
 def test_a_batch_gives_what_single_texts_give(embedding: HttpEmbedding) -> None:
