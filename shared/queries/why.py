@@ -67,7 +67,8 @@ def explain(session: Session, row: Work) -> Why:
         case RunStatus.RUNNING:
             return _running(session, row)
         case RunStatus.ERROR:
-            reason = f"attempt {row.retry} of {row.retries} failed: {row.status_message}"
+            held = "" if row.ready_at else "; its run is paused"
+            reason = f"attempt {row.retry} of {row.retries} failed: {row.status_message}{held}"
             return _told(row, reason, next_retry=row.ready_at)
         case _:
             return _told(row, row.status_message or row.status.value.lower())

@@ -106,6 +106,9 @@ def test_a_step_in_backoff_waits_for_the_end_of_the_pause(writer, run, session):
     session.execute(update(RunStep).values(ready_at=RunStep.ready_at - func.make_interval(0, 0, 0, 1)))
     work.promote_due(session, RunStep)
     assert states(writer, run)[0] == "ERROR"
+    step = writer.get(run).json["steps"][0]["id"]
+    told = writer.get(f"/api/v1/work/steps/{step}/why").json
+    assert (told["reason"], told["next_retry"]) == ("attempt 1 of 3 failed: no model; its run is paused", None)
     writer.post(f"{run}/resume")
     work.promote_due(session, RunStep)
     assert states(writer, run)[0] == "PENDING"
