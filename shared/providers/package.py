@@ -13,6 +13,7 @@ from shared.providers.archives import DAMAGED
 
 CORE = "docProps/core.xml"
 ROOT = ""
+LARGEST = 400 << 20  # bytes of a part, unpacked
 BROKEN = (ElementTree.ParseError, ValueError, LookupError)
 OFF = ("0", "false", "off")
 UNSAID = frozenset({"PowerPoint Presentation"})  # what programs write for a title that nobody gave
@@ -54,7 +55,10 @@ class Package:
     def read(self, name: str) -> bytes:
         """Return a part; raises Unread."""
         try:
-            return self._archive.read(self._names[_plain(name).casefold()])
+            found = self._archive.getinfo(self._names[_plain(name).casefold()])
+            if found.file_size > LARGEST:
+                raise Unread("it is too large when unpacked")
+            return self._archive.read(found)
         except KeyError as error:
             raise Unread("it is missing in the file") from error
         except DAMAGED as error:
