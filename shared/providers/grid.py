@@ -1,5 +1,6 @@
 """The cells of a sheet to Markdown: its first lines as text, and a table below headings."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -37,26 +38,25 @@ def _filled(row: Row) -> Row:
 
 def _repeat(rows: dict[int, Row], merged: Sequence[Range]) -> set[int]:
     """Say what is merged in each of its cells, unless it is alone in its row; return the rows that go on below."""
-    columns = sorted({column for row in rows.values() for column in row})
+    columns, numbers = sorted({column for row in rows.values() for column in row}), list(rows)
     heads, spare = set(), MOST_REPEATED
     for area in merged:
         text = rows.get(area.top, {}).get(area.left)
-        if text is None:
+        if text is None or spare <= 0:
             continue
         alone = len(rows[area.top]) == 1
-        across = [area.left] if alone else [column for column in columns if area.left <= column <= area.right]
+        across = [area.left] if alone else _between(columns, area.left, area.right)
         if any(column not in rows[area.top] for column in across):
             heads.add(id(rows[area.top]))
-        for number in _within(rows, area):
+        for number in _between(numbers, area.top, area.bottom)[:spare]:
+            rows[number].update((each, text) for each in across if each not in rows[number])
             spare -= len(across)
-            rows[number].update((each, text) for each in across if spare > 0 and each not in rows[number])
     return heads
 
 
-def _within(rows: dict[int, Row], area: Range) -> list[int]:
-    if area.bottom - area.top < len(rows):
-        return [number for number in range(area.top, area.bottom + 1) if number in rows]
-    return [number for number in rows if area.top <= number <= area.bottom]
+def _between(places: Sequence[int], first: int, last: int) -> Sequence[int]:
+    """Return those of some sorted places that lie in a range."""
+    return places[bisect_left(places, first) : bisect_right(places, last)]
 
 
 def _table(rows: Sequence[Row], heads: set[int]) -> str:

@@ -1,6 +1,7 @@
 """The numbers that Word writes before the paragraphs of lists and headings, which stand nowhere in its text."""
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from shared.providers.numerals import numeral
@@ -9,6 +10,7 @@ from shared.providers.package import Element, child, children, reference, value
 BULLET, MARK = "bullet", "-"
 PLACE = re.compile(r"%([1-9])")
 DEEPEST = 9
+DEEPEST_STYLE = 12
 OFF = "0"
 
 
@@ -35,18 +37,22 @@ class Styles:
     def __init__(self, root: Element | None) -> None:
         """Index the styles."""
         self._styles = {reference(style, "styleId"): style for style in children(root, "style")}
+        self._chains: dict[str, list[Element]] = {}
         self._default = next((id for id, style in self._styles.items() if _is_default(style)), "")
 
     def chain(self, id: str) -> list[Element]:
         """Return a style and those that it is based on, the nearest first."""
-        found: list[Element] = []
-        while (style := self._styles.get(id or self._default)) is not None and style not in found:
-            found.append(style)
-            based = child(style, "basedOn")
-            id = reference(based, "val") if based is not None else ""
-            if not id:
-                break
-        return found
+        if id not in self._chains:
+            self._chains[id] = list(self._based(id or self._default))
+        return self._chains[id]
+
+    def _based(self, id: str) -> Iterator[Element]:
+        for _ in range(DEEPEST_STYLE):
+            style = self._styles.get(id)
+            if style is None:
+                return
+            yield style
+            id = value(style, "basedOn")
 
 
 def _is_default(style: Element) -> bool:

@@ -13,6 +13,7 @@ from shared.providers.archives import DAMAGED
 
 CORE = "docProps/core.xml"
 ROOT = ""
+LARGEST = 400 << 20  # bytes of a part, unpacked
 BROKEN = (ElementTree.ParseError, ValueError, LookupError)
 OFF = ("0", "false", "off")
 UNSAID = frozenset({"PowerPoint Presentation"})  # what programs write for a title that nobody gave
@@ -41,11 +42,8 @@ class Package:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
         except DAMAGED as error:
             raise Invalid("the file is damaged or cut off") from error
+        self._links: dict[str, dict[str, Link]] = {}
         self._names = {_plain(name).casefold(): name for name in self._archive.namelist()}
-
-    def names(self, folder: str) -> list[str]:
-        """Return the names of the parts in a folder."""
-        return [name for name in self._names.values() if _plain(name).casefold().startswith(folder.casefold())]
 
     def has(self, name: str) -> bool:
         """Say whether there is a part of this name."""
@@ -54,7 +52,10 @@ class Package:
     def read(self, name: str) -> bytes:
         """Return a part; raises Unread."""
         try:
-            return self._archive.read(self._names[_plain(name).casefold()])
+            found = self._archive.getinfo(self._names[_plain(name).casefold()])
+            if found.file_size > LARGEST:
+                raise Unread("it is too large when unpacked")
+            return self._archive.read(found)
         except KeyError as error:
             raise Unread("it is missing in the file") from error
         except DAMAGED as error:
@@ -89,12 +90,13 @@ class Package:
 
     def links(self, name: str) -> dict[str, Link]:
         """Return what a part links to by the links' ids; nothing where that is missing or damaged."""
-        folder, file = posixpath.split(name)
-        try:
-            found = self.tree(posixpath.join(folder, "_rels", f"{file}.rels"))
-        except Unread:
-            return {}
-        return dict(_links(found, folder))
+        if name not in self._links:
+            folder, file = posixpath.split(name)
+            try:
+                self._links[name] = dict(_links(self.tree(posixpath.join(folder, "_rels", f"{file}.rels")), folder))
+            except Unread:
+                self._links[name] = {}
+        return self._links[name]
 
     def linked(self, name: str, kind: str) -> list[str]:
         """Return the parts of a kind that a part links to."""

@@ -1,10 +1,12 @@
 """The cells of a workbook are read as they are shown, and what is not there is told."""
 
+import struct
+import time
 from collections.abc import Sequence
 
 import pytest
 
-from shared.errors import Refused
+from shared.errors import Invalid, Refused
 from shared.providers.parser import KreuzbergParser, Parsed
 from shared.providers.sniff import XLSX, sniff
 from tests.fakes.documents import zipped
@@ -183,3 +185,18 @@ def test_a_damaged_sheet_is_told_and_the_others_are_read() -> None:
 def test_a_binary_workbook_is_refused_with_what_to_do() -> None:
     with pytest.raises(Refused, match=r"save it as \.xlsx"):
         sniff(zipped({"xl/workbook.bin": "x"}), "a.xlsb")
+
+
+def test_a_part_that_unpacks_without_end_is_told() -> None:
+    data = book({"A": rows([text("a"), text("b")])}, parts={"xl/s0.xml": " " * 123_457})
+    said = data.replace(struct.pack("<L", 123_457), struct.pack("<L", 500 << 20))
+    with pytest.raises(Invalid, match="the sheet A was not read: it is too large when unpacked"):
+        parse(said)
+
+
+def test_many_merged_ranges_are_looked_at_once() -> None:
+    cells = rows(*([text("a"), text("b")] for _ in range(3000)))
+    merged = "".join(f'<mergeCell ref="A{n}:XFD1048576"/>' for n in range(1, 3001))
+    started = time.process_time()
+    assert parse(book({"A": f"{cells}<mergeCells>{merged}</mergeCells>"})).text.endswith("| a | b |")
+    assert time.process_time() - started < 5
