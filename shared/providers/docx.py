@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shared.errors import Invalid
+from shared.providers.embedded import TextOf, too_deep
 from shared.providers.numbering import Lists, Styles
 from shared.providers.package import Element, Package, Unread, child, children, inside, reference
 from shared.providers.word import Source, Writer
@@ -21,10 +22,10 @@ class Document(NamedTuple):
     warnings: list[str]
 
 
-def read(data: bytes) -> Document:
-    """Read a document; raises Invalid for one that is damaged."""
+def read(data: bytes, text_of: TextOf = too_deep) -> Document:
+    """Read a document, and by `text_of` the files in it; raises Invalid for one that is damaged."""
     try:
-        reader = _Reader(Package(data))
+        reader = _Reader(Package(data), text_of)
         return Document(reader.text(), *reader.package.core(), list(dict.fromkeys(reader.warnings)))
     except Unread as error:
         raise Invalid(f"the file is damaged or cut off: its text cannot be read ({error})") from error
@@ -35,8 +36,9 @@ def read(data: bytes) -> Document:
 class _Reader:
     """Reads the parts of a document around its text."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: Package, text_of: TextOf) -> None:
         self.package = package
+        self._text_of = text_of
         self.warnings: list[str] = []
         self._main = package.main(MAIN)
         self._styles = Styles(self._part("styles", "the styles"))
@@ -54,7 +56,7 @@ class _Reader:
         return "\n\n".join(filter(None, [*blocks, *self._told(writer.marks)]))
 
     def _writer(self, part: str, *, margin: bool = False) -> Writer:
-        source = Source(self.package, part, self._styles, Lists(self._numbers, self._styles))
+        source = Source(self.package, part, self._styles, Lists(self._numbers, self._styles), self._text_of)
         return Writer(source, self.warnings, set(self._notes), margin=margin)
 
     def _names(self, kind: str) -> Iterator[str]:

@@ -162,6 +162,16 @@ def _told(document: docx.Document | sheets.Book | open_document.Document) -> Par
     return Parsed(clean(document.text), (), title, author, document.warnings)
 
 
+def _text_within(data: bytes, name: str) -> tuple[str, Sequence[str]]:
+    """Read a file that is in a document; those in it are told."""
+    kind = sniff(data, name)
+    if kind == DOCX:
+        parsed = _told(docx.read(data))
+    else:
+        parsed = _read_slides(slides.read(data)) if kind == PPTX else KreuzbergParser().read(data, kind)
+    return parsed.text, parsed.warnings
+
+
 def _read_open(document: open_document.Document) -> Parsed:
     return _read_slides(slides.Deck(document.slides, *document[1:4])) if document.slides else _told(document)
 
@@ -264,9 +274,9 @@ READERS: dict[str, Callable[[bytes], Parsed]] = {
     EPUB: lambda data: _read_book(epub.Book(data)),
     HTML: lambda data: _read_page(decode_text(data)),
     CSV: lambda data: Parsed(without_pictures(delimited.to_markdown(clean(decode_text(data))))),
-    DOCX: lambda data: _told(docx.read(data)),
+    DOCX: lambda data: _told(docx.read(data, _text_within)),
     XLSX: lambda data: _told(sheets.read(data)),
-    PPTX: lambda data: _read_slides(slides.read(data)),
+    PPTX: lambda data: _read_slides(slides.read(data, _text_within)),
     **dict.fromkeys((ODT, ODS, ODP), lambda data: _read_open(open_document.read(data))),
 }
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from shared.errors import Invalid
 from shared.providers.drawings import chart, diagram, table_of, text_of
+from shared.providers.embedded import TextOf, text_within, too_deep
 from shared.providers.package import Element, Package, Unread, child, children, inside, local, reference
 
 TITLES = ("title", "ctrTitle")
@@ -23,13 +24,13 @@ class Deck(NamedTuple):
     warnings: list[str]
 
 
-def read(data: bytes) -> Deck:
-    """Read a presentation; raises Invalid for one that is damaged or has no slides."""
+def read(data: bytes, text_of: TextOf = too_deep) -> Deck:
+    """Read a presentation, and by `text_of` the files in it; raises Invalid for one that is damaged or empty."""
     package = Package(data)
     parts = _slides(package)
     if not parts:
         raise Invalid("there are no slides in it")
-    reader = _Reader(package)
+    reader = _Reader(package, text_of)
     slides = [reader.slide(part, number) for number, part in enumerate(parts, 1)]
     return Deck(slides, *package.core(), reader.warnings)
 
@@ -47,8 +48,9 @@ def _slides(package: Package) -> list[str]:
 class _Reader:
     """Reads slides one after the other; what stands at the foot of each is said once."""
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: Package, text_of: TextOf) -> None:
         self.warnings: list[str] = []
+        self._text_of = text_of
         self._package = package
         self._feet: set[str] = set()
         self._designs: set[str] = set()
@@ -122,11 +124,19 @@ class _Reader:
             if kind == "tbl":
                 yield table_of(each)
             elif kind == "oleObj":
-                self._missing(
-                    f"an embedded object ({each.get('progId') or 'of an unknown kind'})", "it is a file apart"
-                )
+                yield self._file(each)
             else:
                 yield self._drawn(each, kind)
+
+    def _file(self, element: Element) -> str:
+        what = f"an embedded object ({element.get('progId') or 'of an unknown kind'})"
+        try:
+            text, lost = text_within(self._package, self._part, element, self._text_of)
+        except Unread as error:
+            self._missing(what, error)
+            return ""
+        self.warnings += [f"slide {self._number}: {what}: {warning}" for warning in lost]
+        return text
 
     def _drawn(self, element: Element, kind: str) -> str:
         name = "a diagram" if kind == "relIds" else "a chart"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from shared.providers import word_table
 from shared.providers.drawings import chart, diagram, table
+from shared.providers.embedded import TextOf, text_within
 from shared.providers.formulas import formula
 from shared.providers.numbering import MARK, Lists, Styles
 from shared.providers.package import Element, Package, Unread, child, children, inside, is_on, local, reference, value
@@ -33,6 +34,7 @@ class Source(NamedTuple):
     part: str
     styles: Styles
     lists: Lists
+    text_of: TextOf
 
 
 class Writer:
@@ -71,11 +73,20 @@ class Writer:
             elif kind in ("oMathPara", "oMath"):
                 yield formula(each), False
             elif kind == "altChunk":
-                self._missing("a file that was put into the text")
+                yield self._file(each, "a file that was put into the text"), False
             elif kind not in SILENT:
                 yield from self._blocks(each)
 
-    def _missing(self, what: str, why: Unread | str = "it is a file apart") -> None:
+    def _file(self, element: Element, what: str) -> str:
+        try:
+            text, lost = text_within(self._source.package, self._source.part, element, self._source.text_of)
+        except Unread as error:
+            self._missing(what, error)
+            return ""
+        self._warnings += [f"{what}: {warning}" for warning in lost]
+        return text
+
+    def _missing(self, what: str, why: Unread) -> None:
         self._warnings.append(f"{what} was not read: {why}")
 
     def _paragraph(self, paragraph: Element) -> Iterator[tuple[str, bool]]:
@@ -205,7 +216,9 @@ class Writer:
         return ""
 
     def _embedded(self, element: Element) -> str:
-        self._missing(f"an embedded object ({element.get('ProgID') or 'of an unknown kind'})")
+        self._beside.append(
+            self._file(element, f"an embedded object ({element.get('ProgID') or 'of an unknown kind'})")
+        )
         return ""
 
     def _table(self, element: Element) -> str:

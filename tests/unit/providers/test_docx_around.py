@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Mapping
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_a_style_may_number_paragraphs_and_headings() -> None:
     assert text == "1. Close\n2. Drain\n\nFree\n\n## 3. Procedure"
 
 
-def linking(data: bytes, parts: dict[str, str], links: Linked) -> Parsed:
+def linking(data: bytes, parts: Mapping[str, str | bytes], links: Linked) -> Parsed:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     whole = zipped(members | {"word/_rels/document.xml.rels": office.links(links), **parts})
@@ -202,8 +203,34 @@ def test_a_chart_is_read_and_what_is_not_is_told() -> None:
     assert parsed.text == "x"
     assert parsed.warnings == [
         "a chart was not read: it is damaged",
-        "a file that was put into the text was not read: it is a file apart",
+        "a file that was put into the text was not read: it is not in the file",
     ]
+
+
+def embedding(data: str | bytes, name: str) -> Parsed:
+    put = f'<w:altChunk xmlns:r="{office.LINK}" r:id="f"/>'
+    return linking(document(said("x") + put), {f"word/{name}": data}, {"f": ("aFChunk", f"/word/{name}")})
+
+
+def test_a_file_in_a_document_is_read_as_what_it_is() -> None:
+    assert embedding("<html><body><p>From a page</p></body></html>", "a.htm").text == "x\n\nFrom a page"
+    inner = embedding(document(said("Within")), "a.docx")
+    assert (inner.text, inner.warnings) == ("x\n\nWithin", [])
+    assert embedding(b"\x89PNG\r\n", "a.png").warnings == [
+        "a file that was put into the text was not read: this is an image"
+    ]
+
+
+def test_a_file_within_a_file_within_a_document_is_told() -> None:
+    put = f'<w:altChunk xmlns:r="{office.LINK}" r:id="f"/>'
+    members = {
+        "word/_rels/document.xml.rels": office.links({"f": ("aFChunk", "/word/a.htm")}),
+        "word/a.htm": "<p>x</p>",
+    }
+    with zipfile.ZipFile(io.BytesIO(document(said("Within") + put))) as archive:
+        whole = zipped({name: archive.read(name) for name in archive.namelist()} | members)
+    what = "a file that was put into the text"
+    assert embedding(whole, "a.docx").warnings == [f"{what}: {what} was not read: it is a file within a file"]
 
 
 @pytest.mark.parametrize(

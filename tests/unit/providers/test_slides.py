@@ -7,7 +7,7 @@ import pytest
 from shared.errors import Invalid
 from shared.providers.parser import KreuzbergParser, Parsed
 from shared.providers.sniff import PPTX, sniff
-from tests.fakes.office import CHART, DIAGRAM, DRAWING, SPACES, Linked, deck, frame, package, shape, slide
+from tests.fakes.office import CHART, DIAGRAM, DRAWING, SPACES, Linked, book, deck, frame, package, shape, slide
 
 TITLE = shape("Costs", "title")
 
@@ -139,6 +139,14 @@ def test_what_is_not_read_of_a_slide_is_told(shapes: str, parts: dict[str, str],
     parsed = one(shapes, TO_CHART, parts)
     assert "## Costs" in parsed.text
     assert [said in warning and "slide 1" in warning for warning in parsed.warnings] == [True]
+
+
+def test_a_workbook_on_a_slide_is_read() -> None:
+    table = '<sheetData><row><c t="inlineStr"><is><t>a</t></is></c><c><v>7</v></c></row></sheetData>'
+    linked, parts = {"o": ("package", "/o.xlsx")}, {"o.xlsx": book({"Costs": table})}
+    parsed = one(frame('<p:oleObj r:id="o" progId="Excel.Sheet.12"/>'), linked, parts)
+    assert parsed.text == "## Costs\n\n## Costs\n\n| a | 7 |\n| --- | --- |"
+    assert parsed.warnings == []
 
 
 def test_a_damaged_slide_is_told_and_the_others_are_read() -> None:
