@@ -35,6 +35,11 @@ ALIASES = {
     "text/tab-separated-values": "text/csv",
     "application/xhtml+xml": "text/html",
 }
+NO_TITLES = frozenset(
+    "untitled,untitled document,untitled page,unnamed,unknown,no title,title,document,new page,anonymous,none,null,"
+    "presentation,powerpoint presentation,unbenannt,unbenanntes dokument,ohne titel,sans titre,sin título,senza titolo,"
+    "sem título,fără titlu,bez nazwy,без названия,無題,无标题".split(",")
+)
 LONGEST_NAME = 255
 NAMELESS = "file"
 
@@ -53,6 +58,13 @@ def plain_name(name: str) -> str:
     last = normalised("NFC", name).replace("\\", "/").rpartition("/")[2]
     printable = "".join(character for character in last if character.isprintable()).strip()
     return printable[-LONGEST_NAME:] if printable.strip(".") else NAMELESS
+
+
+def title_of(said: str | None, name: str) -> str:
+    """Return what a document is called: its title, or its file's name where that is blank or an editor's own."""
+    title = (said or "").strip()
+    words = title.casefold().removeprefix("microsoft word - ").strip("()[]<>-_ .…0123456789")
+    return name if not words or words in NO_TITLES else title
 
 
 def settled_kind(sniffed: str, given: str | None) -> str | None:

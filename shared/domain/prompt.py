@@ -49,11 +49,17 @@ class Passage:
     collection: str | None = None
     score: float = 0.0
     similarity: float | None = None
+    also: tuple[str, ...] = ()  # what else holds the same text
+
+    def name(self) -> str:
+        """Say what it is from: its title, or else where that came from."""
+        return (self.title or "").strip() or (self.source or "").strip() or "passage"
 
     def label(self) -> str:
         """Say where it is from, for people and the model."""
         where = f", page {self.page}" if self.page else ""
-        return f"{self.title or self.source or 'untitled'}{where}"
+        also = f"; also in {', '.join(self.also)}" if self.also else ""
+        return f"{self.name()}{where}{also}"
 
 
 @dataclass(frozen=True)

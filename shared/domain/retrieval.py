@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection as Collected
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.domain.persona import CollectionType
@@ -81,11 +81,31 @@ class Hit:
     nearness: float | None = None  # the cosine to what the question is about: that to the question, or to its aim
     share: float = 0.0
     surety: int = 0  # above 0: it holds a code or a number of the question
+    text: str = ""  # the hash of its text, where that is known
 
     def is_about(self, least: float) -> bool:
         """Say whether the passage has to do with the question: by its meaning, by telling words or by a code."""
         near = self.nearness is None or self.nearness >= least
         return near or self.share >= TELLING or self.surety > 0
+
+
+def copies(*rankings: Mapping[str, Hit]) -> dict[str, list[str]]:
+    """Return by its key each passage to be shown, with all that have the same text: the first to come, and itself."""
+    by_text: dict[str, list[str]] = {}
+    for key, hit in ((key, hit) for ranking in rankings for key, hit in ranking.items()):
+        same = by_text.setdefault(hit.text or key, [])
+        if key not in same:
+            same.append(key)
+    return {same[0]: same for same in by_text.values()}
+
+
+def without_copies(ranking: Mapping[str, Hit], shown: Mapping[str, Sequence[str]]) -> dict[str, Hit]:
+    """Return a ranking with each text once, at its best place, under the key of the passage to be shown."""
+    shown_for = {key: first for first, same in shown.items() for key in same}
+    once: dict[str, Hit] = {}
+    for key, hit in ranking.items():
+        once.setdefault(shown_for[key], hit)
+    return once
 
 
 def capped(ranking: Iterable[str], kind_of: Mapping[str, CollectionType | None], top_k: TopK) -> list[str]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from shared.domain.files import title_of
 from shared.models import DocumentURI, KnowledgeChunk
 from shared.queries import knowledge
 from shared.queries.scope import Scope
@@ -35,11 +36,12 @@ def replace(
 ) -> None:
     """Replace all passages of a URI, whose row the caller has locked."""
     session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_uri_id == location.id))
+    called = title_of(title, PurePosixPath(location.uri).name)[:500]
     rows = [
         {
             "source": location.source,
             "external_id": f"{location.id}#{position}",
-            "title": (title or PurePosixPath(location.uri).name)[:500],
+            "title": called,
             "content": text.content,
             "collection_type": collection,
             "doc_hash": doc_hash,

@@ -1,7 +1,7 @@
 """Hybrid search: nearest vectors and rarest words, fused by reciprocal rank; what is meant for sure comes first."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import log10
 from typing import Any
@@ -32,7 +32,7 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 from shared.domain.lexemes import as_literal, sought
 from shared.domain.persona import CollectionType
 from shared.domain.prompt import Passage
-from shared.domain.retrieval import Hit, TopK, capped, exact_first, fused
+from shared.domain.retrieval import Hit, TopK, capped, copies, exact_first, fused, without_copies
 from shared.domain.text import GRAMMAR
 from shared.models import Embedding, KnowledgeChunk, Persona
 from shared.queries import files, knowledge
@@ -42,6 +42,7 @@ DEPTH = 50  # passages of each collection that are ranked, where no more are wan
 Ranking = dict[str, Hit]  # passages, best first
 SURER = 100.0  # times that a word weighs more which is surely meant
 MOST_WORDS = 64  # of a question: each is looked up by itself
+NAMED = 3  # files at most that hold a passage, by their names
 RARE = 5  # passages at most that hold a number for it to be surely meant: a year may be in all of them
 
 NO_ANGLE = cast("NaN", Float)  # the distance to a vector of zeros
@@ -110,21 +111,31 @@ def hybrid(
     session: Session, scope: Scope, question: Question, where: Filter, *, limit: int | None = None
 ) -> list[Passage]:
     """Return the `limit` best passages, or as many as `where` wants, best first, with their fused score."""
-    by_words = _by_words(session, scope, question, where)
-    by_vector, among = _by_vector(session, scope, question, where)
+    found_by_words = _by_words(session, scope, question, where)
+    found_by_vector, among = _by_vector(session, scope, question, where)
+    same = copies(found_by_words, found_by_vector)
+    by_words, by_vector = (without_copies(ranking, same) for ranking in (found_by_words, found_by_vector))
     least = question.least_among(among)
     hits = {key: hit for key, hit in (by_vector | by_words).items() if hit.is_about(least)}
-    rankings = ([key for key in ranking if key in hits] for ranking in (by_words, by_vector))
-    scores = dict(exact_first(fused(*rankings), _exact(by_words)))
+    ranked = ([key for key in ranking if key in hits] for ranking in (by_words, by_vector))
+    scores = dict(exact_first(fused(*ranked), _exact(by_words)))
     most = max(DEPTH, sum(where.top_k.values())) if limit is None else limit
     best = capped(scores, {key: hit.collection for key, hit in hits.items()}, where.top_k)[:most]
-    chunks = session.scalars(select(KnowledgeChunk).where(KnowledgeChunk.id.in_(map(UUID, best))))
-    by_id = {str(chunk.id): chunk for chunk in chunks}
-    return [_passage(by_id[key], scores[key], hits[key].similarity) for key in best]
+    found = _chunks(session, [key for shown in best for key in same[shown][:NAMED]])
+    return [
+        _passage([found[key] for key in same[shown][:NAMED]], scores[shown], hits[shown].similarity) for shown in best
+    ]
 
 
-def _passage(chunk: KnowledgeChunk, score: float, similarity: float | None = None) -> Passage:
-    return Passage(
+def _chunks(session: Session, keys: Sequence[str]) -> dict[str, KnowledgeChunk]:
+    chunks = session.scalars(select(KnowledgeChunk).where(KnowledgeChunk.id.in_(map(UUID, keys))))
+    return {str(chunk.id): chunk for chunk in chunks}
+
+
+def _passage(same: Sequence[KnowledgeChunk], score: float, similarity: float | None = None) -> Passage:
+    """Return the first of some passages with the same text, and what the others are called."""
+    chunk, *others = same
+    passage = Passage(
         chunk_id=str(chunk.id),
         content=chunk.content,
         title=chunk.title,
@@ -134,6 +145,8 @@ def _passage(chunk: KnowledgeChunk, score: float, similarity: float | None = Non
         score=round(score, 6),
         similarity=None if similarity is None else round(similarity, 4),
     )
+    names = dict.fromkeys(Passage("", "", other.title, other.source).name() for other in others)
+    return replace(passage, also=tuple(name for name in names if name != passage.name()))
 
 
 def _by_vector(session: Session, scope: Scope, question: Question, where: Filter) -> tuple[Ranking, int]:
@@ -144,7 +157,9 @@ def _by_vector(session: Session, scope: Scope, question: Question, where: Filter
     if question.vector is None:
         return {}, 0
     rows = session.execute(_nearest(*_given(where)), _meant(question) | _values(scope, where)).all()
-    ranking = {str(row.id): Hit(row.collection_type, row.similarity, row.nearness) for row in rows}
+    ranking = {
+        str(row.id): Hit(row.collection_type, row.similarity, row.nearness, text=row.content_hash) for row in rows
+    }
     return ranking, rows[0].among if rows else 0
 
 
@@ -157,7 +172,9 @@ def _by_words(session: Session, scope: Scope, question: Question, where: Filter)
     rows = session.execute(_wordiest(*_given(where)), asked | _meant(question) | _values(scope, where))
     telling = any(each.lexeme not in GRAMMAR for each in words)
     return {
-        str(row.id): Hit(row.collection_type, row.similarity, row.nearness, telling * row.share, row.surety)
+        str(row.id): Hit(
+            row.collection_type, row.similarity, row.nearness, telling * row.share, row.surety, row.content_hash
+        )
         for row in rows
     }
 
@@ -189,13 +206,14 @@ def _values(scope: Scope, where: Filter) -> dict[str, Any]:
 def _nearest(*filters: str) -> Select[*tuple[Any, ...]]:
     """Take the nearest of each collection, and put them in one order."""
     distance, under_model = _distance(), _under_model()
-    kind, key = KnowledgeChunk.collection_type, KnowledgeChunk.id
+    kind, text = KnowledgeChunk.collection_type, KnowledgeChunk.content_hash
     vector = Embedding.vector.label("vector")
     among = func.count().over().label("among")
-    statement = select(key, kind, vector, among, distance.label("distance"), _place(kind, distance, key))
+    place = _place(kind, distance, text)
+    statement = select(KnowledgeChunk.id, kind, text, vector, among, distance.label("distance"), place)
     found = _mine(statement.join(Embedding, under_model), filters).subquery().c
     similarity, nearness = (1 - found.distance).label("similarity"), _nearness(found.vector)
-    best = select(found.id, found.collection_type, found.among, similarity, nearness)
+    best = select(found.id, found.collection_type, found.content_hash, found.among, similarity, nearness)
     near = (found.place <= bindparam("depth"), found.distance != NO_ANGLE)
     return best.where(*near).order_by(found.distance, found.id)
 
@@ -230,11 +248,12 @@ def _wordiest(*filters: str) -> Select[*tuple[Any, ...]]:
     key, kind = KnowledgeChunk.id, KnowledgeChunk.collection_type
     unlikeness = -score.worth / (1 + func.ln(1 + func.octet_length(KnowledgeChunk.content)))
     hash, told = KnowledgeChunk.content_hash, (score.surety, score.share)
-    columns = (key, kind, hash, *told, unlikeness.label("unlikeness"), _place(kind, unlikeness, key))
+    columns = (key, kind, hash, *told, unlikeness.label("unlikeness"), _place(kind, unlikeness, hash))
     found = select(*columns).join(KnowledgeChunk, key == score.id).subquery().c
     vector = (Embedding.content_hash == found.content_hash) & (Embedding.model == bindparam("model"))
     similarity = func.nullif(1 - _distance(), NO_ANGLE).label("similarity")
-    best = select(found.id, found.collection_type, found.surety, found.share, similarity, _nearness(Embedding.vector))
+    found_as = (found.content_hash, found.surety, found.share, similarity, _nearness(Embedding.vector))
+    best = select(found.id, found.collection_type, *found_as)
     ranked = best.outerjoin_from(found.id.table, Embedding, vector).where(found.place <= bindparam("depth"))
     return ranked.order_by(found.unlikeness, found.id)
 
@@ -274,9 +293,9 @@ def _mine(statement: Select[*tuple[Any, ...]], filters: Collection[str]) -> Sele
     return mine.where(*(FILTERS[name] for name in filters))
 
 
-def _place(kind: Any, distance: ColumnElement[Any], key: Any) -> ColumnElement[int]:
-    """Return a passage's place in its collection, lest a long book crowd out all else."""
-    return func.row_number().over(partition_by=kind, order_by=(distance, key)).label("place")
+def _place(kind: Any, distance: ColumnElement[Any], text: Any) -> ColumnElement[int]:
+    """Return a text's place in its collection, the same for all that hold it, lest a long book crowd out all else."""
+    return func.dense_rank().over(partition_by=kind, order_by=(distance, text)).label("place")
 
 
 def list_passages(session: Session, scope: Scope, chunk_ids: Sequence[str]) -> list[Passage]:
@@ -284,4 +303,4 @@ def list_passages(session: Session, scope: Scope, chunk_ids: Sequence[str]) -> l
     mine = select(KnowledgeChunk).where(KnowledgeChunk.owner_id == scope.owner_id)
     chunks = session.scalars(mine.where(KnowledgeChunk.id.in_(map(UUID, chunk_ids))))
     by_id = {str(chunk.id): chunk for chunk in chunks}
-    return [_passage(by_id[key], 0.0) for key in chunk_ids if key in by_id]
+    return [_passage([by_id[key]], 0.0) for key in chunk_ids if key in by_id]

@@ -1,8 +1,9 @@
 """What has nothing to do with a question is not found, however near it is among what is there."""
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
+from shared.domain.persona import CollectionType
 from shared.models import Embedding, EmbeddingModel, KnowledgeChunk
 from shared.queries import recall, search
 from shared.queries.scope import DEFAULT_SCOPE
@@ -86,3 +87,42 @@ def test_the_limit_is_the_operators_or_was_measured_for_the_model():
     assert (measured.aim is not None, another.aim, another.least) == (True, None, -1)
     assert (asked(vector, min_similarity=0.3).aim, asked(vector, min_similarity=0.3).least) == (None, 0.3)
     assert (asked([1.0, 0.0]).aim, asked(None).aim) == (None, None), "what the background was not measured for"
+
+
+@pytest.fixture
+def statements(shared_engine):
+    sent = []
+    event.listen(shared_engine, "before_cursor_execute", listener := lambda *given: sent.append(given[2]))
+    yield sent
+    event.remove(shared_engine, "before_cursor_execute", listener)
+
+
+def add_copies(session, count, content=LAMP, collection=None):
+    for number in range(count):
+        title = f"copy{number}.txt"
+        session.add(KnowledgeChunk(source="s", title=title, content=content, collection_type=collection))
+    session.flush()
+
+
+@pytest.mark.capability("C111")
+@pytest.mark.parametrize("vector", [[1.0, 0.0], None], ids=["fused", "by words"])
+def test_a_text_in_several_files_is_found_once_and_names_them(session, statements, vector):
+    question = Question("the lamp of the tower, the siren in Peru, fog", vector, MODEL)
+    search.hybrid(session, DEFAULT_SCOPE, question, Filter())
+    asked = len(statements)
+    add_copies(session, 120)
+    statements.clear()
+    together = search.hybrid(session, DEFAULT_SCOPE, question, Filter())
+    assert sorted(passage.content for passage in together) == sorted(TEXTS)
+    assert len(statements) == asked
+    first = next(passage for passage in together if passage.content == LAMP)
+    assert first.label().count(".txt") >= 2
+    assert "untitled" not in first.label()
+
+
+def test_a_text_in_several_files_takes_one_of_the_places_that_are_recalled(session):
+    add_copies(session, 9, LAMP, CollectionType.WORKS)
+    add_copies(session, 1, BELL, CollectionType.WORKS)
+    where = Filter(collection=CollectionType.WORKS, top_k={CollectionType.WORKS: 2})
+    found = search.hybrid(session, DEFAULT_SCOPE, Question("the lamp, the siren", [1.0, 0.0], MODEL), where)
+    assert {passage.content for passage in found} == {LAMP, BELL}

@@ -130,7 +130,7 @@ def test_profile_comes_before_quotes_before_works_and_is_cited_by_its_place() ->
     found = [Passage(name, f"words of {name}", collection=name) for name in ("works", "other", "quotes", "profile")]
     built = build("You are Ada.", "Who?", passages=found, budget=1000)
     assert [passage.chunk_id for passage in built.passages] == ["profile", "quotes", "works", "other"]
-    assert "[1] (untitled) words of profile" in built.messages[0].content
+    assert "[1] (passage) words of profile" in built.messages[0].content
 
 
 @pytest.mark.capability("C100")
@@ -244,3 +244,16 @@ def test_a_reply_of_any_shape_is_read(piece: str) -> None:
     reply = f"[{piece * 50_001}]"
     assert without_empty_marks(reply, 0) == reply
     assert marked(reply, 3) == []
+
+
+@pytest.mark.parametrize(
+    ("passage", "label"),
+    [
+        (Passage("7", "", "Log", "upload", 3), "Log, page 3"),
+        (Passage("7", "", " ", "log.txt"), "log.txt"),
+        (Passage("7", "", None, ""), "passage"),
+        (Passage("7", "", "Log", page=3, also=("copy.txt", "old.txt")), "Log, page 3; also in copy.txt, old.txt"),
+    ],
+)
+def test_a_label_names_what_holds_the_passage(passage: Passage, label: str) -> None:
+    assert passage.label() == label

@@ -3,7 +3,17 @@
 import pytest
 
 from shared.domain.persona import CollectionType
-from shared.domain.retrieval import DEFAULTS, Collection, capped, configured, effective, fused
+from shared.domain.retrieval import (
+    DEFAULTS,
+    Collection,
+    Hit,
+    capped,
+    configured,
+    copies,
+    effective,
+    fused,
+    without_copies,
+)
 
 
 def test_seed_000s_defaults() -> None:
@@ -43,3 +53,12 @@ def test_of_each_collection_the_first_top_k_are_kept_in_their_order() -> None:
     works, quotes = CollectionType.WORKS, CollectionType.QUOTES
     kinds = {"a": works, "b": quotes, "c": works, "d": works, "e": None, "f": quotes}
     assert capped("abcdef", kinds, {works: 2}) == ["a", "b", "c", "e", "f"]
+
+
+def test_of_passages_with_the_same_text_one_is_ranked_at_its_best_place() -> None:
+    by_words = {"b": Hit(None, share=0.9, text="same"), "c": Hit(None, text="other"), "a": Hit(None, text="same")}
+    by_vector = {"a": Hit(None, 0.8, text="same"), "b": Hit(None, 0.8, text="same"), "d": Hit(None, 0.1)}
+    same = copies(by_words, by_vector)
+    assert same == {"b": ["b", "a"], "c": ["c"], "d": ["d"]}
+    assert [*without_copies(by_words, same)] == ["b", "c"]
+    assert without_copies(by_vector, same) == {"b": by_vector["a"], "d": by_vector["d"]}
