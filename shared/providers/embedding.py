@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, Self
 import httpx
 
 from shared.domain.text import make_storable
-from shared.errors import Rejected, Transient
+from shared.errors import Rejected, Transient, Unavailable
 from shared.providers import faults
 from shared.providers.embedding_refusals import Refusals, parsed
 from shared.providers.vectors import Unusable, Vector, read_vectors
@@ -179,16 +179,24 @@ def connect_query_embedding(settings: Settings) -> HttpEmbedding:
 def check_embedding(settings: Settings, patience: float) -> int:
     """Have a few words embedded, which tries the server, the key and the model; return the length of its vectors.
 
-    Raises what a search or a document would meet.
+    Raises what a search or a document would meet; a server that is busy with passages is well.
     """
     with connect_embedding(settings.model_copy(update={"embedding_timeout": patience})) as embedding:
         asked = embedding.embed_query(TRIALS[0])
-        vectors = embedding.embed_passages(TRIALS)
-    if len(asked) != len(vectors[0]):
-        raise Rejected(f"the embedding server gives questions {len(asked)} numbers and passages {len(vectors[0])}")
-    if vectors[0] == vectors[1]:
-        raise Rejected("the embedding server gives different texts the same vector: check PERSONAE_EMBEDDING_MODEL")
+        try:
+            _require_same_space(asked, embedding.embed_passages(TRIALS))
+        except Unavailable:
+            raise
+        except Transient:
+            pass
     return len(asked)
+
+
+def _require_same_space(asked: Vector, told: Sequence[Vector]) -> None:
+    if len(asked) != len(told[0]):
+        raise Rejected(f"the embedding server gives questions {len(asked)} numbers and passages {len(told[0])}")
+    if told[0] == told[1]:
+        raise Rejected("the embedding server gives different texts the same vector: check PERSONAE_EMBEDDING_MODEL")
 
 
 def try_query(embedding: Embedding, text: str) -> tuple[Vector | None, str | None]:

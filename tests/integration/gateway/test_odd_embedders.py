@@ -12,17 +12,22 @@ from services.dialogue.tools import Tools
 from services.embedding import passages as embedding
 from services.embedding import steps
 from shared.db import get_session
+from shared.domain.lifecycle import RunStatus
 from shared.domain.template import BY_WORDS_ONLY
+from shared.domain.workflow import WorkflowStepType
 from shared.errors import PersonaeError, Rejected
-from shared.models import Conversation, Embedding, EmbeddingModel, KnowledgeChunk, Persona
+from shared.models import Conversation, Embedding, EmbeddingModel, KnowledgeChunk, Persona, RunStep
 from shared.providers.blobs import FakeBlobs
 from shared.providers.embedding import HttpEmbedding, connect_query_embedding, word_vector
-from shared.queries import embeddings, turns
+from shared.providers.parser import FakeParser
+from shared.providers.sniff import PLAIN
+from shared.queries import documents, embeddings, files, turns
 from shared.queries.scope import DEFAULT_SCOPE
 from shared.settings import get_settings
 from tests.fakes.odd_embedder import DIMENSIONS, GOOD, SPOILED, OddEmbedder, each, refusing
 from tests.integration.gateway.conftest import settings_for_tests
 from tests.integration.gateway.test_asking import reply
+from tests.integration.ingester import Ingester
 
 MODEL = "multilingual-e5-small"
 COIL = "The coil hummed all night in the workshop."
@@ -178,3 +183,35 @@ def test_what_a_server_that_is_good_again_answers_is_stored(odd, persona, sessio
     odd.server = GOOD
     embed_all(session, odd, ["One.", "Two."])
     assert embedded(session) == 3
+
+
+DOCUMENT = b"\n\n".join(b"Paragraph %d is about a coil. " % number * 60 for number in range(5))
+
+
+def ingest(session, odd, blobs):
+    """Read a document as workers do; return the ends of its steps, with what they say."""
+    stored = documents.Bytes(blobs.put(DOCUMENT).key, PLAIN, len(DOCUMENT))
+    location = documents.register(session, DEFAULT_SCOPE, stored, uri="coils.txt", source="disk")[0]
+    files.ingest_one(session, DEFAULT_SCOPE, location, embedding_model=MODEL, embedding_window=512)
+    with HttpEmbedding(odd.url, MODEL) as server:
+        Ingester(blobs, FakeParser(), server).drain(session)
+    rows = session.scalars(select(RunStep).order_by(RunStep.id)).all()
+    return [(row.step_type, row.status_message) for row in rows if row.status is RunStatus.FAILED], passages_of(session)
+
+
+def passages_of(session):
+    return session.scalar(select(func.count()).where(KnowledgeChunk.source == "disk"))
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_document_fails_with_the_reason_and_is_never_read_by_half(odd, persona, session, kind):
+    odd.server, blobs = ODD[kind], FakeBlobs()
+    ((step, said),), stored = ingest(session, odd, blobs)
+    assert (step, stored) == (WorkflowStepType.EMBED, 0)
+    assert "the embedding server" in said
+
+
+def test_a_document_is_read_by_a_server_that_takes_fewer_texts_than_are_asked(odd, persona, session):
+    odd.server = refusing(413, "batch too large", where=lambda body: len(body["input"]) > 1)
+    failed, stored = ingest(session, odd, FakeBlobs())
+    assert (failed, stored > 1, odd.sizes()[-1]) == ([], True, 1)

@@ -178,6 +178,32 @@ def test_the_trial_tries_passages_too(odd: OddEmbedder) -> None:
     assert check_embedding(Settings(_env_file=None, embedding_url=odd.url), 20.0) == DIMENSIONS
 
 
+def passage(body: dict) -> bool:
+    return body["input_type"] == "passage"
+
+
+def test_a_server_that_is_busy_with_passages_and_takes_questions_is_well(odd: OddEmbedder) -> None:
+    settings = Settings(_env_file=None, embedding_url=odd.url)
+    odd.server = refusing(429, "too many passages", where=passage)
+    assert check_embedding(settings, 20.0) == DIMENSIONS
+    odd.server = refusing(500, "no passages", where=passage)
+    with pytest.raises(Unavailable):
+        check_embedding(settings, 20.0)
+
+
+def test_an_answer_without_end_ends_by_its_size_or_by_the_clock(
+    odd: OddEmbedder, provider: HttpEmbedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd.server = saying(200, b" " * 2000)
+    monkeypatch.setattr("shared.providers.embedding.MOST_BYTES", 1000)
+    with pytest.raises(Rejected, match="without end"):
+        provider.embed_query("x")
+    provider._timeout = -1.0
+    with pytest.raises(Transient, match="in time") as caught:
+        provider.embed_query("x")
+    assert caught.value.details == {"timed_out": True}
+
+
 def test_an_answer_that_is_not_compressed_as_it_says_is_told(odd: OddEmbedder, provider: HttpEmbedding) -> None:
     odd.server, odd.headers = saying(200, "plain"), {"Content-Encoding": "gzip"}
     with pytest.raises(Rejected, match="compresses"):
