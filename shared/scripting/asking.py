@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.background import later
 from shared.errors import Rejected
-from shared.providers.chat import Chat, require_text
+from shared.providers.chat import Chat, Reply, require_text
 from shared.providers.thinking import Revoked, Text
 from shared.providers.wire import ChatControls, ChatMessage, End
 
@@ -21,8 +21,8 @@ class SideCall:
     chat: Chat
     closes: Callable[[Callable[[], Any]], Any]
 
-    def __call__(self, messages: Sequence[ChatMessage], controls: ChatControls) -> str:
-        """Return the text of the reply; raises Transient while the model is away, Rejected for good, or for none."""
+    def __call__(self, messages: Sequence[ChatMessage], controls: ChatControls) -> Reply:
+        """Return the reply; raises Transient while the model is away, Rejected for good, or for one without text."""
         text = thinking = ""
         with self.chat.stream(messages, replace(controls, model=controls.model or self.chat.model)) as stream:
             self.closes(stream.close)
@@ -31,7 +31,7 @@ class SideCall:
                     match event:
                         case End():
                             require_text(text, thinking, event)
-                            return text.strip()
+                            return Reply(text.strip(), thinking, event)
                         case Text(piece):
                             text += piece
                         case Revoked():

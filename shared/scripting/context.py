@@ -9,6 +9,7 @@ from uuid import UUID
 from shared.domain.memory import UNCHANGED, Changes
 from shared.domain.template import Warned
 from shared.models import Module
+from shared.providers.chat import Reply
 from shared.providers.wire import ChatControls, ChatMessage
 from shared.queries.scope import Scope
 from shared.scripting.spending import Spending
@@ -19,7 +20,7 @@ MOST_LOG_LINES = 200
 class Ask(Protocol):
     """A side call to the model."""
 
-    def __call__(self, messages: Sequence[ChatMessage], controls: ChatControls) -> str:
+    def __call__(self, messages: Sequence[ChatMessage], controls: ChatControls) -> Reply:
         """Return the whole reply; raises Transient while the model is away, Rejected for good."""
         ...
 

@@ -9,7 +9,8 @@ import pytest
 from shared.db import Session
 from shared.domain.stages import ModuleType
 from shared.models import Conversation, ConversationMemory, Message, Module
-from shared.providers.wire import ChatControls, ChatMessage
+from shared.providers.chat import Reply
+from shared.providers.wire import ChatControls, ChatMessage, End
 from shared.queries import conversations, memory
 from shared.queries.scope import Scope
 from shared.scripting.context import Surroundings
@@ -19,9 +20,9 @@ MINE = Scope("scripted")
 MESSAGES = 40
 
 
-def agree(messages: Sequence[ChatMessage], controls: ChatControls) -> str:
+def agree(messages: Sequence[ChatMessage], controls: ChatControls) -> Reply:
     """Be a model that has one word."""
-    return "yes"
+    return Reply("yes", "", End("stop", 1, 1))
 
 
 @pytest.fixture

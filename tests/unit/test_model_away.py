@@ -3,6 +3,8 @@
 import pytest
 
 from shared.errors import Unavailable
+from shared.providers.chat import Reply
+from shared.providers.wire import End
 from shared.queries.scope import Scope
 from shared.scripting.context import Context, Surroundings
 from shared.scripting.functions import model
@@ -22,6 +24,15 @@ def test_the_last_attempt_of_a_script_that_is_tried_is_told_why_there_is_no_repl
     context = asking(is_last_attempt=True)
     assert model.generate(context, "Well?") == f"Error: {AWAY}"
     assert [warning.warning_type for warning in context.warnings] == ["ai_generation_error"]
+
+
+@pytest.mark.parametrize(("reason", "warned"), [("length", ["reply_cut"]), ("stop", [])])
+def test_a_reply_to_a_script_that_is_cut_is_a_warning(reason: str, warned: list[str]) -> None:
+    context = Context(
+        Surroundings(Scope("default"), ask=lambda *_: Reply("Well en", "", End(reason, 1, 1))), "asker", 5
+    )
+    assert model.generate(context, "Well?") == "Well en"
+    assert [warning.warning_type for warning in context.warnings] == warned
 
 
 @pytest.mark.capability("C76")

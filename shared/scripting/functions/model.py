@@ -4,7 +4,9 @@ import time
 from typing import Any
 
 from shared.domain import prompt
+from shared.domain.template import LEFT_OUT
 from shared.errors import Rejected, Transient
+from shared.providers.chat import shortfalls
 from shared.providers.wire import ChatControls, ChatMessage
 from shared.scripting.context import Context
 
@@ -101,13 +103,17 @@ def _ask(context: Context, role: str, text: str, named: dict[str, Any]) -> str:
     started = time.monotonic()
     try:
         spoken = ChatMessage(role, fitted[-1].content)  # type: ignore[arg-type]
-        return surroundings.ask([*system, spoken], ChatControls(**known, max_tokens=longest))
+        reply = surroundings.ask([*system, spoken], ChatControls(**known, max_tokens=longest))
     except (Rejected, Transient) as error:
         if isinstance(error, Transient) and not surroundings.is_last_attempt:
             raise
         return _refused(context, str(error))
     finally:
         context.asked_seconds += time.monotonic() - started
+    for kind, words in shortfalls(reply.end):
+        if kind != LEFT_OUT:  # our own defaults, most of the time
+            context.warn(kind, words)
+    return reply.text
 
 
 def _refused(context: Context, why: str) -> str:
