@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from services import work as engine
+from services import work as handling
 from services.leases import Held
 from services.outcomes import Outcome
 from shared import db
@@ -20,10 +20,12 @@ from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
 from shared.models import ApiKey, Conversation, MemoryWindow, Message, ModuleExecution, Persona, Turn, User
 from shared.models.base import Work
-from shared.queries import conversations, keys, kinds, memory, messages, personas, turns, users, work
+from shared.queries import conversations, endings, keys, kinds, locks, memory, messages, personas, turns, users, work
+from shared.queries.kinds import KINDS
 from shared.queries.scope import Scope
-from shared.tasks import REPLY
+from shared.tasks import DIALOGUE
 from tests.integration.test_executions import advanced, settle_reply, stages, take
+from tests.integration.woken import woken
 from tests.processes import until
 
 MINE = Scope("default")
@@ -89,7 +91,7 @@ def test_a_turn_may_be_settled_while_what_it_belongs_to_is_deleted(talk: Convers
         deletes()
         said = Message(conversation_id=talk.id, role="assistant", content="Well")
         turns.save_reply(session, turn, said, {})
-        work.follow(session, [turn])
+        endings.follow(session, [turn])
     with get_session() as session:
         assert session.scalars(select(Turn)).all() == session.scalars(select(Message)).all() == []
 
@@ -104,7 +106,7 @@ def test_a_module_may_be_settled_while_what_it_belongs_to_is_deleted(talk: Conve
         (run,) = work.settle(session, ModuleExecution, [(held.id, held.fence)], RunStatus.FAILED)
         deletes()
         run.output = "written again, which locks what it refers to"
-        work.follow(session, [run])
+        endings.follow(session, [run])
     with get_session() as session:
         assert session.scalar(select(ModuleExecution)) is None
 
@@ -125,7 +127,9 @@ def test_a_queued_turn_may_be_cancelled_while_the_one_before_it_ends(talk: Conve
         rows = work.settle(session, Turn, [(held.id, held.fence)], RunStatus.COMPLETED)
         conversations.lock(session, talk.id)
         cancels()
-        assert work.follow(session, rows) == set()
+        woken(session)
+        endings.follow(session, rows)
+        assert woken(session) == set()
     with get_session() as session:
         row = session.get_one(Turn, queued)
         assert (row.status, row.ready_at) == (RunStatus.CANCELLED, None)
@@ -136,8 +140,9 @@ def test_what_was_cancelled_since_it_was_read_is_not_made_ready(talk: Conversati
         queued = session.scalars(select(Turn).order_by(Turn.id.desc())).first()
         with get_session() as other:
             other.execute(update(Turn).where(Turn.id == queued.id).values(status=RunStatus.CANCELLED))
-        assert turns.locks.make_ready(session, [queued]) == set()
-        assert (queued.status, queued.ready_at) == (RunStatus.CANCELLED, None) or queued.ready_at is None
+        assert not locks.make_ready(session, [queued])
+    with get_session() as session:
+        assert session.get_one(Turn, queued.id).ready_at is None
 
 
 def give_up(model: type[Work]) -> Callable[[Session], None]:
@@ -171,10 +176,11 @@ def test_the_sweep_makes_ready_what_nobody_ended_after_all(talk: Conversation) -
     run = claim(ModuleExecution, "modules")
     for held, model in ((window, MemoryWindow), (run, ModuleExecution)):
         with held_by_another(model) as session:
-            work.follow(session, work.settle(session, model, [held[1:3]], RunStatus.FAILED))
+            endings.follow(session, work.settle(session, model, [held[1:3]], RunStatus.FAILED))
     with get_session() as session:
         assert stages(session) == []
-        assert turns.ready_stalled(session) == {"memory", "modules"}
+        turns.ready_stalled(session)
+        assert woken(session) == {"memory", "modules"}
         assert stages(session) == [5]
         assert turns.ready_stalled(session) == set()
 
@@ -196,8 +202,8 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     def nothing(*given: object) -> None:
         return None
 
-    monkeypatch.setitem(engine.KINDS, "dialogue", {})
-    engine.performs(REPLY, Turn, load=nothing, work=worked_on.append, save=nothing)
+    monkeypatch.setitem(handling.HANDLERS, "dialogue", {})
+    handling.register_handler(DIALOGUE, Turn, load=nothing, work=worked_on.append, save=nothing)
     return worked_on
 
 
@@ -209,8 +215,8 @@ def test_a_batch_locks_its_rows_by_their_ids(talk: Conversation, kind: list[obje
     first, second = two_held()
     ends = [Outcome(item, status) for item, status in zip((first, second), ENDS, strict=True)]
     acts: dict[str, Callable[[Session], object]] = {
-        "load": lambda session: list(engine._load_together([second, first])),
-        "settle": lambda session: engine._write(session, ends),
+        "load": lambda session: list(handling._load_together([second, first])),
+        "settle": lambda session: handling._write(session, ends),
     }
     with beside(acts[what]) as (session, begins):
         session.execute(select(Turn.id).where(Turn.id == first.id).with_for_update())
@@ -224,7 +230,7 @@ def test_a_row_is_put_back_before_its_conversation_is_locked(talk: Conversation)
         work.settle(session, Turn, [(held.id, held.fence)], RunStatus.ERROR)
 
     def retry(session: Session) -> None:
-        kinds.retry(session, kinds.get(session, MINE, "turns", held.id))
+        KINDS["turns"].retry(session, kinds.get(session, MINE, "turns", held.id))
 
     with beside(retry) as (session, retries):
         session.execute(select(Turn.id).where(Turn.id == held.id).with_for_update())
@@ -239,7 +245,7 @@ def test_a_reply_never_falls_between_two_windows(talk: Conversation) -> None:
         (turn,) = work.settle(session, Turn, [(held.id, held.fence)], RunStatus.COMPLETED)
         turns.save_reply(session, turn, Message(conversation_id=talk.id, role="assistant", content="Well"), {})
         imports()
-        work.follow(session, [turn])
+        endings.follow(session, [turn])
     with get_session() as session:
         last = session.scalar(select(func.max(MemoryWindow.last_position)))
         counted = [len(memory.load(session, window).lines) for window in session.scalars(select(MemoryWindow))]
@@ -251,7 +257,7 @@ def test_a_row_that_was_cancelled_while_it_waited_for_its_batch_is_not_worked_on
     made = work.Claim(Turn, 1, 1, 0, 3, 0, {}, False)
     held = Held(made, "dialogue", max_runtime=60.0)
     held.stop("cancel")
-    outcome = engine._attempt(held, lambda: "loaded")
+    outcome = handling._attempt(held, lambda: "loaded")
     assert (outcome and outcome.status, kind) == (RunStatus.CANCELLED, [])
 
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
-from services import work as engine
+from services import work as handling
 from services.embedding import tasks as embedding
 from services.embedding.steps import Loaded, Result
 from services.ingestion import tasks as ingestion
@@ -42,16 +42,11 @@ from shared.models import (
 from shared.queries import executions, memory, runs, turns, work, workflows
 from shared.queries.scope import Scope
 from shared.tasks import (
-    COMPRESS_MEMORY,
     DIALOGUE,
-    EMBED_DOCUMENT,
     EMBEDDING,
-    EXECUTE_MODULE,
     INGESTION,
     MEMORY,
     MODULES,
-    PREPARE_DOCUMENT,
-    REPLY,
     Queue,
 )
 
@@ -269,12 +264,12 @@ def perform(random: Random, queues: list[Queue]) -> None:
         return
     try:
         with get_session() as session:
-            loaded = engine._load_all(session, held)
+            loaded = handling._load_all(session, held)
         ends = [end(random, item, value) for item, value in zip(held, loaded, strict=True)]
         random.shuffle(ends)
         with get_session() as session:
-            engine._write(session, ends)
-    except (engine.Lost, PersonaeError):  # a row was lost, or what it is about
+            handling._write(session, ends)
+    except (handling.Lost, PersonaeError):  # a row was lost, or what it is about
         return
 
 
@@ -321,12 +316,14 @@ def prepare(session: Session, step: RunStep, loaded: Any) -> None:
 def declare() -> None:
     """Declare work as the workers do, but with models that say little."""
     beside = {"work": lambda loaded: loaded}
-    engine.performs(REPLY, Turn, load=lambda session, row: turns.load(session, row, history=4), save=reply, **beside)
-    engine.performs(EXECUTE_MODULE, ModuleExecution, load=lambda session, row: None, save=run_module, **beside)
-    engine.performs(COMPRESS_MEMORY, MemoryWindow, load=memory.load, save=compress, **beside)
+    handling.register_handler(
+        DIALOGUE, Turn, load=lambda session, row: turns.load(session, row, history=4), save=reply, **beside
+    )
+    handling.register_handler(MODULES, ModuleExecution, load=lambda session, row: None, save=run_module, **beside)
+    handling.register_handler(MEMORY, MemoryWindow, load=memory.load, save=compress, **beside)
     locking = beside | {"load": workflows.context, "lock": workflows.lock_written}
-    engine.performs(PREPARE_DOCUMENT, RunStep, save=prepare, **locking)
-    engine.performs(EMBED_DOCUMENT, RunStep, save=store, **locking)
+    handling.register_handler(INGESTION, RunStep, save=prepare, **locking)
+    handling.register_handler(EMBEDDING, RunStep, save=store, **locking)
 
 
 BEGINS = (converse, say, say, import_messages, import_messages, send, ingest, ingest, bring_in)

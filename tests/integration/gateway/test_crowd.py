@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, select, text
 from werkzeug.test import TestResponse
 
 from gateway import create_app
-from services import work as engine
+from services import work as handling
 from shared import db
 from shared.db import Session, get_session
 from shared.domain.access import Permission
@@ -40,7 +40,7 @@ OTHERS = "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = :name"
 @pytest.fixture
 def crowded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database of our own, in which a ring is found at once, and workers whose models say little."""
-    monkeypatch.setattr(engine, "KINDS", {queue.name: {} for queue in QUEUES})
+    monkeypatch.setattr(handling, "HANDLERS", {queue.name: {} for queue in QUEUES})
     crowd.declare()
     for name, value in {"MEMORY_START": "3", "MEMORY_SIZE": "2", "WATCH_SECONDS": "0", "DB_POOL_SIZE": "12"}.items():
         monkeypatch.setenv(f"PERSONAE_{name}", value)

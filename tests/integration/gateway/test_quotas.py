@@ -135,7 +135,7 @@ def test_rows_of_every_kind_count_until_they_end_and_only_their_owners(session, 
         Tenant(owner_with(owner), f"mark {owner}").make_everything()
     for kind in KINDS.values():
         session.execute(update(kind.model).where(kind.model.status != status).values(status=status))
-    mine = [kind.joined(select(kind.model.id)).where(kind.owner_id == "a") for kind in KINDS.values()]
+    mine = [kind.owner.joined(select(kind.model.id)).where(kind.owner.id == "a") for kind in KINDS.values()]
     rows = sum(len(session.scalars(each).all()) for each in mine)
     session.execute(update(WorkflowRun).values(status="RUNNING"))
     session.execute(update(RunGroup).values(status="RUNNING"))
