@@ -1,8 +1,11 @@
 """What kreuzberg reads of formats beside PDF, Word and web pages, on the smallest files of each."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from shared.domain.files import READABLE
+from shared.providers.chunker import chunk
 from shared.providers.parser import KreuzbergParser
 from shared.providers.sniff import sniff
 from tests.fakes.documents import zipped
@@ -30,8 +33,7 @@ def package(main: str, kind: str, parts: dict[str, str]) -> bytes:
     return zipped({"[Content_Types].xml": types, "_rels/.rels": links(officeDocument_=main), **parts})
 
 
-def sheet() -> bytes:
-    rows = [("lamp", "oil"), ("north", "340")]
+def sheet(rows: Sequence[Sequence[str]] = (("lamp", "oil"), ("north", "340")), merged: str = "") -> bytes:
     cells = "".join(
         "<row>" + "".join(f'<c t="inlineStr"><is><t>{cell}</t></is></c>' for cell in row) + "</row>" for row in rows
     )
@@ -40,7 +42,7 @@ def sheet() -> bytes:
     parts = {
         "xl/workbook.xml": book,
         "xl/_rels/workbook.xml.rels": links(worksheet_="worksheets/sheet1.xml"),
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{SHEET}"><sheetData>{cells}</sheetData></worksheet>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{SHEET}"><sheetData>{cells}</sheetData>{merged}</worksheet>',
     }
     return package("xl/workbook.xml", "spreadsheetml.sheet", parts)
 
@@ -92,3 +94,14 @@ def test_the_text_of_a_format_comes_through(data: bytes, name: str, kind: str, w
     assert READABLE[mime_type] == kind
     text = KreuzbergParser().parse(data, mime_type).text
     assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize("merged", ["", '<mergeCells count="1"><mergeCell ref="A1:C1"/></mergeCells>'])
+def test_each_passage_of_a_sheet_has_its_headings_and_not_its_title(merged: str) -> None:
+    above = [("Staff register", "", ""), ("as of 1 March", "", ""), ("", "", ""), ("Name", "Dept", "Phone")]
+    data = sheet([*above, *((f"Employee {number}", "Lamps", f"{4000 + number}") for number in range(150))], merged)
+    first, *others = chunk(KreuzbergParser().parse(data, sniff(data, "a.xlsx")).text, 120)
+    assert "Staff register" in first.text
+    assert "| Name | Dept | Phone |" in first.text
+    assert len(others) > 10
+    assert all(passage.text.startswith("| Name | Dept | Phone |\n| --- |") for passage in others)
