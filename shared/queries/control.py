@@ -66,7 +66,8 @@ def retry(session: Session, run_ids: Sequence[int]) -> set[str]:
     if not ended:
         raise Conflict("nothing to retry: no run has failed or was cancelled")
     groups = {row.run_group_id for row in ended}
-    session.execute(update(RunGroup).where(RunGroup.id.in_(groups)).values(_as_running()))
+    theirs = select(RunGroup.id).where(RunGroup.id.in_(groups)).order_by(RunGroup.id).with_for_update(key_share=True)
+    session.execute(update(RunGroup).where(RunGroup.id.in_(theirs)).values(_as_running()))
     jobs.reopen(session, groups)
     again = [row.id for row in ended]
     steps = runs.list_steps(session, again)
