@@ -57,8 +57,8 @@ class Kind(Generic[Row, Loaded, Result]):
     work: Callable[[Loaded], Result]
     save: Callable[[Session, Row, Result], None]
     announce: Callable[[Held, "Outcome"], None]
-    lock: Callable[[Session, list[Row]], None]
     max_runtime: float
+    lock: Callable[[Session, list[Row]], None] = lambda session, rows: None
 
 
 KINDS: dict[str, dict[type[Work], Kind[Any, Any, Any]]] = {queue.name: {} for queue in QUEUES}
@@ -84,7 +84,7 @@ def performs(
     kinds = KINDS[task.queue.name]
     if model in kinds:
         raise ValueError(f"{model.__name__} has a kind on {task.queue.name} already")
-    kinds[model] = Kind(task, model, load, work, save, announce, lock, max_runtime)
+    kinds[model] = Kind(task, model, load, work, save, announce, max_runtime, lock)
     return kinds[model]
 
 
