@@ -56,8 +56,8 @@ class Handler(Generic[Row, Loaded, Result]):
     work: Callable[[Loaded], Result]
     save: Callable[[Session, Row, Result], None]
     announce: Callable[[Held, "Outcome"], None]
-    lock: Callable[[Session, list[Row]], None]
     max_runtime: float
+    lock: Callable[[Session, list[Row]], None] = lambda session, rows: None
 
 
 HANDLERS: dict[str, dict[type[Work], Handler[Any, Any, Any]]] = {queue.name: {} for queue in QUEUES}
@@ -83,7 +83,7 @@ def register_handler(
     handlers = HANDLERS[queue.name]
     if model in handlers:
         raise ValueError(f"{model.__name__} has a handler on {queue.name} already")
-    handlers[model] = Handler(model, load, work, save, announce, lock, max_runtime)
+    handlers[model] = Handler(model, load, work, save, announce, max_runtime, lock)
     return handlers[model]
 
 

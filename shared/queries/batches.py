@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
 from shared.models import DataSource, DocumentBatch, DocumentURI, Persona, RunGroup, WorkflowRun
-from shared.queries import audit, files, starts
+from shared.queries import audit, documents, files, starts
 from shared.queries.rows import Slice, found, page
 from shared.queries.scope import Scope, owned, owner_of
 
@@ -41,7 +41,7 @@ class Counts(NamedTuple):
 
 def count(session: Session, batch: DocumentBatch) -> Counts:
     """Count a batch's documents and runs."""
-    documents = select(func.count(DocumentURI.doc_hash.distinct())).where(DocumentURI.batch_id == batch.id)
+    different = select(func.count(DocumentURI.doc_hash.distinct())).where(DocumentURI.batch_id == batch.id)
     by_status = dict(
         session.execute(
             select(WorkflowRun.status, func.count())
@@ -52,7 +52,7 @@ def count(session: Session, batch: DocumentBatch) -> Counts:
     read = select(func.count(WorkflowRun.doc_id.distinct())).where(
         WorkflowRun.batch_id == batch.id, WorkflowRun.status == RunStatus.COMPLETED
     )
-    return Counts(session.scalar(documents) or 0, session.scalar(read) or 0, by_status)
+    return Counts(session.scalar(different) or 0, session.scalar(read) or 0, by_status)
 
 
 def start(
@@ -69,6 +69,10 @@ def start(
 
     Raises NotFound, or Conflict when there is nothing to start.
     """
+    located = select(DocumentURI.doc_hash).where(
+        DocumentURI.batch_id == batch_id, DocumentURI.owner_id == scope.owner_id
+    )
+    documents.keep(session, located)  # before the batch, which the end of a group locks last
     batch = found(
         session.scalar(owned(DocumentBatch, scope).where(DocumentBatch.id == batch_id).with_for_update()),
         "batch",

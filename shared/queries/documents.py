@@ -133,13 +133,13 @@ def _lock_arriving(
     in_order = mine.order_by(*locks.PLACES).with_for_update()
     known = session.scalars(in_order, execution_options={"populate_existing": True}).all()
     values = [{"hash": each.doc_hash, "mime_type": each.mime_type, "file_size": each.size} for each in by_hash.values()]
-    if len(_keep_documents(session, by_hash)) < len(by_hash):
+    if len(keep(session, by_hash)) < len(by_hash):
         session.execute(insert(Document).values(values).on_conflict_do_nothing())
-        _keep_documents(session, by_hash)
+        keep(session, by_hash)
     return {location.uri: location for location in known}
 
 
-def _keep_documents(session: Session, doc_hashes: Collection[str]) -> Sequence[str]:
+def keep(session: Session, doc_hashes: Collection[str] | Select[str]) -> Sequence[str]:
     """Keep documents until the commit from whoever deletes their last URI; return which there are."""
     known = select(Document.hash).where(Document.hash.in_(doc_hashes)).order_by(Document.hash)
     return session.scalars(known.with_for_update(read=True, key_share=True)).all()

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL
 from shared.domain.template import DEEPEST_NESTING, Examined, examine, references, warnings_of
-from shared.models import Conversation, Module, ModuleExecution
+from shared.models import Conversation, ConversationState, Module, ModuleExecution
 from shared.queries import locks, work
 from shared.queries.rows import Slice, found, page, refusing_duplicates, removed
 from shared.queries.scope import Scope, owned, owner_of
@@ -77,10 +77,11 @@ def delete_(session: Session, scope: Scope, module_id: UUID) -> list[tuple[int, 
 
 
 def _lock_with_conversations(session: Session, module: Module) -> None:
-    """Lock the conversations in which a module's runs will end, then the module, as a reply that adds a run does."""
+    """Lock the conversations in which a module's runs will end, or have a state, then the module, as replies do."""
     runs = select(ModuleExecution.conversation_id).where(ModuleExecution.module_id == module.id)
+    states = select(ConversationState.conversation_id).where(ConversationState.module_id == module.id)
     unfinished = runs.where(ModuleExecution.status.not_in(TERMINAL))
-    talks = select(Conversation.id).where(Conversation.id.in_(unfinished))
+    talks = select(Conversation.id).where(or_(Conversation.id.in_(unfinished), Conversation.id.in_(states)))
     session.execute(talks.order_by(Conversation.id).with_for_update(key_share=True))
     found(session.scalar(select(Module.id).where(Module.id == module.id).with_for_update()), "module", module.id)
 

@@ -13,6 +13,7 @@ from shared.models import RunGroup, RunStep, StepConfig, WorkflowRun
 from shared.queries.scope import Scope, owner_of
 
 DOCUMENT_WORKFLOW = "document"
+NEW_CONFIGS = 0x434F_4E46  # whoever holds this lock may add configurations of steps
 DOCUMENT_STEPS = (
     WorkflowStepType.VALIDATE,
     WorkflowStepType.PARSE,
@@ -117,6 +118,8 @@ def _step_config(session: Session, step_type: WorkflowStepType, config: dict[str
     known = select(StepConfig.id).where(StepConfig.step_type == step_type, StepConfig.cuml_config_json == cumulative)
     found = session.scalar(known)
     if found is None:
+        # One who adds some at a time: two who add the same ones in other orders would wait for each other.
+        session.execute(select(func.pg_advisory_xact_lock(NEW_CONFIGS)))
         values = {"step_type": step_type, "config_json": config, "cuml_config_json": cumulative}
         session.execute(insert(StepConfig).values(values).on_conflict_do_nothing())
         found = session.scalars(known).one()

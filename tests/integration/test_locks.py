@@ -18,9 +18,38 @@ from shared import db
 from shared.db import Session, get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
-from shared.models import ApiKey, Conversation, MemoryWindow, Message, ModuleExecution, Persona, Turn, User
+from shared.domain.stages import ExecutionStage
+from shared.domain.workflow import WorkflowStepType
+from shared.models import (
+    ApiKey,
+    Conversation,
+    ConversationState,
+    Document,
+    MemoryWindow,
+    Message,
+    Module,
+    ModuleExecution,
+    Persona,
+    StepConfig,
+    Turn,
+    User,
+)
 from shared.models.base import Work
-from shared.queries import conversations, endings, keys, kinds, locks, memory, messages, personas, turns, users, work
+from shared.queries import (
+    conversations,
+    endings,
+    keys,
+    kinds,
+    locks,
+    memory,
+    messages,
+    modules,
+    personas,
+    starts,
+    turns,
+    users,
+    work,
+)
 from shared.queries.kinds import KINDS
 from shared.queries.scope import Scope
 from shared.tasks import DIALOGUE
@@ -182,7 +211,8 @@ def test_the_sweep_makes_ready_what_nobody_ended_after_all(talk: Conversation) -
         turns.ready_stalled(session)
         assert woken(session) == {"memory", "modules"}
         assert stages(session) == [5]
-        assert turns.ready_stalled(session) == set()
+        turns.ready_stalled(session)
+        assert woken(session) == set()
 
 
 def two_held(model: type[Work] = Turn) -> list[Held]:
@@ -282,3 +312,34 @@ def test_a_request_does_not_wait_for_another_to_note_that_their_key_is_used(data
         keys.note_use(session, session.get_one(ApiKey, key_id))
         session.expire_all()
         assert session.get_one(ApiKey, key_id).last_used_at is not None
+
+
+def test_two_who_begin_runs_of_new_kinds_in_other_orders_do_not_wait_in_a_ring(database_url: str) -> None:
+    with get_session() as session:
+        session.add(Document(hash="sha256-1", mime_type="text/plain"))
+
+    def start(session: Session, mime_type: str) -> None:
+        configs = {WorkflowStepType.VALIDATE: {"mime_type": mime_type}}
+        group = starts.add_group(session, MINE, mime_type)
+        starts.add_runs(session, group, [starts.Start("sha256-1", configs, {})])
+
+    def others(session: Session) -> None:
+        start(session, "text/html")
+        start(session, "text/plain")
+
+    with beside(others) as (session, begins):
+        start(session, "text/plain")
+        begins()
+        start(session, "text/html")
+    with get_session() as session:
+        assert session.scalar(select(func.count()).select_from(StepConfig)) == 2 * len(starts.DOCUMENT_STEPS)
+
+
+def test_a_module_is_deleted_behind_the_conversations_in_which_it_left_a_state(talk: Conversation) -> None:
+    with get_session() as session:
+        module_id = session.scalars(select(Module.id)).one()
+        ConversationState.store_execution_result(session, talk.id, module_id, ExecutionStage.STAGE4, {}, {})
+    with beside(lambda session: modules.delete_(session, MINE, module_id)) as (session, deletes):
+        session.execute(select(Conversation.id).where(Conversation.id == talk.id).with_for_update())
+        assert not deletes().done()
+        assert is_free(session, Module.id, module_id)

@@ -28,7 +28,7 @@ def hold(monkeypatch: pytest.MonkeyPatch, closed: list[int]) -> Callable[[int], 
             first.stop("lost")
 
     first = Held(Claim(RunStep, 1, 1, 0, 3, 0, {}, more=False), INGESTION.name, max_runtime=60)
-    handler = work.Handler(RunStep, _nothing, wait, _nothing, _nothing, _nothing, 60)
+    handler = work.Handler(RunStep, _nothing, wait, _nothing, _nothing, 60)
     monkeypatch.setitem(work.HANDLERS[INGESTION.name], RunStep, handler)
     return lambda id: first if id == 1 else Held(first.claim._replace(id=id), INGESTION.name, max_runtime=60)
 
