@@ -19,7 +19,6 @@ HELP = (
 )
 # What files, pages, messages, replies of models, or the words of a request reach, and the method that is called.
 FOREIGN = {
-    "services.ingestion.quotes.UNPAIRED": "search",
     "services.ingestion.quotes.ENDS_SENTENCE": "search",
     "services.ingestion.quotes.BLANK_LINE": "search",
     "shared.domain.extract._END": "split",
