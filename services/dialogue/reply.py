@@ -16,10 +16,11 @@ from services.leases import Held
 from services.outcomes import Outcome
 from shared.db import get_session
 from shared.domain import prompt, stages
-from shared.domain.conversation import MessageRole
+from shared.domain.conversation import Citation, CitedBy, ExtraData, MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
 from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned
+from shared.domain.trace import Trace
 from shared.models import Message, Turn
 from shared.providers.chat import Chat, require_text
 from shared.providers.embedding import try_query
@@ -48,12 +49,12 @@ class Reply:
     output_tokens: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def citations(self) -> list[dict[str, Any]]:
+    def citations(self) -> list[Citation]:
         """Say which passages the text rests on."""
         passages = self.prompt.passages
         return [_citation(n, passages[n - 1], by) for n, by in prompt.cited(self.text, passages).items()]
 
-    def extra_data(self) -> dict[str, Any]:
+    def extra_data(self) -> ExtraData:
         """Return what a message keeps besides its text: the chunks it was given and those it cites."""
         return {
             "model": self.model,
@@ -78,9 +79,8 @@ class Reply:
         )
 
 
-def _citation(number: int, passage: Passage, by: str) -> dict[str, Any]:
-    said = {"number": number, "chunk_id": passage.chunk_id, "label": passage.label(), "page": passage.page}
-    return said | {"by": by}
+def _citation(number: int, passage: Passage, by: CitedBy) -> Citation:
+    return Citation(number=number, chunk_id=passage.chunk_id, label=passage.label(), page=passage.page, by=by)
 
 
 def load(session: Session, turn: Turn) -> TurnContext:
@@ -149,7 +149,7 @@ def _shortened(built: Prompt) -> list[Warned]:
 
 def _speaker(context: TurnContext, passages: Sequence[Passage]) -> Chat:
     """Return who speaks: no model, where the turn needs passages and there are none."""
-    is_lost = context.options.get(turns.NEEDS_PASSAGES) and not passages
+    is_lost = context.options.get("needs_passages") and not passages
     return Extractive() if is_lost else chat_for(context, passages)
 
 
@@ -201,7 +201,7 @@ def save(session: Session, turn: Turn, reply: Reply) -> None:
     turns.save_reply(session, turn, message, _trace(reply), then=reply.then, changes=reply.prepared.changes)
 
 
-def _trace(reply: Reply) -> dict[str, Any]:
+def _trace(reply: Reply) -> Trace:
     ai_seconds = round(reply.prepared.ai_seconds + reply.seconds.get("generate", 0.0), 4)
     return {
         "stages": reply.prepared.stages,
@@ -212,7 +212,7 @@ def _trace(reply: Reply) -> dict[str, Any]:
         "model": reply.model,
         "finish_reason": reply.finish_reason,
         "seconds": reply.seconds | {"ai": ai_seconds, "other": round(reply.seconds["total"] - ai_seconds, 4)},
-        "warnings": [warning._asdict() for warning in reply.prepared.warnings],
+        "warnings": [warning.trace() for warning in reply.prepared.warnings],
     }
 
 

@@ -17,7 +17,7 @@ from services import leases
 from services.embedding.line import Entry, Line, Request
 from shared.db import get_session
 from shared.domain.text import content_hash
-from shared.domain.workflow import ArtifactType
+from shared.domain.workflow import ArtifactType, StepFacts
 from shared.errors import NotFound, Transient
 from shared.models import DocumentURI, Persona
 from shared.providers.blobs import Blobs
@@ -27,7 +27,6 @@ from shared.queries.progress import Advance
 from shared.queries.scope import Scope
 from shared.queries.workflows import StepContext
 
-Facts = dict[str, Any]
 Given = TypeVar("Given")
 TEXTS_PER_REQUEST = 16
 SHORTEST_REST = 0.1
@@ -60,7 +59,7 @@ class Result:
     """What a step came to, to be written in its settling transaction."""
 
     loaded: Loaded
-    facts: Facts
+    facts: StepFacts
 
 
 def load_missing(session: Session, step: StepContext, with_: Tools) -> Loaded:
@@ -91,7 +90,7 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
     root = step.roots[ArtifactType.EMBEDDINGS]
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.EMBEDDINGS, root, json.dumps(made).encode())
     embedded = len(loaded.missing)
-    counted = {"passages": len(loaded.rows), "passages_done": len(loaded.rows)}
+    counted: StepFacts = {"passages": len(loaded.rows), "passages_done": len(loaded.rows)}
     return Result(loaded, {"model": model, "embedded": embedded, "reused": len(loaded.rows) - embedded} | counted)
 
 
@@ -167,7 +166,7 @@ def store(session: Session, model: str, vectors: dict[str, Vector], advances: Se
     progress.note(session, advances)
 
 
-def note_facts(session: Session, result: Result) -> Facts:
+def note_facts(session: Session, result: Result) -> StepFacts:
     """Return the step's facts: its vectors were stored as they came."""
     return result.facts
 
@@ -181,7 +180,7 @@ def note_stored(loaded: Loaded, with_: Tools) -> Result:
     return Result(loaded, {"stored": len(loaded.rows)})
 
 
-def save_passages(session: Session, result: Result) -> Facts:
+def save_passages(session: Session, result: Result) -> StepFacts:
     """Replace the passages of the document's URI, unless a newer version is found there; return the step's facts.
 
     Raises NotFound when it or its persona was deleted meanwhile.

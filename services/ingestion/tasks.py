@@ -8,7 +8,7 @@ from services import leases
 from services.ingestion import steps
 from services.ingestion.steps import Tools
 from services.work import register_handler
-from shared.domain.workflow import WorkflowStepType
+from shared.domain.workflow import StepFacts, WorkflowStepType
 from shared.models import RunStep
 from shared.providers.apart import ApartParser
 from shared.providers.blobs import open_blobs
@@ -32,12 +32,12 @@ def tools() -> Tools:
     return Tools(open_blobs(settings), ApartParser(limits_of(settings), leases.listener))
 
 
-def work(step: StepContext) -> steps.Facts:
+def work(step: StepContext) -> StepFacts:
     """Map the artifacts of the steps before to this step's own; return what is worth keeping about it."""
     return STEPS[step.step_type](step, tools())
 
 
-def save(session: Session, step: RunStep, facts: steps.Facts) -> None:
+def save(session: Session, step: RunStep, facts: StepFacts) -> None:
     """Keep the facts with the step, and those of the document with the document."""
     workflows.note_facts(session, step, facts)
 

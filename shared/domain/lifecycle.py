@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from typing_extensions import TypedDict
+
 POISON_CRASHES = 3
 POISON = "lost its worker three times"
 LONGEST_BACKOFF = 300.0
@@ -16,6 +18,14 @@ class RunStatus(StrEnum):
     ERROR = "ERROR"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
+
+
+class Meta(TypedDict, total=False):
+    """What every row of work may keep in `status_meta`."""
+
+    correlation_id: str  # of the request that asked for it
+    error_type: str  # names the error that ended it or its last attempt
+    made_room: int  # the priority that it has again once it was claimed: it had a turn, and let others go first
 
 
 TERMINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})

@@ -24,7 +24,7 @@ from sqlalchemy import Uuid as SqlalchemyUuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 
-from shared.domain.lifecycle import RunStatus
+from shared.domain.lifecycle import Meta, RunStatus
 from shared.logs import correlation
 
 DEFAULT_OWNER = "default"
@@ -89,9 +89,12 @@ class Base(DeclarativeBase):
     }
 
 
-def json_object() -> MappedColumn[dict[str, Any]]:
+JSON_OBJECT = JSONB(none_as_null=True)  # for columns whose keys are declared, as a TypedDict of `domain`
+
+
+def json_object() -> MappedColumn[Any]:
     """Declare a JSON column that is an empty object unless something is given."""
-    return mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    return mapped_column(JSON_OBJECT, default=dict, server_default=text("'{}'::jsonb"))
 
 
 class Numbered:
@@ -148,7 +151,7 @@ class Progress(Timed):
     )
     status_date: Mapped[datetime | None]
     status_message: Mapped[str | None]
-    status_meta: Mapped[dict[str, Any]] = mapped_column(default=correlation, server_default=text("'{}'::jsonb"))
+    status_meta: Mapped[Meta] = mapped_column(JSON_OBJECT, default=correlation, server_default=text("'{}'::jsonb"))
 
 
 class Work(Numbered, Progress, Base):

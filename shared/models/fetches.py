@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.domain.files import ArrivalAnswer, ArrivalRecord
 from shared.models.base import Owned, Work, json_object
 from shared.models.turns import INTERACTIVE
 
@@ -22,8 +23,8 @@ class Fetch(Owned, Work):
     queue: Mapped[str] = mapped_column(String(32), default="modules", server_default="modules")
     priority: Mapped[int] = mapped_column(default=INTERACTIVE, server_default=str(INTERACTIVE))
     url: Mapped[str]
-    arrival: Mapped[dict[str, Any]] = json_object()
-    answer: Mapped[dict[str, Any]] = json_object()
+    arrival: Mapped[ArrivalRecord] = json_object()
+    answer: Mapped[ArrivalAnswer] = json_object()
 
     @classmethod
     def work_table_args(cls) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """The files of a persona, by collection (seed 000), and the ingestion that reads them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, delete, func, or_, select
@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.persona import CollectionType, JobStatus, PersonaStatus
 from shared.domain.retrieval import Collection, configured, effective
-from shared.domain.workflow import WorkflowStepType
+from shared.domain.workflow import RunParams, WorkflowStepType
 from shared.errors import Conflict, Refused
+from shared.logs import Correlation
 from shared.models import (
     DataSource,
     DocumentURI,
@@ -176,7 +177,7 @@ def ingest(
     *,
     embedding_model: str,
     embedding_window: int,
-    meta: dict[str, str] | None = None,
+    meta: Correlation | None = None,
 ) -> list[IngestionJob]:
     """Start a job per collection over the persona's files; raises Conflict while one is at work."""
     session.execute(select(Persona.id).where(Persona.id == persona.id).with_for_update(key_share=True))
@@ -208,7 +209,7 @@ def ingest_one(
     embedding_model: str,
     embedding_window: int,
     priority: int = 0,
-    meta: dict[str, str] | None = None,
+    meta: Correlation | None = None,
 ) -> RunGroup:
     """Start the run of one document in a group of its own; without a persona it is knowledge of the owner's."""
     group = starts.add_group(session, scope, f"single run {location.doc_hash}", batch_id=location.batch_id)
@@ -241,7 +242,7 @@ def add_runs(
     embedding_model: str,
     embedding_window: int,
     priority: int = 0,
-    meta: dict[str, str] | None = None,
+    meta: Correlation | None = None,
 ) -> None:
     """Add a run for each of the readings."""
     given = [
@@ -255,9 +256,11 @@ def add_runs(
     starts.add_runs(session, group, given, priority=priority, meta=meta)
 
 
-def _params(location: DocumentURI, persona: Persona | None, collection: CollectionType | None) -> dict[str, Any]:
-    whose = {"persona_id": str(persona.id), "collection": collection} if persona else {}
-    return {"uri_id": location.id, "mime_type": location.mime_type, "doc_meta": location.doc_meta, **whose}
+def _params(location: DocumentURI, persona: Persona | None, collection: CollectionType | None) -> RunParams:
+    told: RunParams = {"uri_id": location.id, "mime_type": location.mime_type, "doc_meta": location.doc_meta}
+    if persona:
+        told |= {"persona_id": str(persona.id), "collection": collection}
+    return told
 
 
 def _add_group(session: Session, scope: Scope, persona: Persona, collection: CollectionType) -> RunGroup:

@@ -11,7 +11,7 @@ from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
 from shared.db import wake
-from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus
+from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, Meta, RunStatus
 from shared.models.base import Base, Work
 from shared.queries import endings
 
@@ -121,7 +121,7 @@ class Claim(NamedTuple):
     retry: int
     retries: int
     crashes: int
-    status_meta: dict[str, Any]
+    status_meta: Meta
     more: bool  # whether other rows of the queue were runnable, too
 
 

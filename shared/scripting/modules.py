@@ -11,6 +11,7 @@ from shared.domain import outputs, stages, template
 from shared.domain.memory import Changes
 from shared.domain.stages import ModuleType
 from shared.domain.template import Piece, Warned
+from shared.domain.trace import ModuleTrace
 from shared.models import Module
 from shared.scripting import catalogue, runner
 from shared.scripting.context import Context, Outcome, Surroundings
@@ -59,7 +60,7 @@ class Execution(NamedTuple):
         failure = [] if self.succeeded else [Warned(self.module.name, "execution_error", self.reason, self.stage)]
         return [*self.context.warnings, *failure]
 
-    def trace(self) -> dict[str, Any]:
+    def trace(self) -> ModuleTrace:
         """Return how it went, as JSON has it."""
         return {
             "module": self.module.name,
