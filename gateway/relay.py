@@ -29,7 +29,9 @@ from shared.settings import get_settings
 TICK = 1.5  # seconds without an event until the row is asked
 GLANCE = 0.05  # the same, for a turn that has ended already
 PAUSES = (0.25, 0.5, 1.0)  # seconds between glances at the modules after a reply; the last one again and again
-AFTER_REPLY = 1_000_000  # what they come to is numbered from here, above every event of a stream
+# What they come to is numbered from here, above every event of a stream: an attempt holds words for 40 ms and is
+# stopped after ten minutes, which makes some 15,000 events.
+AFTER_REPLY = 1_000_000
 TOLD = ("module", "stage", "status", "message", "warnings")
 HEARTBEAT = 15.0
 RETRY_MILLISECONDS = 1000

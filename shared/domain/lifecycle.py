@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 POISON_CRASHES = 3
 POISON = "lost its worker three times"
-LONGEST_BACKOFF = 300.0
+LONGEST_BACKOFF = 300.0  # seconds
 
 
 class RunStatus(StrEnum):
