@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from services import leases
 from services.dialogue.events import Events
 from services.dialogue.stages import prepare
-from services.dialogue.tools import Tools, chat_for, tools
+from services.dialogue.tools import ReplyTools, chat_for, tools
 from services.leases import Held
 from services.outcomes import Outcome
 from shared.db import get_session
@@ -119,7 +119,7 @@ def _modules_after(context: TurnContext) -> dict[UUID, int]:
     return {id: stage for id, stage in staged if stage is not None}
 
 
-def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[Warned]]:
+def _recall(context: TurnContext, with_: ReplyTools) -> tuple[list[Passage], list[Warned]]:
     """Find the best passages; by words alone, and with a warning, while the embedding server is of no help."""
     if not context.has_read:
         return [], []
@@ -130,7 +130,7 @@ def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[War
     return found, [Warned("", BY_WORDS_ONLY, reason, 3)] if reason else []
 
 
-def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:
+def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: ReplyTools) -> Prompt:
     settings = with_.settings
     history = [Said(role, content) for role, content in context.history if role != MessageRole.SYSTEM]
     budget = settings.chat_context_tokens - settings.chat_max_tokens  # no reply may be longer: see _controls
@@ -153,7 +153,7 @@ def _speaker(context: TurnContext, passages: Sequence[Passage]) -> Chat:
     return Extractive() if is_lost else chat_for(context, passages)
 
 
-def _controls(context: TurnContext, with_: Tools, passages: Sequence[Passage]) -> ChatControls:
+def _controls(context: TurnContext, with_: ReplyTools, passages: Sequence[Passage]) -> ChatControls:
     given: dict[str, Any] = {**context.provider_config, **context.options}
     known = ("model", "temperature", "top_p", "max_tokens", "seed", "stop", "json_mode")
     defaults: dict[str, Any] = {

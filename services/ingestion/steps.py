@@ -20,14 +20,14 @@ from shared.queries.workflows import StepContext
 MOST_PAGES_NAMED = 100
 
 
-class Tools(NamedTuple):
+class ParsingTools(NamedTuple):
     """The outside world of these steps."""
 
     blobs: Blobs
     parser: Parser
 
 
-def validate(step: StepContext, with_: Tools) -> StepFacts:
+def validate(step: StepContext, with_: ParsingTools) -> StepFacts:
     """Check that the bytes are there and whole; raises Invalid for a damaged document."""
     data = stored.read(with_.blobs, step.doc_hash)
     if not data:
@@ -35,7 +35,7 @@ def validate(step: StepContext, with_: Tools) -> StepFacts:
     return {"document": {"is_valid": True, "file_size": len(data)}}
 
 
-def parse(step: StepContext, with_: Tools) -> StepFacts:
+def parse(step: StepContext, with_: ParsingTools) -> StepFacts:
     """Write the document's text as markdown, and its structure as JSON; raises Invalid with a reason for people."""
     root = step.roots[ArtifactType.PARSED_JSON]
     if with_.blobs.has_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root):
@@ -71,7 +71,7 @@ def _about(parsed: Parsed) -> DocumentFacts:
     return about
 
 
-def chunk(step: StepContext, with_: Tools) -> StepFacts:
+def chunk(step: StepContext, with_: ParsingTools) -> StepFacts:
     """Write the document's passages; a quote is one passage. Raises Invalid when there are none."""
     parsed = _read_parsed(step, with_.blobs)
     passages = list(_while_wanted(_passages(step, with_, parsed)))
@@ -92,7 +92,7 @@ def _while_wanted(passages: Iterator[Chunk]) -> Iterator[Chunk]:
         yield passage
 
 
-def _passages(step: StepContext, with_: Tools, parsed: Parsed) -> Iterator[Chunk]:
+def _passages(step: StepContext, with_: ParsingTools, parsed: Parsed) -> Iterator[Chunk]:
     is_quotes = step.config.get("collection") == CollectionType.QUOTES
     if step.mime_type == JSONL:
         return quotes.from_lines(parsed.text)

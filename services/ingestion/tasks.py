@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from services import leases
 from services.ingestion import steps
-from services.ingestion.steps import Tools
+from services.ingestion.steps import ParsingTools
 from services.work import register_handler
 from shared.domain.workflow import StepFacts, WorkflowStepType
 from shared.models import RunStep
@@ -26,10 +26,10 @@ STEPS = {
 
 
 @cache
-def tools() -> Tools:
+def tools() -> ParsingTools:
     """Return the providers of this process."""
     settings = get_settings()
-    return Tools(open_blobs(settings), ApartParser(limits_of(settings), leases.listener))
+    return ParsingTools(open_blobs(settings), ApartParser(limits_of(settings), leases.listener))
 
 
 def work(step: StepContext) -> StepFacts:

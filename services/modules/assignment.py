@@ -16,7 +16,7 @@ from shared.scripting.modules import Execution
 from shared.settings import Settings, get_settings
 
 
-class Tools(NamedTuple):
+class ModuleTools(NamedTuple):
     """The outside world of a module."""
 
     settings: Settings
@@ -24,10 +24,10 @@ class Tools(NamedTuple):
 
 
 @cache
-def tools() -> Tools:
+def tools() -> ModuleTools:
     """Connect to what the settings name."""
     settings = get_settings()
-    return Tools(settings, connect_chat(settings))
+    return ModuleTools(settings, connect_chat(settings))
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ def _why_nothing(latest: Sequence[IngestionJob]) -> str:
     return "no file of the latest ingestion has failed"
 
 
-class Stored(NamedTuple):
+class CollectionCounts(NamedTuple):
     """What a persona holds of a collection: files, passages, and vectors under the model in use."""
 
     files: int
@@ -152,7 +152,7 @@ class Stored(NamedTuple):
     vectors: int
 
 
-def collections(session: Session, persona: Persona, *, embedding_model: str) -> dict[CollectionType, Stored]:
+def collections(session: Session, persona: Persona, *, embedding_model: str) -> dict[CollectionType, CollectionCounts]:
     """Count what a persona holds, by collection."""
     files = session.execute(
         select(DataSource.collection_type, func.count())
@@ -167,7 +167,7 @@ def collections(session: Session, persona: Persona, *, embedding_model: str) -> 
         .group_by(KnowledgeChunk.collection_type)
     ).all()
     by_files, by_rows = dict(files), {name: counts for name, *counts in stored}
-    return {name: Stored(by_files.get(name, 0), *by_rows.get(name, (0, 0))) for name in CollectionType}
+    return {name: CollectionCounts(by_files.get(name, 0), *by_rows.get(name, (0, 0))) for name in CollectionType}
 
 
 def ingest(
