@@ -61,7 +61,7 @@ def _ask(session: Session, persona_id: UUID, query: str) -> dict[str, Any]:
     if not search.has_read(session, persona):
         return answer | {"conversation_id": None, "turn_id": None}
     conversation = conversations.add(session, scope(), persona_id=persona.id, title=query[:LONGEST_TITLE])
-    options: ReplyOptions = {"needs_passages": True}
+    options: ReplyOptions = {turns.NEEDS_PASSAGES: True}
     turn = turns.add(session, scope(), conversation.id, query, options=options, meta=correlation())
     return answer | {"conversation_id": conversation.id, "turn_id": turn.id}
 

@@ -149,7 +149,7 @@ def _shortened(built: Prompt) -> list[Warned]:
 
 def _speaker(context: TurnContext, passages: Sequence[Passage]) -> Chat:
     """Return who speaks: no model, where the turn needs passages and there are none."""
-    is_lost = context.options.get("needs_passages") and not passages
+    is_lost = context.options.get(turns.NEEDS_PASSAGES) and not passages
     return Extractive() if is_lost else chat_for(context, passages)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, and_, bindparam, delete, exists, func, or_, select
@@ -21,6 +21,7 @@ from shared.queries import conversations, executions, locks, memory, modules, tr
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
+NEEDS_PASSAGES: Final = "needs_passages"
 # Statements of every turn are built once: building one costs as much as running it.
 BACKGROUND = (
     select(
