@@ -34,7 +34,7 @@ from shared.scripting.preparation import Prepared
 
 
 @dataclass
-class Reply:
+class TurnResult:
     """What a turn came to; `finish_reason` None means that it was cut off by a cancel."""
 
     message_id: UUID
@@ -88,7 +88,7 @@ def load(session: Session, turn: Turn) -> TurnContext:
     return turns.load(session, turn, history=tools().settings.chat_history)
 
 
-def work(context: TurnContext) -> Reply:
+def work(context: TurnContext) -> TurnResult:
     """Recall, build the prompt, and stream the reply; raises Transient while a model is away."""
     held = leases.current()
     assert held is not None
@@ -103,14 +103,14 @@ def work(context: TurnContext) -> Reply:
     return reply
 
 
-def _prepare(context: TurnContext, held: Held, events: Events) -> Reply:
+def _prepare(context: TurnContext, held: Held, events: Events) -> TurnResult:
     """Do all that comes before the model speaks."""
     prepared = prepare(context, tools(), held, events)
     passages, warnings = _recall(context, tools())
     built = _build(prepared.text, context, passages, tools())
     prepared.warnings += warnings + _shortened(built)
     model = _controls(context, tools(), built.passages).model or ""
-    return Reply(uuid4(), prepared, built, model, then=_modules_after(context))
+    return TurnResult(uuid4(), prepared, built, model, then=_modules_after(context))
 
 
 def _modules_after(context: TurnContext) -> dict[UUID, int]:
@@ -164,7 +164,7 @@ def _controls(context: TurnContext, with_: ReplyTools, passages: Sequence[Passag
     return ChatControls(**asked | {"max_tokens": min(asked["max_tokens"], defaults["max_tokens"])})
 
 
-def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) -> None:
+def _generate(reply: TurnResult, context: TurnContext, held: Held, events: Events) -> None:
     """Stream into the reply and to the listeners, until the end or until the work is told to stop."""
     messages = [ChatMessage(said.role, said.content) for said in reply.prompt.messages]  # type: ignore[arg-type]
     begun = time.monotonic()
@@ -179,7 +179,7 @@ def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) ->
     reply.seconds["generate"] = round(time.monotonic() - begun, 4)
 
 
-def _take(reply: Reply, event: ChatEvent, events: Events) -> None:
+def _take(reply: TurnResult, event: ChatEvent, events: Events) -> None:
     match event:
         case Text(text):
             reply.text += text
@@ -195,13 +195,13 @@ def _take(reply: Reply, event: ChatEvent, events: Events) -> None:
             reply.input_tokens, reply.output_tokens = event.input_tokens, event.output_tokens
 
 
-def save(session: Session, turn: Turn, reply: Reply) -> None:
+def save(session: Session, turn: Turn, reply: TurnResult) -> None:
     """Save the assistant's message, how it came about, and the modules that run after it."""
     message = reply.as_message(turn.conversation_id)
     turns.save_reply(session, turn, message, _trace(reply), then=reply.then, changes=reply.prepared.changes)
 
 
-def _trace(reply: Reply) -> Trace:
+def _trace(reply: TurnResult) -> Trace:
     ai_seconds = round(reply.prepared.ai_seconds + reply.seconds.get("generate", 0.0), 4)
     return {
         "stages": reply.prepared.stages,
@@ -221,7 +221,7 @@ def announce(held: Held, outcome: Outcome) -> None:
     events: Events | None = held.left
     if events is None:
         return
-    reply: Reply | None = outcome.value
+    reply: TurnResult | None = outcome.value
     is_saved = reply is not None and (reply.text or outcome.status is RunStatus.COMPLETED)
     message = turns.as_event(reply.as_message(events.conversation_id)) if reply and is_saved else None
     with events.open():

@@ -43,7 +43,7 @@ class Chat(Protocol):
         ...
 
 
-class Completion(NamedTuple):
+class Reply(NamedTuple):
     """A whole reply."""
 
     text: str
@@ -57,7 +57,7 @@ def complete(
     controls: ChatControls = DEFAULTS,
     *,
     on_open: Callable[[Callable[[], None]], object] | None = None,
-) -> Completion:
+) -> Reply:
     """Return a whole reply; raises what the stream raises, and Rejected when it was closed before its end.
 
     `on_open` is given the function that closes the stream, for another thread to call.
@@ -68,7 +68,7 @@ def complete(
             on_open(stream.close)
         for event in stream:
             if isinstance(event, End):
-                return Completion("".join(said[Text]), "".join(said[Thinking]), event)
+                return Reply("".join(said[Text]), "".join(said[Thinking]), event)
             if isinstance(event, Revoked):
                 said = {Text: [], Thinking: [*said[Thinking], *said[Text]]}
             else:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from shared.errors import PersonaeError, Rejected, Transient
-from shared.providers.chat import Completion, complete, require_text
+from shared.providers.chat import Reply, complete, require_text
 from shared.providers.faults import MAX_SAID
 from shared.providers.http_chat import HttpChat
 from shared.providers.wire import OPENING, ChatMessage, End, alternating
@@ -17,7 +17,7 @@ KEY = "sk-very-secret-key-of-an-operator"
 EVENTS = "text/event-stream"
 
 
-def asked(body: str | bytes, *, kind: str = EVENTS, status: int = 200) -> Completion:
+def asked(body: str | bytes, *, kind: str = EVENTS, status: int = 200) -> Reply:
     """Return what a client reads out of one answer."""
     answer = httpx.MockTransport(lambda _: httpx.Response(status, content=body, headers={"content-type": kind}))
     with HttpChat("http://model/v1", "asked", api_key=KEY, transport=lambda: answer) as chat:
