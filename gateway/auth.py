@@ -10,7 +10,7 @@ from flask import current_app, g, request
 from shared.db import get_session
 from shared.domain.access import Permission, expand
 from shared.errors import Forbidden, Unauthorized
-from shared.logs import CORRELATION, correlation
+from shared.logs import correlation
 from shared.queries import audit, keys
 from shared.queries.scope import Scope
 from shared.settings import Settings
@@ -83,7 +83,7 @@ def authorise() -> None:
     if needed not in found.permissions:
         raise Forbidden(f"this needs a key with the scope {needed}")
     made_by = f"{request.method} {request.path}"
-    audit.set_actor(audit.Actor(found.holder, found.owner_id, made_by, correlation().get(CORRELATION)))
+    audit.set_actor(audit.Actor(found.holder, found.owner_id, made_by, correlation().get("correlation_id")))
 
 
 def identify(settings: Settings) -> Identity:

@@ -8,6 +8,7 @@ Document = dict[str, Any]
 
 UUID = "0b6f6f0e-5f3e-4c64-9f43-2f6f0c1d7a11"
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+LABEL = "The Log of Gull Rock, page 3"
 PASSAGE = "In 1890 the bell was replaced by a horn driven by compressed air."
 BY_FORM: dict[str, Any] = {
     "uuid": UUID,
@@ -42,12 +43,12 @@ BY_NAME: dict[str, Any] = {
     "error_message": None,
     "expires_at": None,
     "external_id": "auth|1",
-    "extra_data": {"citations": [{"number": 1, "chunk_id": UUID, "label": "The Log of Gull Rock, p. 3"}]},
+    "extra_data": {"citations": [{"number": 1, "chunk_id": UUID, "label": LABEL, "page": 3, "by": "marker"}]},
     "failed": 0,
     "file_name": "gull-rock-log.pdf",
     "is_stale": False,
     "key": "psk_…",
-    "label": "The Log of Gull Rock, p. 3",
+    "label": LABEL,
     "lease_until": None,
     "mime_type": "application/pdf",
     "name": "Elena Marsh",

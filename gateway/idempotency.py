@@ -18,7 +18,7 @@ from gateway.auth import identity
 from shared.db import Session, get_session
 from shared.errors import Invalid
 from shared.queries import idempotency
-from shared.queries.idempotency import Stored
+from shared.queries.idempotency import StoredAnswer
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -33,7 +33,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 class Replayed(Exception):
     """This request was answered before; `stored` is that answer."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: StoredAnswer) -> None:
         super().__init__("answered before")
         self.stored = stored
 
@@ -50,7 +50,7 @@ class Once:
     def keep(self, answer: Answer, status: int) -> Answer:
         """Keep the answer for whoever sends this request again, and return it."""
         if self.key is not None:
-            stored = Stored(status, answer.model_dump(mode="json", by_alias=True))
+            stored = StoredAnswer(status, answer.model_dump(mode="json", by_alias=True))
             idempotency.keep_answer(self.session, self.holder, self.key, stored)
         self.kept = True
         return answer

@@ -6,7 +6,7 @@ How the modules after a reply end is always told from the rows: the settlement o
 import json
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -29,7 +29,9 @@ from shared.settings import get_settings
 TICK = 1.5  # seconds without an event until the row is asked
 GLANCE = 0.05  # the same, for a turn that has ended already
 PAUSES = (0.25, 0.5, 1.0)  # seconds between glances at the modules after a reply; the last one again and again
-AFTER_REPLY = 1_000_000  # what they come to is numbered from here, above every event of a stream
+# What they come to is numbered from here, above every event of a stream: an attempt holds words for 40 ms and is
+# stopped after ten minutes, which makes some 15,000 events.
+AFTER_REPLY = 1_000_000
 TOLD = ("module", "stage", "status", "message", "warnings")
 HEARTBEAT = 15.0
 RETRY_MILLISECONDS = 1000
@@ -152,7 +154,7 @@ def _after_reply(read: Callable[[], TurnState], state: TurnState, told: int = 0)
     pauses = chain(PAUSES, repeat(PAUSES[-1]))
     while True:
         for number, run in enumerate(state.after_reply.ended[told:], told + 1):
-            yield Event(state.fence, AFTER_REPLY + number, "post_response", {k: run[k] for k in TOLD if run.get(k)})
+            yield Event(state.fence, AFTER_REPLY + number, "post_response", _ended(run))
         told = max(told, len(state.after_reply.ended))
         if state.is_all_over:
             waiting = state.after_reply.waiting
@@ -162,6 +164,10 @@ def _after_reply(read: Callable[[], TurnState], state: TurnState, told: int = 0)
         yield None
         time.sleep(next(pauses))
         state = yield from _patiently(read)
+
+
+def _ended(run: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: run[name] for name in TOLD if run.get(name)}
 
 
 def _patiently(read: Callable[[], TurnState]) -> Generator[None, None, TurnState]:

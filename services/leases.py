@@ -49,13 +49,13 @@ class Held:
         self.model: type[Work] = claim.model
         self.id = claim.id
         self.fence = claim.fence
-        # With the fence: one process may hold two claims of one row, a lost one and its successor.
+        # With the fence: a claim whose lease ran out may still be at work here when this process claims the row again.
         self.key: Key = (claim.model.__tablename__, claim.id, claim.fence)
         self.name = f"{claim.model.__tablename__} {claim.id}"
-        self.max_runtime = max_runtime
+        self.max_runtime = max_runtime  # seconds
         self.jitter = jitter  # one for all rows of a batch: what fails alike is settled together
         self.slot = threading.get_ident()  # the thread that claimed it, which its work keeps from other rows
-        self.until: float | None = None
+        self.until: float | None = None  # by time.monotonic(); None while the clock of `max_runtime` stands
         self.at_work = False
         self.why: Reason | None = None
         self.left: Any = None  # what `work` leaves for `announce`, whatever became of it
@@ -69,7 +69,7 @@ class Held:
         self.at_work = True
 
     def overdue(self, seconds: float = 0.0) -> bool:
-        """Say whether the work has run longer than its kind may, by `seconds`."""
+        """Say whether the work has run longer than `max_runtime`, by so many `seconds` more."""
         until = self.until  # read once: another thread stops the clock
         return until is not None and time.monotonic() > until + seconds
 

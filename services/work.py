@@ -78,7 +78,9 @@ def register_handler(
 
     `load` reads, `work` is plain code with no session, `save` writes in the settling transaction; `announce` tells
     others after the commit and must not raise. A cancelled row is saved when its `work` returns what it has. `lock`
-    locks, in one order, what `save` will write about several rows one after the other.
+    locks, in one order, what `save` will write about several rows one after the other; the rows themselves are locked
+    by then. Work that takes longer than `max_runtime` seconds is told to stop, and fails as what may pass; `work`
+    raises Transient for a failure to try again, and anything else for one that is final.
     """
     handlers = HANDLERS[queue.name]
     if model in handlers:

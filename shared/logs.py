@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import structlog
 from structlog.contextvars import bound_contextvars, get_contextvars
+from typing_extensions import TypedDict
 
 REDACTED = "[redacted]"
 CORRELATION = "correlation_id"
@@ -85,10 +86,16 @@ def json_handler(stream: TextIO) -> logging.Handler:
     return handler
 
 
-def correlation() -> dict[str, Any]:
+class Correlation(TypedDict, total=False):
+    """What a new row of work keeps of where it comes from, in its `status_meta`."""
+
+    correlation_id: str
+
+
+def correlation() -> Correlation:
     """Return `{"correlation_id": …}` of the request or row at hand, or `{}`: what a new row of work keeps."""
     bound = get_contextvars()
-    return {CORRELATION: bound[CORRELATION]} if CORRELATION in bound else {}
+    return {"correlation_id": bound[CORRELATION]} if CORRELATION in bound else {}
 
 
 @contextmanager

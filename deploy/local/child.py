@@ -25,7 +25,7 @@ def restart_delay(failures: int) -> float:
     return min(FIRST_DELAY * 2.0 ** min(failures - 1, 16), LONGEST_DELAY)
 
 
-class Question:
+class OpenProbe:
     """A probe asked in a thread: the supervisor never waits for a server that does not answer."""
 
     def __init__(self, probe: Probe) -> None:
@@ -54,7 +54,7 @@ class Child:
         self._folder = folder
         self._guard = guard
         self._running: subprocess.Popen[bytes] | None = None
-        self._question: Question | None = None
+        self._question: OpenProbe | None = None
         self._born = 0.0
         self._kill_at: float | None = None
 
@@ -133,7 +133,7 @@ class Child:
         if self.is_ready or self._running is None or self.process.once:
             return self.is_ready
         if self._question is None:
-            self._question = Question(self.process.is_ready)
+            self._question = OpenProbe(self.process.is_ready)
         elif not self._question.is_open:
             self.is_ready = self._question.answer
             self._question = None

@@ -28,7 +28,7 @@ class StartFailed(Exception):
     """A child did not become ready; the message names it, its exit code and its log's last lines."""
 
 
-class Stopped(Exception):
+class StackStopped(Exception):
     """Somebody asked the stack to stop."""
 
 
@@ -66,7 +66,7 @@ class Supervisor:
         except StartFailed as failure:
             self._report("failed", str(failure))
             return 1
-        except Stopped:
+        except StackStopped:
             return 0
         finally:
             self._stop()
@@ -133,7 +133,7 @@ class Supervisor:
     def _wait(self) -> None:
         received = signal.sigtimedwait(SIGNALS, ROUND)
         if received is not None and received.si_signo in STOP_SIGNALS:
-            raise Stopped
+            raise StackStopped
 
     def _tend(self, children: Iterable[Child]) -> None:
         for child in children:

@@ -17,6 +17,7 @@ from gateway.waiting import wait_for_reply
 from shared.db import Session, get_session
 from shared.domain import prompt
 from shared.domain.access import Permission
+from shared.domain.conversation import ReplyOptions
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.prompt import Passage
 from shared.domain.template import ENDED_EARLY, MISSED, why_less
@@ -60,7 +61,7 @@ def _ask(session: Session, persona_id: UUID, query: str) -> dict[str, Any]:
     if not search.has_read(session, persona):
         return answer | {"conversation_id": None, "turn_id": None}
     conversation = conversations.add(session, scope(), persona_id=persona.id, title=query[:LONGEST_TITLE])
-    options = {turns.NEEDS_PASSAGES: True}
+    options: ReplyOptions = {turns.NEEDS_PASSAGES: True}
     turn = turns.add(session, scope(), conversation.id, query, options=options, meta=correlation())
     return answer | {"conversation_id": conversation.id, "turn_id": turn.id}
 

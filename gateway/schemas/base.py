@@ -8,13 +8,14 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from gateway.schemas.wording import reworded
 from shared.domain.text import is_storable
@@ -90,6 +91,22 @@ class Output(BaseModel):
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Describe what is answered: under the names of the fields, not of the columns they are read from."""
         return super().model_json_schema(*args, **kwargs | {"mode": "serialization"})
+
+
+class AsKept:
+    """Marks a JSON object that is answered as it is kept: its keys are described, and neither checked nor left out."""
+
+    def __get_pydantic_core_schema__(self, shape: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Take any value, and keep the shape at hand for its description."""
+        kept = core_schema.wrap_serializer_function_ser_schema(lambda value, _: value, schema=handler(shape))
+        return core_schema.any_schema(serialization=kept)
+
+    def __get_pydantic_json_schema__(self, kept: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe the shape."""
+        return handler(kept["serialization"]["schema"])
+
+
+AS_KEPT = AsKept()
 
 
 def example(**values: Any) -> ConfigDict:

@@ -1,14 +1,14 @@
 """Conversations and their messages."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AliasChoices, Field
 
-from gateway.schemas.base import Change, Input, Output, example
+from gateway.schemas.base import AS_KEPT, Change, Input, Output, example
 from gateway.schemas.paging import Page, PageQuery
-from shared.domain.conversation import ConversationStatus, MessageRole
+from shared.domain.conversation import ConversationStatus, ExtraData, MessageRole
 
 
 class ConversationIn(Input):
@@ -124,7 +124,7 @@ class MessageOut(Output):
     role: MessageRole
     content: str
     thinking: str | None
-    extra_data: dict[str, Any] | None
+    extra_data: Annotated[ExtraData, AS_KEPT] | None
     input_tokens: int | None
     output_tokens: int | None
     created_at: datetime

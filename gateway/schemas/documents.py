@@ -8,8 +8,9 @@ from uuid import UUID
 from apiflask.fields import UploadFile
 from pydantic import BeforeValidator, Field, model_validator
 
-from gateway.schemas.base import Input, Output, Source, Uri
+from gateway.schemas.base import AS_KEPT, Input, Output, Source, Uri
 from gateway.schemas.paging import Page, PageQuery
+from shared.domain.files import ArrivalAnswer
 from shared.domain.lifecycle import RunStatus
 from shared.domain.persona import CollectionType
 from shared.errors import Refused
@@ -80,7 +81,7 @@ class FetchOut(Output):
     status_message: str | None
     created_date: datetime
     completed_date: datetime | None
-    answer: dict[str, Any]
+    answer: Annotated[ArrivalAnswer, AS_KEPT]
 
 
 class DocumentQuery(PageQuery):

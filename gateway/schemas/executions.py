@@ -1,15 +1,16 @@
 """Modules that are run on demand, scripts that are tested, templates that are resolved, and what came of them."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import Field
 
-from gateway.schemas.base import Input, Output, example
+from gateway.schemas.base import AS_KEPT, Input, Output, example
 from gateway.schemas.modules import LONGEST_SCRIPT
 from shared.domain.lifecycle import RunStatus
 from shared.domain.stages import Purpose
+from shared.domain.trace import StageTrace
 from shared.models import ModuleExecution
 from shared.queries.on_demand import Asked
 
@@ -124,7 +125,7 @@ class ResolvedOut(Output):
     resolved_template: str
     warnings: list[WarningOut]
     resolved_modules: list[str]
-    stages: list[dict[str, Any]]
+    stages: Annotated[list[StageTrace], AS_KEPT]
 
     @classmethod
     def of(cls, row: ModuleExecution) -> Self:

@@ -1,14 +1,14 @@
 """Modules: the pieces of a prompt."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, computed_field
 
-from gateway.schemas.base import Change, Output, example
+from gateway.schemas.base import AS_KEPT, Change, Output, example
 from gateway.schemas.paging import Page, PageQuery
-from shared.domain.analysis import faults_of_script
+from shared.domain.analysis import ScriptAnalysis, faults_of_script
 from shared.domain.stages import ExecutionContext, ModuleType
 from shared.domain.template import MODULE_NAME
 from shared.domain.triggers import fault_of
@@ -75,7 +75,7 @@ class ModuleOut(Output):
     script: str | None
     execution_context: ExecutionContext
     requires_ai_inference: bool
-    script_analysis_metadata: dict[str, Any]
+    script_analysis_metadata: Annotated[ScriptAnalysis, AS_KEPT]
     is_active: bool
     created_at: datetime
     updated_at: datetime

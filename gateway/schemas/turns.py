@@ -1,14 +1,16 @@
 """Turns: what is said to a persona, and how its reply comes along."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, cast
 from uuid import UUID
 
 from pydantic import Field, field_validator
 
-from gateway.schemas.base import Input, Output, example
+from gateway.schemas.base import AS_KEPT, Input, Output, example
 from gateway.schemas.paging import PageQuery
+from shared.domain.conversation import ReplyOptions
 from shared.domain.lifecycle import RunStatus
+from shared.domain.trace import Trace
 
 
 class MessageIn(Input):
@@ -31,9 +33,9 @@ class MessageIn(Input):
             raise ValueError("the message says nothing")
         return content
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> ReplyOptions:
         """Return the controls that were given."""
-        return self.model_dump(exclude={"content"}, exclude_none=True)
+        return cast("ReplyOptions", self.model_dump(exclude={"content"}, exclude_none=True))
 
 
 class SendQuery(Input):
@@ -66,5 +68,5 @@ class TraceOut(Output):
     """How a reply came about."""
 
     turn_id: int
-    trace: dict[str, Any]
+    trace: Annotated[Trace, AS_KEPT]
     created_at: datetime

@@ -1,22 +1,23 @@
 """Rows of work, and the workers that hold them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
-from gateway.schemas.base import Output
+from gateway.schemas.base import AS_KEPT, Output
 from gateway.schemas.paging import Page
 from shared.domain.lifecycle import RunStatus
+from shared.domain.workflow import StepMeta
 
 
 class WorkOut(Output):
-    """A row of work, whatever its kind."""
+    """A row of work, whatever its kind; the `status_meta` of a step also says what it found out."""
 
     id: int
     queue: str
     priority: int
     status: RunStatus
     status_message: str | None
-    status_meta: dict[str, Any]
+    status_meta: Annotated[StepMeta, AS_KEPT]
     retry: int
     retries: int
     crashes: int

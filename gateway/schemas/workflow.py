@@ -1,14 +1,14 @@
 """Runs of documents through a workflow, in groups (seed 004)."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
 from pydantic import Field
 
-from gateway.schemas.base import Output
+from gateway.schemas.base import AS_KEPT, Output
 from gateway.schemas.paging import Page, PageQuery
 from shared.domain.lifecycle import RunStatus
-from shared.domain.workflow import LifeCycleEvent, WorkflowStepType
+from shared.domain.workflow import LifeCycleEvent, RunParams, StepMeta, WorkflowStepType
 
 
 class GroupQuery(PageQuery):
@@ -45,7 +45,7 @@ class RunOut(Output):
     priority: int
     status: RunStatus
     status_message: str | None
-    run_params: dict[str, Any]
+    run_params: Annotated[RunParams, AS_KEPT]
     created_date: datetime
     start_date: datetime | None
     completed_date: datetime | None
@@ -100,7 +100,7 @@ class StepOut(Output):
     queue: str
     status: RunStatus
     status_message: str | None
-    status_meta: dict[str, Any]
+    status_meta: Annotated[StepMeta, AS_KEPT]
     retry: int
     retries: int
     worker_id: str | None

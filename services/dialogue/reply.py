@@ -11,15 +11,16 @@ from sqlalchemy.orm import Session
 from services import leases
 from services.dialogue.events import Events
 from services.dialogue.stages import prepare
-from services.dialogue.tools import Tools, chat_for, tools
+from services.dialogue.tools import ReplyTools, chat_for, tools
 from services.leases import Held
 from services.outcomes import Outcome
 from shared.db import get_session
 from shared.domain import prompt, stages
-from shared.domain.conversation import MessageRole
+from shared.domain.conversation import Citation, CitedBy, ExtraData, MessageRole
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage, Prompt, Said
 from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned, not_searched, why_less
+from shared.domain.trace import Trace
 from shared.models import Message, Turn
 from shared.providers.chat import Chat, require_text, shortfalls
 from shared.providers.embedding import try_query
@@ -33,7 +34,7 @@ from shared.scripting.preparation import Prepared
 
 
 @dataclass
-class Reply:
+class TurnResult:
     """What a turn came to; `finish_reason` None means that it was cut off by a cancel."""
 
     message_id: UUID
@@ -48,12 +49,12 @@ class Reply:
     output_tokens: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def citations(self) -> list[dict[str, Any]]:
+    def citations(self) -> list[Citation]:
         """Say which passages the text rests on."""
         passages = self.prompt.passages
         return [_citation(n, passages[n - 1], by) for n, by in prompt.cited(self.text, passages).items()]
 
-    def extra_data(self) -> dict[str, Any]:
+    def extra_data(self) -> ExtraData:
         """Return what a message keeps besides its text: the chunks it was given, those it cites, what it may lack."""
         reason = why_less(warning._asdict() for warning in self.prepared.warnings)
         return {
@@ -82,9 +83,8 @@ class Reply:
         )
 
 
-def _citation(number: int, passage: Passage, by: str) -> dict[str, Any]:
-    said = {"number": number, "chunk_id": passage.chunk_id, "label": passage.label(), "page": passage.page}
-    return said | {"by": by}
+def _citation(number: int, passage: Passage, by: CitedBy) -> Citation:
+    return Citation(number=number, chunk_id=passage.chunk_id, label=passage.label(), page=passage.page, by=by)
 
 
 def load(session: Session, turn: Turn) -> TurnContext:
@@ -92,7 +92,7 @@ def load(session: Session, turn: Turn) -> TurnContext:
     return turns.load(session, turn, history=tools().settings.chat_history)
 
 
-def work(context: TurnContext) -> Reply:
+def work(context: TurnContext) -> TurnResult:
     """Recall, build the prompt, and stream the reply; raises Transient while a model is away."""
     held = leases.current()
     assert held is not None
@@ -107,14 +107,14 @@ def work(context: TurnContext) -> Reply:
     return reply
 
 
-def _prepare(context: TurnContext, held: Held, events: Events) -> Reply:
+def _prepare(context: TurnContext, held: Held, events: Events) -> TurnResult:
     """Do all that comes before the model speaks."""
     prepared = prepare(context, tools(), held, events)
     passages, warnings = _recall(context, tools())
     built = _build(prepared.text, context, passages, tools())
     prepared.warnings += warnings + _shortened(built)
     model = _controls(context, tools(), built).model or ""
-    return Reply(uuid4(), prepared, built, model, then=_modules_after(context, prepared.warnings))
+    return TurnResult(uuid4(), prepared, built, model, then=_modules_after(context, prepared.warnings))
 
 
 def _modules_after(context: TurnContext, warnings: list[Warned]) -> dict[UUID, int]:
@@ -127,7 +127,7 @@ def _modules_after(context: TurnContext, warnings: list[Warned]) -> dict[UUID, i
     return after
 
 
-def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[Warned]]:
+def _recall(context: TurnContext, with_: ReplyTools) -> tuple[list[Passage], list[Warned]]:
     """Find the best passages; with a warning where some could be found by words only."""
     if not context.has_read:
         return [], []
@@ -138,7 +138,7 @@ def _recall(context: TurnContext, with_: Tools) -> tuple[list[Passage], list[War
     return found.passages, [Warned("", BY_WORDS_ONLY, found.reason, 3)] if found.reason else []
 
 
-def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: Tools) -> Prompt:
+def _build(text: str, context: TurnContext, passages: Sequence[Passage], with_: ReplyTools) -> Prompt:
     settings = with_.settings
     history = [Said(role, content) for role, content in context.history if role != MessageRole.SYSTEM]
     budget = settings.chat_context_tokens - settings.chat_max_tokens  # no reply may be longer: see _controls
@@ -162,7 +162,7 @@ def _speaker(context: TurnContext, built: Prompt) -> Chat:
     return Extractive(missed=missed) if is_lost else chat_for(context, built.passages, missed=missed)
 
 
-def _controls(context: TurnContext, with_: Tools, built: Prompt) -> ChatControls:
+def _controls(context: TurnContext, with_: ReplyTools, built: Prompt) -> ChatControls:
     given: dict[str, Any] = {**context.provider_config, **context.options}
     known = ("model", "temperature", "top_p", "max_tokens", "seed", "stop", "json_mode")
     defaults: dict[str, Any] = {
@@ -173,7 +173,7 @@ def _controls(context: TurnContext, with_: Tools, built: Prompt) -> ChatControls
     return ChatControls(**asked | {"max_tokens": min(asked["max_tokens"], defaults["max_tokens"])})
 
 
-def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) -> None:
+def _generate(reply: TurnResult, context: TurnContext, held: Held, events: Events) -> None:
     """Stream into the reply and to the listeners, until the end or until the work is told to stop."""
     messages = [ChatMessage(said.role, said.content) for said in reply.prompt.messages]  # type: ignore[arg-type]
     begun = time.monotonic()
@@ -188,7 +188,7 @@ def _generate(reply: Reply, context: TurnContext, held: Held, events: Events) ->
     reply.seconds["generate"] = round(time.monotonic() - begun, 4)
 
 
-def _take(reply: Reply, event: ChatEvent, events: Events) -> None:
+def _take(reply: TurnResult, event: ChatEvent, events: Events) -> None:
     match event:
         case Text(text):
             reply.text += text
@@ -205,13 +205,13 @@ def _take(reply: Reply, event: ChatEvent, events: Events) -> None:
             reply.prepared.warnings += [Warned("", kind, words, 3) for kind, words in shortfalls(event)]
 
 
-def save(session: Session, turn: Turn, reply: Reply) -> None:
+def save(session: Session, turn: Turn, reply: TurnResult) -> None:
     """Save the assistant's message, how it came about, and the modules that run after it."""
     message = reply.as_message(turn.conversation_id)
     turns.save_reply(session, turn, message, _trace(reply), then=reply.then, changes=reply.prepared.changes)
 
 
-def _trace(reply: Reply) -> dict[str, Any]:
+def _trace(reply: TurnResult) -> Trace:
     ai_seconds = round(reply.prepared.ai_seconds + reply.seconds.get("generate", 0.0), 4)
     return {
         "stages": reply.prepared.stages,
@@ -222,7 +222,7 @@ def _trace(reply: Reply) -> dict[str, Any]:
         "model": reply.model,
         "finish_reason": reply.finish_reason,
         "seconds": reply.seconds | {"ai": ai_seconds, "other": round(reply.seconds["total"] - ai_seconds, 4)},
-        "warnings": [warning._asdict() for warning in reply.prepared.warnings],
+        "warnings": [warning.trace() for warning in reply.prepared.warnings],
     }
 
 
@@ -231,7 +231,7 @@ def announce(held: Held, outcome: Outcome) -> None:
     events: Events | None = held.left
     if events is None:
         return
-    reply: Reply | None = outcome.value
+    reply: TurnResult | None = outcome.value
     is_saved = reply is not None and (reply.text or outcome.status is RunStatus.COMPLETED)
     message = turns.as_event(reply.as_message(events.conversation_id)) if reply and is_saved else None
     with events.open():

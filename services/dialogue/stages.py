@@ -1,7 +1,7 @@
 """Stages 1 and 2 of a turn: the persona's template becomes the text that the model is told."""
 
 from services.dialogue.events import Events
-from services.dialogue.tools import Tools, chat_for
+from services.dialogue.tools import ReplyTools, chat_for
 from services.leases import Held
 from shared.domain.template import Warned
 from shared.queries import executions
@@ -12,7 +12,7 @@ from shared.scripting.context import Surroundings
 from shared.scripting.preparation import FIRST, Preparation, Prepared
 
 
-def prepare(turn: TurnContext, tools: Tools, held: Held, events: Events) -> Prepared:
+def prepare(turn: TurnContext, tools: ReplyTools, held: Held, events: Events) -> Prepared:
     """Run the turn's modules of stages 1 and 2, and put what they came to in their places."""
     prepared = Preparation(
         turn.persona.template,
@@ -27,7 +27,7 @@ def prepare(turn: TurnContext, tools: Tools, held: Held, events: Events) -> Prep
     return prepared
 
 
-def _surroundings(turn: TurnContext, tools: Tools) -> Surroundings:
+def _surroundings(turn: TurnContext, tools: ReplyTools) -> Surroundings:
     settings = tools.settings
     return Surroundings(
         scope=Scope(turn.owner_id),

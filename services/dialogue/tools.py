@@ -14,7 +14,7 @@ from shared.queries.turns import TurnContext
 from shared.settings import Settings, get_settings
 
 
-class Tools(NamedTuple):
+class ReplyTools(NamedTuple):
     """The outside world of a reply."""
 
     settings: Settings
@@ -24,10 +24,12 @@ class Tools(NamedTuple):
 
 
 @cache
-def tools() -> Tools:
+def tools() -> ReplyTools:
     """Connect to what the settings name."""
     settings = get_settings()
-    return Tools(settings, connect_chat(settings), connect_query_embedding(settings), connect_turn_stream(settings))
+    return ReplyTools(
+        settings, connect_chat(settings), connect_query_embedding(settings), connect_turn_stream(settings)
+    )
 
 
 def chat_for(context: TurnContext, passages: Sequence[Passage] = (), *, missed: int = 0) -> Chat:

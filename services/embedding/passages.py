@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from services.embedding import steps
 from services.embedding.line import Entry
-from services.embedding.steps import Tools
+from services.embedding.steps import EmbeddingTools
 from shared.errors import Rejected
 from shared.models import PassageEmbedding
 from shared.queries import passage_embeddings
@@ -21,12 +21,12 @@ class Lacking(NamedTuple):
     texts: dict[str, str]
 
 
-def load(session: Session, row: PassageEmbedding, with_: Tools) -> Lacking:
+def load(session: Session, row: PassageEmbedding, with_: EmbeddingTools) -> Lacking:
     """Read the texts that have no vector yet."""
     return Lacking(row.id, row.owner_id, passage_embeddings.texts(session, row, model=with_.embedding.model))
 
 
-def work(lacking: Lacking, with_: Tools) -> None:
+def work(lacking: Lacking, with_: EmbeddingTools) -> None:
     """Ask for their vectors; raises Transient while the server is away, Stopped when told to stop.
 
     What the server refuses for a text keeps the others from nothing: those are asked for again in halves, to find it

@@ -17,7 +17,7 @@ from services import leases
 from services.embedding.line import Entry, Line, Request
 from shared.db import get_session
 from shared.domain.text import content_hash
-from shared.domain.workflow import ArtifactType
+from shared.domain.workflow import ArtifactType, StepFacts
 from shared.errors import NotFound, Transient
 from shared.models import DocumentURI, Persona
 from shared.providers.blobs import Blobs
@@ -28,7 +28,6 @@ from shared.queries.progress import Advance
 from shared.queries.scope import Scope
 from shared.queries.workflows import StepContext
 
-Facts = dict[str, Any]
 Given = TypeVar("Given")
 TEXTS_PER_REQUEST = 16
 SHORTEST_REST = 0.1
@@ -36,7 +35,7 @@ LONGEST_REST = 60.0  # seconds between two tries at a server that says it is bus
 PATIENCE = 3600.0  # seconds that it may say so without a vector in between
 
 
-class Tools(NamedTuple):
+class EmbeddingTools(NamedTuple):
     """The outside world of these steps."""
 
     blobs: Blobs
@@ -61,10 +60,10 @@ class Result:
     """What a step came to, to be written in its settling transaction."""
 
     loaded: Loaded
-    facts: Facts
+    facts: StepFacts
 
 
-def load_missing(session: Session, step: StepContext, with_: Tools) -> Loaded:
+def load_missing(session: Session, step: StepContext, with_: EmbeddingTools) -> Loaded:
     """Read the passages, and leave out the texts that were embedded for somebody before."""
     rows = _read_rows(step, with_.blobs)
     by_hash = {content_hash(row["text"]): row["text"] for row in rows}
@@ -72,7 +71,7 @@ def load_missing(session: Session, step: StepContext, with_: Tools) -> Loaded:
     return Loaded(step, rows, {key: text for key, text in by_hash.items() if key not in known})
 
 
-def load_passages(session: Session, step: StepContext, with_: Tools) -> Loaded:
+def load_passages(session: Session, step: StepContext, with_: EmbeddingTools) -> Loaded:
     """Read the passages to store."""
     return Loaded(step, _read_rows(step, with_.blobs))
 
@@ -84,7 +83,7 @@ def _read_rows(step: StepContext, blobs: Blobs) -> list[dict[str, Any]]:
     return rows
 
 
-def embed(loaded: Loaded, with_: Tools) -> Result:
+def embed(loaded: Loaded, with_: EmbeddingTools) -> Result:
     """Ask for the missing vectors; raises Transient while the server is away, Stopped when told to stop."""
     _embed_missing(loaded, with_)
     step, model = loaded.step, with_.embedding.model
@@ -92,11 +91,11 @@ def embed(loaded: Loaded, with_: Tools) -> Result:
     root = step.roots[ArtifactType.EMBEDDINGS]
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.EMBEDDINGS, root, json.dumps(made).encode())
     embedded = len(loaded.missing)
-    counted = {"passages": len(loaded.rows), "passages_done": len(loaded.rows)}
+    counted: StepFacts = {"passages": len(loaded.rows), "passages_done": len(loaded.rows)}
     return Result(loaded, {"model": model, "embedded": embedded, "reused": len(loaded.rows) - embedded} | counted)
 
 
-def _embed_missing(loaded: Loaded, with_: Tools) -> None:
+def _embed_missing(loaded: Loaded, with_: EmbeddingTools) -> None:
     counts = Counter(content_hash(row["text"]) for row in loaded.rows)
     step = loaded.step
     persona = step.params.get("persona_id") or ""
@@ -104,13 +103,13 @@ def _embed_missing(loaded: Loaded, with_: Tools) -> None:
     embed_in_turn(entry, with_)
 
 
-def embed_in_turn(entry: Entry, with_: Tools) -> None:
+def embed_in_turn(entry: Entry, with_: EmbeddingTools) -> None:
     """Have texts embedded in their turn; each answer is kept at once, so that no retry begins at zero."""
     line = with_.line or Line(with_.batch)
     line.serve(entry, partial(_ask_and_keep, with_=with_))
 
 
-def _ask_and_keep(request: Request, with_: Tools) -> bool:
+def _ask_and_keep(request: Request, with_: EmbeddingTools) -> bool:
     vectors = _patiently(lambda: _ask(request, with_))
     if vectors is None:  # too much for its time
         return False
@@ -132,7 +131,7 @@ def _patiently(act: Callable[[], Given]) -> Given:
     return leases.patiently(once, held)
 
 
-def _ask(request: Request, with_: Tools) -> list[Vector] | None:
+def _ask(request: Request, with_: EmbeddingTools) -> list[Vector] | None:
     """Ask for one request's texts, after as many rests as the server wants; None when fewer would be in time."""
     texts, rested = request.texts, 0.0
     while True:
@@ -168,12 +167,12 @@ def store(session: Session, model: str, vectors: dict[str, Vector], advances: Se
     progress.note(session, advances)
 
 
-def note_facts(session: Session, result: Result) -> Facts:
+def note_facts(session: Session, result: Result) -> StepFacts:
     """Return the step's facts: its vectors were stored as they came."""
     return result.facts
 
 
-def note_stored(loaded: Loaded, with_: Tools) -> Result:
+def note_stored(loaded: Loaded, with_: EmbeddingTools) -> Result:
     """Leave the artifact that says what is stored."""
     step = loaded.step
     made = {"passages": len(loaded.rows), "uri_id": step.params["uri_id"]}
@@ -182,7 +181,7 @@ def note_stored(loaded: Loaded, with_: Tools) -> Result:
     return Result(loaded, {"stored": len(loaded.rows)})
 
 
-def save_passages(session: Session, result: Result) -> Facts:
+def save_passages(session: Session, result: Result) -> StepFacts:
     """Replace the passages of the document's URI, unless a newer version is found there; return the step's facts.
 
     Raises NotFound when it or its persona was deleted meanwhile.
@@ -193,7 +192,7 @@ def save_passages(session: Session, result: Result) -> Facts:
         raise NotFound("the document was deleted during its ingestion")
     if location.doc_hash != step.doc_hash:
         return {"superseded": True}
-    found = [passages.Text(row["text"], row["start"], row["end"], row["page"]) for row in result.loaded.rows]
+    found = [passages.PassageText(row["text"], row["start"], row["end"], row["page"]) for row in result.loaded.rows]
     persona_id = UUID(step.params["persona_id"]) if step.params.get("persona_id") else None
     if persona_id is not None and not session.scalar(select(Persona.id).where(Persona.id == persona_id)):
         raise NotFound("the persona was deleted during its ingestion")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from services.embedding import passages, steps
 from services.embedding.line import Line
 from services.embedding.places import Places
-from services.embedding.steps import Result, Tools
+from services.embedding.steps import EmbeddingTools, Result
 from services.work import register_handler
 from shared.db import get_session
 from shared.domain.workflow import WorkflowStepType
@@ -30,12 +30,12 @@ SAVE = {WorkflowStepType.EMBED: steps.note_facts, WorkflowStepType.STORE: steps.
 
 
 @cache
-def tools() -> Tools:
+def tools() -> EmbeddingTools:
     """Return the providers of this process."""
     settings = get_settings()
     batch, limit = settings.embedding_batch, settings.embedding_concurrency
     line = Line(batch, limit, crowded=others_wait)
-    return Tools(
+    return EmbeddingTools(
         open_blobs(settings), connect_embedding(settings), steps.keep, Places(limit).place, batch=batch, line=line
     )
 

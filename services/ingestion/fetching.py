@@ -23,7 +23,7 @@ from shared.settings import get_settings
 from shared.tasks import MODULES
 
 
-class Tools(NamedTuple):
+class FetchTools(NamedTuple):
     """The outside world of a fetch."""
 
     blobs: Blobs
@@ -41,10 +41,10 @@ class Order(NamedTuple):
 
 
 @cache
-def tools() -> Tools:
+def tools() -> FetchTools:
     """Return the providers of this process."""
     settings = get_settings()
-    return Tools(open_blobs(settings), guard(settings), settings.max_upload_bytes, settings.fetch_seconds)
+    return FetchTools(open_blobs(settings), guard(settings), settings.max_upload_bytes, settings.fetch_seconds)
 
 
 def load(session: Session, row: Fetch) -> Order:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from services import leases
 from services.ingestion import quotes
 from shared.domain.persona import CollectionType
-from shared.domain.workflow import ArtifactType
+from shared.domain.workflow import ArtifactType, DocumentFacts, StepFacts
 from shared.errors import Invalid
 from shared.providers import blobs as stored
 from shared.providers.blobs import Blobs
@@ -17,18 +17,17 @@ from shared.providers.parser import Page, Parsed, Parser
 from shared.providers.sniff import CSV, JSONL, PLAIN, decode_text
 from shared.queries.workflows import StepContext
 
-Facts = dict[str, Any]
 MOST_PAGES_NAMED = 100
 
 
-class Tools(NamedTuple):
+class ParsingTools(NamedTuple):
     """The outside world of these steps."""
 
     blobs: Blobs
     parser: Parser
 
 
-def validate(step: StepContext, with_: Tools) -> Facts:
+def validate(step: StepContext, with_: ParsingTools) -> StepFacts:
     """Check that the bytes are there and whole; raises Invalid for a damaged document."""
     data = stored.read(with_.blobs, step.doc_hash)
     if not data:
@@ -36,36 +35,43 @@ def validate(step: StepContext, with_: Tools) -> Facts:
     return {"document": {"is_valid": True, "file_size": len(data)}}
 
 
-def parse(step: StepContext, with_: Tools) -> Facts:
+def parse(step: StepContext, with_: ParsingTools) -> StepFacts:
     """Write the document's text as markdown, and its structure as JSON; raises Invalid with a reason for people."""
     root = step.roots[ArtifactType.PARSED_JSON]
     if with_.blobs.has_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root):
         known = _read_parsed(step, with_.blobs)
         return {"document": _about(known), "reused": True} | _unread(known)
     parsed = with_.parser.parse(stored.read(with_.blobs, step.doc_hash), step.mime_type)
-    structure: Facts = {"pages": parsed.pages, "title": parsed.title, "author": parsed.author}
+    structure: dict[str, Any] = {"pages": parsed.pages, "title": parsed.title, "author": parsed.author}
     structure |= {"warnings": parsed.warnings} if parsed.warnings else {}
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_MD, root, parsed.text.encode())
     with_.blobs.put_artifact(step.doc_hash, ArtifactType.PARSED_JSON, root, json.dumps(structure).encode())
     return {"document": _about(parsed), "characters": len(parsed.text)} | _unread(parsed)
 
 
-def _unread(parsed: Parsed) -> Facts:
+def _unread(parsed: Parsed) -> StepFacts:
     """Name what holds no text or could not be read, scans for the most part, so that nobody misses it unawares."""
     empty = [page.number for page in parsed.pages if not parsed.text[page.start : page.end].strip()]
     named, more = empty[:MOST_PAGES_NAMED], "…" if len(empty) > MOST_PAGES_NAMED else ""
     about = [f"no text on page {', '.join(map(str, named))}{more}"] if empty else []
     told = "; ".join([*about, *parsed.warnings])
-    return ({"pages_without_text": named} if empty else {}) | ({"warning": told} if told else {})
+    pages: StepFacts = {"pages_without_text": named} if empty else {}
+    return pages | {"warning": told} if told else pages
 
 
-def _about(parsed: Parsed) -> Facts:
+def _about(parsed: Parsed) -> DocumentFacts:
     """Return what a document says of itself; one that was deleted meanwhile and sent again must learn it anew."""
-    about = {"page_count": parsed.page_count, "title": parsed.title, "author": parsed.author}
-    return {name: value for name, value in about.items() if value}
+    about: DocumentFacts = {}
+    if parsed.page_count:
+        about["page_count"] = parsed.page_count
+    if parsed.title:
+        about["title"] = parsed.title
+    if parsed.author:
+        about["author"] = parsed.author
+    return about
 
 
-def chunk(step: StepContext, with_: Tools) -> Facts:
+def chunk(step: StepContext, with_: ParsingTools) -> StepFacts:
     """Write the document's passages; a quote is one passage. Raises Invalid when there are none."""
     parsed = _read_parsed(step, with_.blobs)
     passages = list(_while_wanted(_passages(step, with_, parsed)))
@@ -86,7 +92,7 @@ def _while_wanted(passages: Iterator[Chunk]) -> Iterator[Chunk]:
         yield passage
 
 
-def _passages(step: StepContext, with_: Tools, parsed: Parsed) -> Iterator[Chunk]:
+def _passages(step: StepContext, with_: ParsingTools, parsed: Parsed) -> Iterator[Chunk]:
     is_quotes = step.config.get("collection") == CollectionType.QUOTES
     if step.mime_type == JSONL:
         return quotes.from_lines(parsed.text)

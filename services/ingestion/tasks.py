@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 
 from services import leases
 from services.ingestion import steps
-from services.ingestion.steps import Tools
+from services.ingestion.steps import ParsingTools
 from services.work import register_handler
-from shared.domain.workflow import WorkflowStepType
+from shared.domain.workflow import StepFacts, WorkflowStepType
 from shared.models import RunStep
 from shared.providers.apart import ApartParser
 from shared.providers.blobs import open_blobs
@@ -26,18 +26,18 @@ STEPS = {
 
 
 @cache
-def tools() -> Tools:
+def tools() -> ParsingTools:
     """Return the providers of this process."""
     settings = get_settings()
-    return Tools(open_blobs(settings), ApartParser(limits_of(settings), leases.listener))
+    return ParsingTools(open_blobs(settings), ApartParser(limits_of(settings), leases.listener))
 
 
-def work(step: StepContext) -> steps.Facts:
+def work(step: StepContext) -> StepFacts:
     """Map the artifacts of the steps before to this step's own; return what is worth keeping about it."""
     return STEPS[step.step_type](step, tools())
 
 
-def save(session: Session, step: RunStep, facts: steps.Facts) -> None:
+def save(session: Session, step: RunStep, facts: StepFacts) -> None:
     """Keep the facts with the step, and those of the document with the document."""
     workflows.note_facts(session, step, facts)
 

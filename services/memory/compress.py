@@ -23,7 +23,7 @@ WORDS_PER_TOKEN = 0.6
 PROMPT_TOKENS = 160  # of the prompt above, with a name and what surrounds messages
 
 
-class Tools(NamedTuple):
+class MemoryTools(NamedTuple):
     """The outside world of compression."""
 
     settings: Settings
@@ -38,7 +38,7 @@ class Summary(NamedTuple):
     model: str
 
 
-def summarise(context: WindowContext, with_: Tools) -> Summary:
+def summarise(context: WindowContext, with_: MemoryTools) -> Summary:
     """Summarise a window; raises Transient while the model is away or says nothing."""
     limit = with_.settings.memory_max_tokens
     if speaks_by_rules(context, with_.settings):
@@ -61,7 +61,7 @@ def _extracted(lines: Sequence[Said], limit: int) -> str:
     return extract.summarise(lines, limit) or memory.within(_as_text(lines, limit), limit)
 
 
-def _generated(context: WindowContext, with_: Tools) -> str:
+def _generated(context: WindowContext, with_: MemoryTools) -> str:
     settings = with_.settings
     system = PROMPT.format(
         name=context.persona_name or "the assistant", words=int(settings.memory_max_tokens * WORDS_PER_TOKEN)

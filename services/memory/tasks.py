@@ -5,7 +5,7 @@ from functools import cache
 from sqlalchemy.orm import Session
 
 from services.memory import compress
-from services.memory.compress import Summary, Tools
+from services.memory.compress import MemoryTools, Summary
 from services.work import register_handler
 from shared.models import MemoryWindow
 from shared.providers.http_chat import connect_chat
@@ -16,10 +16,10 @@ from shared.tasks import MEMORY
 
 
 @cache
-def tools() -> Tools:
+def tools() -> MemoryTools:
     """Connect to what the settings name."""
     settings = get_settings()
-    return Tools(settings, connect_chat(settings))
+    return MemoryTools(settings, connect_chat(settings))
 
 
 def work(context: WindowContext) -> Summary:

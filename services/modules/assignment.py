@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from services import leases
+from shared.domain.trace import RunTrace
 from shared.models import Module
 from shared.providers.chat import Chat
 from shared.providers.extractive import EXTRACTIVE, Extractive
@@ -15,7 +16,7 @@ from shared.scripting.modules import Execution
 from shared.settings import Settings, get_settings
 
 
-class Tools(NamedTuple):
+class ModuleTools(NamedTuple):
     """The outside world of a module."""
 
     settings: Settings
@@ -23,10 +24,10 @@ class Tools(NamedTuple):
 
 
 @cache
-def tools() -> Tools:
+def tools() -> ModuleTools:
     """Connect to what the settings name."""
     settings = get_settings()
-    return Tools(settings, connect_chat(settings))
+    return ModuleTools(settings, connect_chat(settings))
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,6 @@ def asking(assignment: Assignment) -> Surroundings:
     return replace(within_budget(assignment.surroundings), ask=side_call(assignment.provider_type))
 
 
-def trace(done: Execution) -> dict[str, Any]:
+def trace(done: Execution) -> RunTrace:
     """Return how a run went, its warnings with it."""
-    return done.trace() | {"warnings": [warning._asdict() for warning in done.warnings()]}
+    return cast("RunTrace", done.trace() | {"warnings": [warning.trace() for warning in done.warnings()]})

@@ -54,5 +54,5 @@ def work(template: Template) -> Prepared:
 
 def save(session: Session, row: ModuleExecution, prepared: Prepared) -> None:
     """Keep the text and how it came about; what its modules would have stored is not."""
-    warnings = [warning._asdict() for warning in prepared.warnings]
+    warnings = [warning.trace() for warning in prepared.warnings]
     on_demand.save(row, {}, prepared.text, {"warnings": warnings, "stages": prepared.stages})

@@ -1,8 +1,9 @@
 """What a module's script calls, read from its syntax tree: comments, strings and like names count for nothing. Pure."""
 
 import ast
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+
+from typing_extensions import TypedDict
 
 CONTEXT = "ctx"
 # A module that another runs may ask the model: whoever runs modules does so where that is allowed.
@@ -11,7 +12,35 @@ _HIGH, _MEDIUM = 6, 3
 _ARGUMENT = "an argument of some call"  # stands among the names of variables, and can be none
 
 
-def analyze(script: str | None) -> dict[str, Any]:
+class ScriptGap(TypedDict):
+    """Something that a script uses and the sandbox's Python lacks."""
+
+    line: int
+    message: str
+
+
+class ScriptAnalysis(TypedDict, total=False):
+    """What the syntax of a script tells (seed 001's keys, and `language_gaps`)."""
+
+    requires_ai_inference: bool
+    uses_generate: bool
+    uses_reflect: bool
+    uses_other_plugins: bool
+    detected_functions: list[str]
+    ai_function_calls: list[str]
+    plugin_function_calls: list[str]
+    estimated_complexity: str  # low, medium, high; unknown where the script cannot be read
+    line_count: int
+    function_count: int
+    has_loops: bool
+    has_conditionals: bool
+    analysis_success: bool
+    error_message: str | None
+    language_gaps: list[ScriptGap]
+    analyzed_at: str  # ISO 8601
+
+
+def analyze(script: str | None) -> ScriptAnalysis:
     """Return seed 001's analysis of a script; one that cannot be read needs no AI and says why."""
     try:
         tree = ast.parse(script or "")
@@ -25,14 +54,14 @@ def analyze(script: str | None) -> dict[str, Any]:
     return _report(nodes, script or "")
 
 
-def faults_of_script(analysis: Mapping[str, Any]) -> list[str]:
+def faults_of_script(analysis: ScriptAnalysis) -> list[str]:
     """Say in a sentence each why an analysed script cannot run: it is no Python, or the sandbox lacks what it uses."""
     if (error := analysis.get("error_message")) is not None:
         return [f"the script cannot be read: {error}"]
-    return [f"the script will fail: {gap}" for gap in analysis.get("language_gaps") or ()]
+    return [f"the script will fail: line {gap['line']}: {gap['message']}" for gap in analysis.get("language_gaps", ())]
 
 
-def _report(nodes: list[ast.AST], script: str) -> dict[str, Any]:
+def _report(nodes: list[ast.AST], script: str) -> ScriptAnalysis:
     used = sorted(set(_context_functions(nodes)))
     ai = [name for name in used if name in AI_FUNCTIONS]
     plugins = [name for name in used if name not in AI_FUNCTIONS]

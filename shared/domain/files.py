@@ -1,5 +1,9 @@
 """Which files a collection takes, and under what name one is kept. Pure."""
 
+from typing import Any
+
+from typing_extensions import TypedDict
+
 from shared.domain.persona import CollectionType
 from shared.domain.text import normalised
 
@@ -42,6 +46,31 @@ NO_TITLES = frozenset(
 )
 LONGEST_NAME = 255
 NAMELESS = "file"
+
+
+class ArrivalRecord(TypedDict):
+    """What a row keeps of a document on its way: what its sender says of it, ids as text."""
+
+    source_uri: str
+    source: str
+    batch_id: int | None
+    doc_meta: dict[str, Any] | None
+    mime_type: str | None
+    persona_id: str | None
+    collection: CollectionType | None
+    priority: int
+    start: bool
+
+
+class ArrivalAnswer(TypedDict, total=False):
+    """What became of a document that arrived (seed 004); empty until it has."""
+
+    document_uri: str
+    document_hash: str
+    source: str
+    uri_id: int
+    batch_id: int | None
+    run_group_id: int | None  # of the run that was started, if any
 
 
 def refusal(collection: CollectionType, mime_type: str) -> str | None:

@@ -2,9 +2,11 @@
 
 from enum import StrEnum
 
+from typing_extensions import TypedDict
+
 POISON_CRASHES = 3
 POISON = "lost its worker three times"
-LONGEST_BACKOFF = 300.0
+LONGEST_BACKOFF = 300.0  # seconds
 
 
 class RunStatus(StrEnum):
@@ -51,3 +53,11 @@ def backoff(attempt: int, jitter: float) -> float:
 def pause(attempt: int, jitter: float, asked: float | None) -> float:
     """Return the seconds until the next attempt: the backoff, or longer where the server `asked` for it."""
     return max(backoff(attempt, jitter), min(asked or 0.0, LONGEST_BACKOFF))
+
+
+class Meta(TypedDict, total=False):
+    """What every row of work may keep in `status_meta`."""
+
+    correlation_id: str  # of the request that asked for it
+    error_type: str  # names the error that ended it or its last attempt
+    made_room: int  # the priority that it has again once it was claimed: it had a turn, and let others go first

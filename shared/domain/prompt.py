@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from shared.domain.conversation import CitedBy
 from shared.domain.text import fold
 from shared.domain.tokens import CountTokens, count_roughly
 
@@ -183,13 +184,13 @@ def _longest(length: int, fits: Callable[[int], bool]) -> int:
     return max(low, 0)
 
 
-def cited(reply: str, passages: Sequence[Passage]) -> dict[int, str]:
+def cited(reply: str, passages: Sequence[Passage]) -> dict[int, CitedBy]:
     """Say which passages, by their numbers from 1, a reply rests on, and how one knows.
 
     "marker": it says [n]. "words": most words of one of its sentences are the passage's, which is how a model that
     sets no markers is read.
     """
-    found = dict.fromkeys(marked(reply, len(passages)), "marker")
+    found: dict[int, CitedBy] = dict.fromkeys(marked(reply, len(passages)), "marker")
     if found:
         return found
     sentences = [words for part in _SENTENCE.split(fold(reply)) if len(words := _content_words(part)) >= MIN_WORDS]

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Protocol
 
+from typing_extensions import TypedDict
+
 from shared.domain import triggers
 from shared.domain.triggers import Tell
 
@@ -39,6 +41,16 @@ class Purpose(StrEnum):
     RUN = "run"  # a module that somebody asked for
     TEST = "test"  # a script that is not saved
     RESOLVE = "resolve"  # a template
+
+
+class RunInput(TypedDict, total=False):
+    """What a run on demand was given: besides where and about what, a script to test, or a template to resolve."""
+
+    persona_id: str | None
+    message: str | None  # None: the conversation's last
+    script: str
+    content: str
+    template: str  # missing: the persona's
 
 
 class Placed(Protocol):

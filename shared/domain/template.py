@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from shared.domain.trace import WarningTrace
+
 MODULE_NAME = r"[A-Za-z][A-Za-z0-9_]{0,49}"
 DEEPEST_NESTING = 10
 LARGEST_TEXT = 200_000  # characters that references may add to one text
@@ -73,6 +75,11 @@ class Warned(NamedTuple):
     warning_type: str
     message: str
     stage: int | None = None
+
+    def trace(self) -> WarningTrace:
+        """Return it as JSON has it."""
+        module_name, warning_type, message, stage = self
+        return {"module_name": module_name, "warning_type": warning_type, "message": message, "stage": stage}
 
 
 def why_less(warnings: Iterable[Mapping[str, Any]], kinds: Collection[str] = MISSED) -> str | None:

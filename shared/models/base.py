@@ -24,7 +24,7 @@ from sqlalchemy import Uuid as SqlalchemyUuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 
-from shared.domain.lifecycle import RunStatus, quoted
+from shared.domain.lifecycle import Meta, RunStatus, quoted
 from shared.logs import correlation
 
 DEFAULT_OWNER = "default"
@@ -89,9 +89,12 @@ class Base(DeclarativeBase):
     }
 
 
-def json_object() -> MappedColumn[dict[str, Any]]:
+JSON_OBJECT = JSONB(none_as_null=True)  # for columns whose keys are declared, as a TypedDict of `domain`
+
+
+def json_object() -> MappedColumn[Any]:
     """Declare a JSON column that is an empty object unless something is given."""
-    return mapped_column(default=dict, server_default=text("'{}'::jsonb"))
+    return mapped_column(JSON_OBJECT, default=dict, server_default=text("'{}'::jsonb"))
 
 
 class Numbered:
@@ -154,13 +157,14 @@ class Progress(Timed):
     )
     status_date: Mapped[datetime | None]
     status_message: Mapped[str | None]
-    status_meta: Mapped[dict[str, Any]] = mapped_column(default=correlation, server_default=text("'{}'::jsonb"))
+    status_meta: Mapped[Meta] = mapped_column(JSON_OBJECT, default=correlation, server_default=text("'{}'::jsonb"))
 
 
 class Work(Numbered, Progress, Base):
     """A row of work: the columns of seed 004's RunStep, and what leases, fences and bells need.
 
-    `ready_at` NULL means blocked. Only `queries/work.py` changes `status`, its dates, and what follows `ready_at`.
+    Only `queries/work.py` writes `status`, its dates, and the columns from `fence` on. `ready_at` is also set by what
+    unblocks a row (`queries/locks.py`), and cleared by a pause (`queries/control.py`).
     """
 
     __abstract__ = True
@@ -170,12 +174,12 @@ class Work(Numbered, Progress, Base):
     retries: Mapped[int] = mapped_column(default=3, server_default="3")
     created_date: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
-    ready_at: Mapped[datetime | None]
-    fence: Mapped[int] = mapped_column(default=0, server_default="0")
-    retry: Mapped[int] = mapped_column(default=0, server_default="0")
-    crashes: Mapped[int] = mapped_column(default=0, server_default="0")
-    worker_id: Mapped[str | None] = mapped_column(String(200))
-    lease_until: Mapped[datetime | None]
+    ready_at: Mapped[datetime | None]  # NULL: blocked; of an ERROR, when it is tried again
+    fence: Mapped[int] = mapped_column(default=0, server_default="0")  # the number of the claim that may settle it
+    retry: Mapped[int] = mapped_column(default=0, server_default="0")  # attempts that failed
+    crashes: Mapped[int] = mapped_column(default=0, server_default="0")  # attempts whose worker was lost
+    worker_id: Mapped[str | None] = mapped_column(String(200))  # the process that claimed it last
+    lease_until: Mapped[datetime | None]  # until when that process may hold it without a renewal
     cancel_requested_at: Mapped[datetime | None]
 
     @declared_attr.directive

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship, synonym
 
-from shared.domain.conversation import ConversationStatus, MessageRole
-from shared.models.base import Audited, Base, Identified, Owned, Timestamped, enum_by_value
+from shared.domain.conversation import ConversationStatus, ExtraData, MessageRole
+from shared.models.base import JSON_OBJECT, Audited, Base, Identified, Owned, Timestamped, enum_by_value
 
 if TYPE_CHECKING:
     from shared.models.personas import Persona
@@ -64,8 +64,8 @@ class Message(Audited, Identified, Timestamped, Base):
     sender_type: Mapped[MessageRole] = synonym("role")
     content: Mapped[str]
     thinking: Mapped[str | None]
-    extra_data: Mapped[dict[str, Any] | None]
-    role_metadata: Mapped[dict[str, Any] | None] = synonym("extra_data")
+    extra_data: Mapped[ExtraData | None] = mapped_column(JSON_OBJECT)
+    role_metadata: Mapped[ExtraData | None] = synonym("extra_data")
     input_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]
 

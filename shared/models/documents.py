@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Uniqu
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.domain.workflow import ArtifactType
+from shared.domain.workflow import ArtifactType, DocumentFacts
 from shared.models.base import Audited, Base, Numbered, Owned, Timed, enum_by_value, json_object
 
 
@@ -32,7 +32,7 @@ class Document(Base):
     hash: Mapped[str] = mapped_column(String(128), primary_key=True)
     mime_type: Mapped[str] = mapped_column(String(255))
     file_size: Mapped[int | None] = mapped_column(BigInteger)
-    doc_meta: Mapped[dict[str, Any]] = json_object()
+    doc_meta: Mapped[DocumentFacts] = json_object()
 
 
 class DocumentURI(Audited, Numbered, Owned, Base):

@@ -8,6 +8,7 @@ from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.domain import queues
+from shared.domain.files import ArrivalAnswer, ArrivalRecord
 from shared.domain.lifecycle import RunStatus, quoted
 from shared.models.base import Audited, Owned, Work, json_object
 from shared.models.turns import INTERACTIVE
@@ -24,8 +25,8 @@ class Fetch(Audited, Owned, Work):
     queue: Mapped[str] = mapped_column(String(32), default=queues.MODULES, server_default=queues.MODULES)
     priority: Mapped[int] = mapped_column(default=INTERACTIVE, server_default=str(INTERACTIVE))
     url: Mapped[str]
-    arrival: Mapped[dict[str, Any]] = json_object()
-    answer: Mapped[dict[str, Any]] = json_object()
+    arrival: Mapped[ArrivalRecord] = json_object()
+    answer: Mapped[ArrivalAnswer] = json_object()
 
     @classmethod
     def work_table_args(cls) -> tuple[Any, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -20,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Mapper, Session, mapped_column
 
 from shared.domain import language
-from shared.domain.analysis import analyze
+from shared.domain.analysis import ScriptAnalysis, ScriptGap, analyze
 from shared.domain.stages import STAGE_NAMES, STAGE_OF, ExecutionContext, ModuleType, stage_priority
 from shared.domain.template import MODULE_NAME, references
 from shared.models.base import DEFAULT_OWNER, Audited, Base, Identified, Owned, Timestamped, enum_by_value, json_object
@@ -51,18 +50,18 @@ class Module(Audited, Identified, Timestamped, Owned, Base):
         server_default=ExecutionContext.ON_DEMAND.value,
     )
     requires_ai_inference: Mapped[bool] = mapped_column(default=False, server_default="false")
-    script_analysis_metadata: Mapped[dict[str, Any]] = json_object()
+    script_analysis_metadata: Mapped[ScriptAnalysis] = json_object()
     is_active: Mapped[bool] = mapped_column(default=True, server_default="true")
 
-    def analyze_script(self) -> dict[str, Any]:
+    def analyze_script(self) -> ScriptAnalysis:
         """Analyse the script, note whether it needs AI, and return the analysis (seed 001's keys)."""
-        gaps = [gap._asdict() for gap in language.gaps(self.script)]
+        gaps = [ScriptGap(line=gap.line, message=gap.message) for gap in language.gaps(self.script)]
         analysis = analyze(self.script) | {"language_gaps": gaps, "analyzed_at": datetime.now(UTC).isoformat()}
         self.script_analysis_metadata = analysis
         self.requires_ai_inference = analysis["requires_ai_inference"]
         return analysis
 
-    def refresh_ai_analysis(self, db_session: Session) -> dict[str, Any]:
+    def refresh_ai_analysis(self, db_session: Session) -> ScriptAnalysis:
         """Analyse again and write the result; the caller commits."""
         analysis = self.analyze_script()
         db_session.flush()

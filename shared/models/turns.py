@@ -10,8 +10,10 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, f
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.domain import queues
+from shared.domain.conversation import ReplyOptions
 from shared.domain.lifecycle import RunStatus, quoted
-from shared.domain.stages import Purpose
+from shared.domain.stages import Purpose, RunInput
+from shared.domain.trace import RunTrace, Trace
 from shared.models.base import Audited, Base, Owned, Work, enum_by_value, json_object
 
 INTERACTIVE = 5
@@ -30,7 +32,7 @@ class Turn(Work):
     assistant_message_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("messages.id", ondelete="SET NULL"), index=True
     )
-    options: Mapped[dict[str, Any]] = json_object()
+    options: Mapped[ReplyOptions] = json_object()
 
     @classmethod
     def work_table_args(cls) -> tuple[Any, ...]:
@@ -50,7 +52,7 @@ class TurnTrace(Base):
     turn_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    trace: Mapped[dict[str, Any]] = json_object()
+    trace: Mapped[Trace] = json_object()
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
@@ -70,10 +72,10 @@ class ModuleExecution(Audited, Owned, Work):
     conversation_id: Mapped[UUID | None] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
     module_id: Mapped[UUID | None] = mapped_column(ForeignKey("modules.id", ondelete="CASCADE"), index=True)
     stage: Mapped[int | None]
-    input: Mapped[dict[str, Any]] = json_object()
+    input: Mapped[RunInput] = json_object()
     variables: Mapped[dict[str, Any]] = json_object()
     output: Mapped[str | None]
-    trace: Mapped[dict[str, Any]] = json_object()
+    trace: Mapped[RunTrace] = json_object()
 
     @classmethod
     def work_table_args(cls) -> tuple[Any, ...]:

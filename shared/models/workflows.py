@@ -10,8 +10,8 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.domain.lifecycle import RunStatus, quoted
-from shared.domain.workflow import LifeCycleEvent, WorkflowStepType, queue_of
-from shared.models.base import Base, Numbered, Owned, Progress, Work, enum_by_value, json_object
+from shared.domain.workflow import LifeCycleEvent, RunParams, StepSettings, WorkflowStepType, queue_of
+from shared.models.base import JSON_OBJECT, Base, Numbered, Owned, Progress, Work, enum_by_value, json_object
 
 
 class RunGroup(Numbered, Progress, Owned, Base):
@@ -46,7 +46,7 @@ class WorkflowRun(Numbered, Progress, Base):
     doc_id: Mapped[str] = mapped_column(ForeignKey("document.hash", ondelete="CASCADE"), index=True)
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
     created_date: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    run_params: Mapped[dict[str, Any]] = json_object()
+    run_params: Mapped[RunParams] = json_object()
     paused_at: Mapped[datetime | None]  # the next step is not made ready while this is set
 
 
@@ -58,7 +58,7 @@ class StepConfig(Numbered, Base):
 
     created_date: Mapped[datetime | None] = mapped_column(server_default=func.clock_timestamp())
     step_type: Mapped[WorkflowStepType] = mapped_column(enum_by_value(WorkflowStepType))
-    config_json: Mapped[dict[str, Any] | None]
+    config_json: Mapped[StepSettings | None] = mapped_column(JSON_OBJECT)
     cuml_config_json: Mapped[str | None]
 
 

@@ -35,7 +35,10 @@ class Blobs(Protocol):
     """A store of bytes; safe to share between processes. Keys and names that are none raise Invalid."""
 
     def put(self, data: Source, *, limit: int | None = None) -> Stored:
-        """Store bytes, a file or chunks under their hash, once; raises TooLarge past `limit` and keeps nothing."""
+        """Store bytes, a file or chunks under their hash, once; raises TooLarge past `limit` bytes and keeps nothing.
+
+        When it returns, bytes and name outlast a loss of power (fsync): a row may refer to them.
+        """
         ...
 
     def open(self, key: str) -> BinaryIO:
@@ -197,7 +200,7 @@ class FileBlobs:
 def shard(key: str) -> str:
     """Return the first two digits of a key's hash; raises Invalid for what is no key."""
     if not KEY.fullmatch(key):
-        raise Invalid("this is no key of stored bytes")
+        raise Invalid(f"{key[:80]!r} is not a key of stored bytes: sha256- and 64 digits")
     return key[7:9]
 
 

@@ -27,7 +27,7 @@ UNTOLD = 80  # characters, a sentence, that may be left out without a word
 UNSEEN = "%d characters of text that the page hides or has in its menus were left out"
 
 
-class Page(NamedTuple):
+class WebPage(NamedTuple):
     """A page as Markdown."""
 
     text: str
@@ -35,7 +35,7 @@ class Page(NamedTuple):
     warnings: Sequence[str] = ()
 
 
-def read(page: str) -> Page:
+def read(page: str) -> WebPage:
     """Return the text of a page, its title, and what a reader would miss."""
     tokens = markup.read(page)
     writer = _Writer(tokens, len(page))
@@ -43,7 +43,7 @@ def read(page: str) -> Page:
     if not text.strip():
         writer = _Writer(tokens, len(page), menus=True)
         text = writer.write()
-    return Page(text, _title(tokens), list(_warnings(writer)))
+    return WebPage(text, _title(tokens), list(_warnings(writer)))
 
 
 def _warnings(writer: "_Writer") -> Iterator[str]:

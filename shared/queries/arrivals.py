@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from shared.domain.files import plain_name
+from shared.domain.files import ArrivalAnswer, ArrivalRecord, plain_name
 from shared.domain.persona import CollectionType
+from shared.logs import Correlation
 from shared.models import DocumentURI, RunGroup
 from shared.queries import documents, files, personas
 from shared.queries.documents import Bytes
@@ -29,19 +30,20 @@ class Arrival:
     priority: int = 0
     start: bool = False
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> ArrivalRecord:
         """Return it as a row keeps it."""
-        return asdict(self) | {"persona_id": str(self.persona_id) if self.persona_id else None}
+        kept = asdict(self) | {"persona_id": str(self.persona_id) if self.persona_id else None}
+        return cast("ArrivalRecord", kept)
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> "Arrival":
+    def from_json(cls, kept: ArrivalRecord) -> "Arrival":
         """Read it back."""
         persona_id, collection = kept["persona_id"], kept["collection"]
-        typed = {
+        typed: dict[str, Any] = {
             "persona_id": UUID(persona_id) if persona_id else None,
             "collection": CollectionType(collection) if collection else None,
         }
-        return cls(**kept | typed)
+        return cls(**{**kept, **typed})
 
 
 class BroughtIn(NamedTuple):
@@ -50,7 +52,7 @@ class BroughtIn(NamedTuple):
     location: DocumentURI
     group: RunGroup | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> ArrivalAnswer:
         """Return what seed 004 answers."""
         location, group = self
         return {
@@ -80,7 +82,7 @@ def bring_in(
     require_stored: Callable[[Bytes], object],
     embedding_model: str,
     embedding_window: int,
-    meta: dict[str, str] | None = None,
+    meta: Correlation | None = None,
 ) -> BroughtIn:
     """Write where the document is found, whose file it is, and the run that reads it, where one is asked for.
 

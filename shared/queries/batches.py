@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
+from shared.logs import Correlation
 from shared.models import DataSource, DocumentBatch, DocumentURI, Persona, RunGroup, WorkflowRun
 from shared.queries import audit, documents, files, starts
 from shared.queries.rows import Slice, found, page
@@ -63,7 +64,7 @@ def start(
     embedding_model: str,
     embedding_window: int,
     priority: int = 0,
-    meta: dict[str, str] | None = None,
+    meta: Correlation | None = None,
 ) -> tuple[RunGroup, int]:
     """Start a run for each document of a batch that has none but failed ones; return their group and their number.
 

@@ -18,9 +18,11 @@ LockEnds = Callable[[Session, Sequence[Any]], None]
 class Endings(NamedTuple):
     """What a kind of work declares about the ends of its rows.
 
-    `on_end` is called for each row that ends, in any terminal state. `on_set_back` is given the ids of rows that are to
-    be tried again; it blocks those that must wait, and returns their ids. `lock` locks, in one order, all that the ends
-    of several rows touch one after the other.
+    `on_end` is called for each row that ends, in any terminal state, by the transaction that ends it and has locked it.
+    It may lock what stands behind the row in the order of locks (ARCHITECTURE), and passes over rows of work that
+    others have locked (`locks.make_ready`). What it raises undoes the end. `on_set_back` is given the ids of rows that
+    are to be tried again; it blocks those that must wait, and returns their ids. `lock` locks, in one order, all that
+    the ends of several rows touch one after the other.
     """
 
     on_end: OnEnd | None = None

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.stages import ExecutionStage
+from shared.domain.trace import ModuleTrace
 from shared.models import (
     Base,
     Conversation,
@@ -152,7 +153,7 @@ def variables_of(session: Session, turn_id: int, stage: int) -> dict[str, dict[s
     return {row.name: row.variables for row in session.execute(done)}
 
 
-def save(session: Session, row: ModuleExecution, variables: dict[str, Any], output: str, trace: dict[str, Any]) -> None:
+def save(session: Session, row: ModuleExecution, variables: dict[str, Any], output: str, trace: ModuleTrace) -> None:
     """Keep what a run came to, with the run and as the state of its module; a later turn's state stays."""
     row.variables, row.output = variables, output
     if not (row.conversation_id and row.module_id and row.stage in STAGES and row.status is RunStatus.COMPLETED):
@@ -174,11 +175,12 @@ def _is_overtaken(session: Session, row: ModuleExecution) -> bool:
 def add_failure(session: Session, row: ModuleExecution) -> None:
     """Add to the trace of its turn that a run ended without a result."""
     name = session.scalar(select(Module.name).where(Module.id == row.module_id))
-    failed = {"status": row.status.value.lower(), "message": row.status_message}
-    add_to_trace(session, row, {"module": name, "module_id": str(row.module_id), "stage": row.stage, **failed})
+    ended: ModuleTrace = {"module": name, "module_id": str(row.module_id), "stage": row.stage}
+    ended |= {"status": row.status.value.lower(), "message": row.status_message}
+    add_to_trace(session, row, ended)
 
 
-def add_to_trace(session: Session, row: ModuleExecution, entry: dict[str, Any]) -> None:
+def add_to_trace(session: Session, row: ModuleExecution, entry: ModuleTrace) -> None:
     """Add how a run went to the trace of its turn."""
     runs = func.coalesce(TurnTrace.trace["executions"], cast([], JSONB)).op("||")(cast([entry], JSONB))
     trace = func.jsonb_set(TurnTrace.trace, cast(["executions"], ARRAY(Text)), runs)

@@ -1,19 +1,19 @@
 """Documents that are fetched from the web: asked for by the gateway, brought in by a worker."""
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL
+from shared.logs import Correlation
 from shared.models import Fetch
 from shared.queries.arrivals import Arrival, require_welcome
 from shared.queries.rows import found, removed
 from shared.queries.scope import Scope, owned, owner_of
 
 
-def add(session: Session, scope: Scope, url: str, arrival: Arrival, *, meta: dict[str, Any] | None = None) -> Fetch:
+def add(session: Session, scope: Scope, url: str, arrival: Arrival, *, meta: Correlation | None = None) -> Fetch:
     """Add the fetching of a document; raises NotFound, or Conflict for a batch that is completed."""
     require_welcome(session, scope, arrival)
     row = Fetch(

@@ -1,7 +1,7 @@
 """The files of a persona, by collection (seed 000), and the ingestion that reads them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, delete, func, or_, select
@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.persona import CollectionType, JobStatus, PersonaStatus
 from shared.domain.retrieval import Collection, configured, effective
-from shared.domain.workflow import WorkflowStepType
+from shared.domain.workflow import RunParams, WorkflowStepType
 from shared.errors import Conflict, Refused
+from shared.logs import Correlation
 from shared.models import (
     DataSource,
     DocumentURI,
@@ -144,7 +145,7 @@ def _why_nothing(latest: Sequence[IngestionJob]) -> str:
     return "no file of the latest ingestion has failed"
 
 
-class Stored(NamedTuple):
+class CollectionCounts(NamedTuple):
     """What a persona holds of a collection: files, passages, and vectors under the model in use."""
 
     files: int
@@ -152,7 +153,7 @@ class Stored(NamedTuple):
     vectors: int
 
 
-def collections(session: Session, persona: Persona, *, embedding_model: str) -> dict[CollectionType, Stored]:
+def collections(session: Session, persona: Persona, *, embedding_model: str) -> dict[CollectionType, CollectionCounts]:
     """Count what a persona holds, by collection."""
     files = session.execute(
         select(DataSource.collection_type, func.count())
@@ -167,7 +168,7 @@ def collections(session: Session, persona: Persona, *, embedding_model: str) -> 
         .group_by(KnowledgeChunk.collection_type)
     ).all()
     by_files, by_rows = dict(files), {name: counts for name, *counts in stored}
-    return {name: Stored(by_files.get(name, 0), *by_rows.get(name, (0, 0))) for name in CollectionType}
+    return {name: CollectionCounts(by_files.get(name, 0), *by_rows.get(name, (0, 0))) for name in CollectionType}
 
 
 def ingest(
@@ -177,7 +178,7 @@ def ingest(
     *,
     embedding_model: str,
     embedding_window: int,
-    meta: dict[str, str] | None = None,
+    meta: Correlation | None = None,
 ) -> list[IngestionJob]:
     """Start a job per collection over the persona's files; raises Conflict while one is at work."""
     there = session.scalar(select(Persona.id).where(Persona.id == persona.id).with_for_update(key_share=True))
@@ -211,7 +212,7 @@ def ingest_one(
     embedding_model: str,
     embedding_window: int,
     priority: int = 0,
-    meta: dict[str, str] | None = None,
+    meta: Correlation | None = None,
 ) -> RunGroup:
     """Start the run of one document in a group of its own; without a persona it is knowledge of the owner's."""
     group = starts.add_group(session, scope, f"single run {location.doc_hash}", batch_id=location.batch_id)
@@ -244,7 +245,7 @@ def add_runs(
     embedding_model: str,
     embedding_window: int,
     priority: int = 0,
-    meta: dict[str, str] | None = None,
+    meta: Correlation | None = None,
 ) -> None:
     """Add a run for each of the readings."""
     given = [
@@ -258,9 +259,11 @@ def add_runs(
     starts.add_runs(session, group, given, priority=priority, meta=meta)
 
 
-def _params(location: DocumentURI, persona: Persona | None, collection: CollectionType | None) -> dict[str, Any]:
-    whose = {"persona_id": str(persona.id), "collection": collection} if persona else {}
-    return {"uri_id": location.id, "mime_type": location.mime_type, "doc_meta": location.doc_meta, **whose}
+def _params(location: DocumentURI, persona: Persona | None, collection: CollectionType | None) -> RunParams:
+    told: RunParams = {"uri_id": location.id, "mime_type": location.mime_type, "doc_meta": location.doc_meta}
+    if persona:
+        told |= {"persona_id": str(persona.id), "collection": collection}
+    return told
 
 
 def _add_group(session: Session, scope: Scope, persona: Persona, collection: CollectionType) -> RunGroup:

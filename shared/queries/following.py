@@ -1,12 +1,13 @@
 """How far the modules that follow a reply have come: what the listeners of its turn are told."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import TERMINAL
+from shared.domain.trace import ModuleTrace
 from shared.models import Module, ModuleExecution, Turn, TurnTrace
 from shared.queries.executions import LONGEST_WAIT
 
@@ -14,7 +15,7 @@ from shared.queries.executions import LONGEST_WAIT
 class AfterReply(NamedTuple):
     """How the modules after a reply ended, in that order, which are still to run, and whether that takes too long."""
 
-    ended: tuple[dict[str, Any], ...] = ()
+    ended: tuple[ModuleTrace, ...] = ()
     waiting: tuple[str, ...] = ()
     is_late: bool = False
 

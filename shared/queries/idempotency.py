@@ -11,14 +11,14 @@ from shared.errors import Invalid
 from shared.models.platform import IdempotencyKey
 
 
-class Stored(NamedTuple):
+class StoredAnswer(NamedTuple):
     """An answer that was given before."""
 
     status: int
     body: dict[str, Any]
 
 
-def take(session: Session, holder: str, key: str, *, request_hash: str, keep: timedelta) -> Stored | None:
+def take(session: Session, holder: str, key: str, *, request_hash: str, keep: timedelta) -> StoredAnswer | None:
     """Take a holder's key in this transaction: None for the first sender, the stored answer for a later one.
 
     A key older than `keep` is free again. Blocks while another transaction holds the key; whatever that one does
@@ -37,16 +37,16 @@ def take(session: Session, holder: str, key: str, *, request_hash: str, keep: ti
     return None if taken is not None else _stored(session, holder, key, request_hash)
 
 
-def _stored(session: Session, holder: str, key: str, request_hash: str) -> Stored:
+def _stored(session: Session, holder: str, key: str, request_hash: str) -> StoredAnswer:
     row = session.scalars(
         select(IdempotencyKey).where(IdempotencyKey.holder == holder, IdempotencyKey.key == key)
     ).one()
     if row.request_hash != request_hash:
         raise Invalid("this Idempotency-Key was used with another request")
-    return Stored(row.status or 200, row.body or {})
+    return StoredAnswer(row.status or 200, row.body or {})
 
 
-def keep_answer(session: Session, holder: str, key: str, answer: Stored) -> None:
+def keep_answer(session: Session, holder: str, key: str, answer: StoredAnswer) -> None:
     """Store the answer in the transaction that does the work."""
     session.execute(
         update(IdempotencyKey)

@@ -215,7 +215,7 @@ def _owned(kind: Kind, scope: Scope, *columns: Any) -> Select[Any]:
     return kind.owner.joined(select(*columns).select_from(kind.model)).where(kind.owner.id == scope.owner_id)
 
 
-class Held(NamedTuple):
+class HeldWork(NamedTuple):
     """A row that a worker holds, and since when."""
 
     worker_id: str
@@ -239,7 +239,7 @@ def list_workers(session: Session, *, limit: int, offset: int) -> Slice[Any]:
     return page_of_columns(session, ordered, limit=limit, offset=offset)
 
 
-def list_held(session: Session, scope: Scope, workers: Collection[str]) -> list[Held]:
+def list_held(session: Session, scope: Scope, workers: Collection[str]) -> list[HeldWork]:
     """Return the rows of the scope's that these workers hold, oldest claims first."""
     held = [
         _owned(
@@ -247,4 +247,4 @@ def list_held(session: Session, scope: Scope, workers: Collection[str]) -> list[
         ).where(kind.model.status == RunStatus.RUNNING, kind.model.worker_id.in_(workers))
         for name, kind in KINDS.items()
     ]
-    return [Held(*row) for row in session.execute(union_all(*held).order_by("since"))]
+    return [HeldWork(*row) for row in session.execute(union_all(*held).order_by("since"))]

@@ -1,6 +1,5 @@
 """What somebody asks to be run apart from any reply: a saved module, a script that is not saved, a template."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -10,8 +9,10 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.conversation import MessageRole
-from shared.domain.stages import ModuleType, Purpose
+from shared.domain.stages import ModuleType, Purpose, RunInput
+from shared.domain.trace import RunTrace
 from shared.errors import Conflict, Invalid
+from shared.logs import Correlation
 from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
 from shared.models.turns import INTERACTIVE
 from shared.queries import conversations, executions, modules, personas
@@ -32,7 +33,7 @@ class Asked:
 
 
 def add_run(
-    session: Session, scope: Scope, module_id: UUID, asked: Asked, *, meta: dict[str, Any] | None = None
+    session: Session, scope: Scope, module_id: UUID, asked: Asked, *, meta: Correlation | None = None
 ) -> ModuleExecution:
     """Add a run of a module; raises NotFound for what is somebody else's, Conflict for a module that is inactive."""
     module = modules.get(session, scope, module_id)
@@ -42,14 +43,14 @@ def add_run(
 
 
 def add_test(
-    session: Session, scope: Scope, script: str, content: str, asked: Asked, *, meta: dict[str, Any] | None = None
+    session: Session, scope: Scope, script: str, content: str, asked: Asked, *, meta: Correlation | None = None
 ) -> ModuleExecution:
     """Add a test of a script that is not saved; raises NotFound."""
     return _add(session, scope, Purpose.TEST, asked, {"script": script, "content": content}, meta)
 
 
 def add_resolution(
-    session: Session, scope: Scope, template: str | None, asked: Asked, *, meta: dict[str, Any] | None = None
+    session: Session, scope: Scope, template: str | None, asked: Asked, *, meta: Correlation | None = None
 ) -> ModuleExecution:
     """Add the resolution of a template, by default the persona's; raises NotFound, and Invalid where there is none."""
     row = _add(session, scope, Purpose.RESOLVE, asked, {} if template is None else {"template": template}, meta)
@@ -63,8 +64,8 @@ def _add(
     scope: Scope,
     purpose: Purpose,
     asked: Asked,
-    given: Mapping[str, Any],
-    meta: dict[str, Any] | None,
+    given: RunInput,
+    meta: Correlation | None,
     **columns: Any,
 ) -> ModuleExecution:
     if asked.conversation_id is not None:
@@ -151,7 +152,7 @@ def tested(row: ModuleExecution) -> Module:
     return Module(owner_id=row.owner_id, name=TESTED, type=ModuleType.ADVANCED, script=script, content=content)
 
 
-def save(row: ModuleExecution, variables: dict[str, Any], output: str, trace: dict[str, Any]) -> None:
+def save(row: ModuleExecution, variables: dict[str, Any], output: str, trace: RunTrace) -> None:
     """Keep what a run came to, for whoever asked; it leaves no state in the conversation."""
     row.variables, row.output, row.trace = variables, output, trace
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from shared.domain.lifecycle import RunStatus
+from shared.logs import Correlation
 from shared.models import Embedding, KnowledgeChunk, PassageEmbedding
 from shared.queries import embeddings
 from shared.queries.rows import removed
@@ -26,7 +27,7 @@ def add(
     *,
     model: str,
     priority: int = 0,
-    meta: dict[str, Any] | None = None,
+    meta: Correlation | None = None,
 ) -> int | None:
     """Add the embedding of texts that the scope's passages hold; return its id, or None where none needs any.
 

@@ -14,7 +14,7 @@ from shared.queries import knowledge
 from shared.queries.scope import Scope
 
 
-class Text(NamedTuple):
+class PassageText(NamedTuple):
     """One passage: its text, its place in the parsed document, its page."""
 
     content: str
@@ -27,7 +27,7 @@ def replace(
     session: Session,
     scope: Scope,
     location: DocumentURI,
-    texts: Sequence[Text],
+    texts: Sequence[PassageText],
     *,
     doc_hash: str,
     title: str | None = None,

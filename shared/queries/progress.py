@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain import progress
 from shared.domain.lifecycle import RunStatus, quoted
+from shared.domain.workflow import StepFacts
 from shared.queries import work
 
 MOST_FILES = 500
@@ -123,7 +124,7 @@ def note(session: Session, advances: Iterable[Advance]) -> None:
         session.execute(_NOTE, {"ids": list(facts), "facts": list(facts.values())})
 
 
-def _facts(advance: Advance, marks: Any, now: float) -> dict[str, Any]:
+def _facts(advance: Advance, marks: Any, now: float) -> StepFacts:
     marked = progress.marked(marks or [[now - advance.seconds, advance.before]], now, advance.done)
     return {"passages": advance.passages, "passages_done": advance.done, "marks": marked}
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.domain.workflow import WorkflowStepType
+from shared.domain.workflow import RunParams, StepSettings, WorkflowStepType
+from shared.logs import Correlation
 from shared.models import RunGroup, RunStep, StepConfig, WorkflowRun
 from shared.queries.scope import Scope, owner_of
 
@@ -21,7 +22,7 @@ DOCUMENT_STEPS = (
     WorkflowStepType.EMBED,
     WorkflowStepType.STORE,
 )
-StepConfigs = Mapping[WorkflowStepType, dict[str, Any]]
+StepConfigs = Mapping[WorkflowStepType, StepSettings]
 
 
 def add_group(
@@ -45,7 +46,7 @@ class Start(NamedTuple):
 
     doc_hash: str
     configs: StepConfigs
-    params: dict[str, Any]
+    params: RunParams
 
 
 def add_runs(
@@ -54,7 +55,7 @@ def add_runs(
     starts: Sequence[Start],
     *,
     priority: int = 0,
-    meta: dict[str, Any] | None = None,
+    meta: Correlation | None = None,
 ) -> list[WorkflowRun]:
     """Add documents' runs with their five steps each, of which the first is ready; all in two statements."""
     runs = [_run(group, start, priority) for start in starts]
@@ -105,7 +106,7 @@ def _ids_of_configs(session: Session, several: Iterable[StepConfigs]) -> list[di
 
 def _step_configs(session: Session, configs: StepConfigs) -> dict[WorkflowStepType, int]:
     """Find or add each step's configuration, known by itself and all before it: equal work is recognised."""
-    cumulative: dict[str, Any] = {}
+    cumulative: dict[str, StepSettings] = {}
     ids = {}
     for step_type in DOCUMENT_STEPS:
         config = configs.get(step_type, {})
@@ -114,7 +115,7 @@ def _step_configs(session: Session, configs: StepConfigs) -> dict[WorkflowStepTy
     return ids
 
 
-def _step_config(session: Session, step_type: WorkflowStepType, config: dict[str, Any], cumulative: str) -> int:
+def _step_config(session: Session, step_type: WorkflowStepType, config: StepSettings, cumulative: str) -> int:
     known = select(StepConfig.id).where(StepConfig.step_type == step_type, StepConfig.cuml_config_json == cumulative)
     found = session.scalar(known)
     if found is None:

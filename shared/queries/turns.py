@@ -2,24 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, and_, bindparam, delete, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.domain.conversation import ConversationStatus, MessageRole
+from shared.domain.conversation import ConversationStatus, MessageRole, ReplyOptions
 from shared.domain.lifecycle import TERMINAL, RunStatus
 from shared.domain.memory import UNCHANGED, Changes
 from shared.domain.tokens import count_roughly
+from shared.domain.trace import Trace
 from shared.errors import Conflict, Invalid, NotFound
+from shared.logs import Correlation
 from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
 from shared.queries import conversations, executions, knowledge, locks, memory, modules, transcript
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 
-NEEDS_PASSAGES = "needs_passages"  # an option: no model is asked where nothing was found about the question
+NEEDS_PASSAGES: Final = "needs_passages"
 # Statements of every turn are built once: building one costs as much as running it.
 BACKGROUND = (
     select(
@@ -47,8 +49,8 @@ def add(
     conversation_id: UUID,
     content: str,
     *,
-    options: dict[str, Any] | None = None,
-    meta: dict[str, Any] | None = None,
+    options: ReplyOptions | None = None,
+    meta: Correlation | None = None,
 ) -> Turn:
     """Save the user's message and the turn that will answer it; it waits while an earlier turn is unfinished.
 
@@ -114,7 +116,7 @@ class TurnContext:
     history: tuple[tuple[str, str], ...]
     provider_type: str | None
     provider_config: dict[str, Any]
-    options: dict[str, Any]
+    options: ReplyOptions
     modules: dict[str, Module]
     states: dict[UUID, dict[str, Any]]
     state_is_stale: bool
@@ -150,7 +152,7 @@ def save_reply(
     session: Session,
     turn: Turn,
     message: Message,
-    trace: dict[str, Any],
+    trace: Trace,
     *,
     then: Mapping[UUID, int] | None = None,
     changes: Changes = UNCHANGED,

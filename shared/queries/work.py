@@ -11,7 +11,7 @@ from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
 from shared.db import wake
-from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, RunStatus, quoted
+from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, Meta, RunStatus, quoted
 from shared.models.base import Base, Work
 from shared.queries import endings
 
@@ -124,7 +124,7 @@ class Claim(NamedTuple):
     retry: int
     retries: int
     crashes: int
-    status_meta: dict[str, Any]
+    status_meta: Meta
     more: bool  # whether other rows of the queue were runnable, too
 
 
@@ -156,7 +156,9 @@ def claim(
 ) -> list[Claim]:
     """Take up to `limit` of the best runnable rows of one table on the queue; none when nothing waits.
 
-    A row that has lost a worker before (`crashes > 0`) is taken only with `suspects`, when it is the best, and alone.
+    They are `worker`'s for `lease` seconds. Rows that another transaction has locked are passed over: two claims never
+    wait for each other. A row that has lost a worker before (`crashes > 0`) is taken only with `suspects`, when it is
+    the best, and alone.
     """
     given = {"queue": queue, "worker": worker, "lease": lease, "suspects": suspects, "limit": limit}
     candidates = _best_first(session, kinds, queue, suspects)
@@ -188,7 +190,10 @@ def is_waiting(session: Session, kinds: Collection[type[Work]], queue: str, *, a
 
 
 def renew(session: Session, model: type[Work], keys: Sequence[tuple[int, int]], *, lease: float) -> list[News]:
-    """Prolong the leases of held rows, given as (id, fence); return those that were lost or are to be cancelled."""
+    """Let the leases of held rows, given as (id, fence), end `lease` seconds from now; return the lost and cancelled.
+
+    A row that another transaction has locked, as its settlement has, is not waited for: it keeps its lease as it is.
+    """
     given = {"ids": [id for id, _ in keys], "fences": [fence for _, fence in keys]}
     session.execute(_for(RENEW, model), given | {"lease": lease})
     news = (News(*row) for row in session.execute(_for(NEWS, model), given))
@@ -207,6 +212,8 @@ def settle(
 ) -> list[WorkRow]:
     """Write the status of rows held under these (id, fence) keys, and return those that were still held.
 
+    A row that a cancel, an expiry or a hand-back has locked is waited for (5 s, then a database error that may pass)
+    and read again: where its fence or status has changed it is left out. What is returned is locked until the commit.
     `error_type` names the error that ended them, and stands in their `status_meta` while it is the last word. Where
     `status` is ERROR, the next attempt is due after `wait` seconds. PENDING sets them back behind those that wait,
     until their next claim, or for a minute: they had their turn.
@@ -231,6 +238,7 @@ def cancel(
 ) -> list[tuple[int, int]]:
     """Cancel rows: waiting ones at once, running ones by asking their worker; ended ones are left alone.
 
+    Locks the rows in the order of their ids, waiting for settlements of theirs; what follows may lock more (`endings`).
     Returns (id, fence) of the running ones, whose workers are to be told after the commit. Where it is given,
     `together` does what follows for all that were cancelled at once, instead of row by row.
     """
@@ -286,12 +294,12 @@ def end_lost(session: Session, model: type[Work], row_id: int) -> None:
 
 
 def unheard(session: Session, model: type[Work], *, honour: float) -> list[int]:
-    """Return running rows whose worker has not honoured a cancel within `honour` seconds."""
+    """Return running rows that are still running `honour` seconds after their cancel was asked for."""
     return list(session.scalars(_for(UNHEARD, model), {"honour": honour}))
 
 
 def end_unheard(session: Session, model: type[Work], row_id: int, *, honour: float) -> None:
-    """End a row whose cancel was not heard."""
+    """End a running row `honour` seconds after its cancel was asked for; what its worker brings later is refused."""
     rows = session.execute(_for(END_UNHEARD, model), {"id": row_id, "honour": honour}).all()
     _follow_ended(session, model, rows)
 

@@ -10,7 +10,17 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.db import wake
 from shared.domain.lifecycle import TERMINAL, UNFINISHED, RunStatus
-from shared.domain.workflow import ArtifactType, LifeCycleEvent, WorkflowStepType, artifacts_of
+from shared.domain.workflow import (
+    ArtifactType,
+    DocumentFacts,
+    LifeCycleEvent,
+    RunParams,
+    StepFacts,
+    StepMeta,
+    StepSettings,
+    WorkflowStepType,
+    artifacts_of,
+)
 from shared.models import (
     Document,
     DocumentBatch,
@@ -37,10 +47,10 @@ class StepContext:
     step_type: WorkflowStepType
     doc_hash: str
     mime_type: str
-    doc_meta: dict[str, Any]
-    config: dict[str, Any]
+    doc_meta: DocumentFacts  # what its sender says of it on top
+    config: StepSettings
     roots: dict[ArtifactType, str]
-    params: dict[str, Any]
+    params: RunParams
     owner_id: str
     fence: int = 0  # of the claim under which it is worked on
 
@@ -84,7 +94,7 @@ def context(session: Session, step: RunStep) -> StepContext:
         doc_hash=found.hash,
         mime_type=found.run_params.get("mime_type") or found.mime_type,
         doc_meta=found.doc_meta | found.run_params.get("doc_meta", {}),
-        config=found.config_json or {},
+        config=found.config_json or StepSettings(),
         roots=_roots(found.config_ids),
         params=found.run_params,
         owner_id=found.owner_id,
@@ -92,10 +102,11 @@ def context(session: Session, step: RunStep) -> StepContext:
     )
 
 
-def note_facts(session: Session, step: RunStep, facts: dict[str, Any]) -> None:
+def note_facts(session: Session, step: RunStep, facts: StepFacts) -> None:
     """Keep what a step found out; what it says of the `document` goes to the document."""
-    about = facts.get("document")
-    step.status_meta = step.status_meta | {name: fact for name, fact in facts.items() if name != "document"}
+    kept: StepMeta = {**step.status_meta, **facts}
+    about = kept.pop("document", None)
+    step.status_meta = kept
     if about:
         with session.no_autoflush:
             session.execute(_NOTE_DOCUMENT, {"run_id": step.workflow_run_id, "about": about})

@@ -61,7 +61,7 @@ def _text(id: UUID | None) -> str | None:
     return None if id is None else str(id)
 
 
-class Outcome(NamedTuple):
+class ModuleResult(NamedTuple):
     """What became of a module that a script ran."""
 
     success: bool
@@ -90,7 +90,7 @@ class Context:
     spending: Spending = field(default_factory=Spending)
     reflections: list[dict[str, Any]] = field(default_factory=list)
     changes: Changes = UNCHANGED
-    inside: Callable[[Module, Mapping[str, Any]], Outcome] | None = None
+    inside: Callable[[Module, Mapping[str, Any]], ModuleResult] | None = None
 
     def conversation(self, given: str | None = None) -> UUID | None:
         """Return the id of the conversation meant, by default the run's own; None for text that is no id."""

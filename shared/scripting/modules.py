@@ -11,9 +11,10 @@ from shared.domain import outputs, stages, template
 from shared.domain.memory import Changes
 from shared.domain.stages import ModuleType
 from shared.domain.template import Piece, Warned
+from shared.domain.trace import ModuleTrace
 from shared.models import Module
 from shared.scripting import catalogue, runner
-from shared.scripting.context import Context, Outcome, Surroundings
+from shared.scripting.context import Context, ModuleResult, Surroundings
 from shared.scripting.functions.variables import MOST_VARIABLES
 from shared.scripting.runner import Host, Run
 from shared.scripting.values import BUDGET, Allowance, ScriptError, clean
@@ -60,7 +61,7 @@ class Execution(NamedTuple):
         failure = [] if self.succeeded else [Warned(self.module.name, "execution_error", self.reason, self.stage)]
         return [*self.context.warnings, *failure]
 
-    def trace(self) -> dict[str, Any]:
+    def trace(self) -> ModuleTrace:
         """Return how it went, as JSON has it."""
         return {
             "module": self.module.name,
@@ -95,14 +96,14 @@ def _execute(module: Module, context: Context) -> Execution:
     return Execution(module, context.stage, run, context, variables)
 
 
-def _execute_inside(outer: Context, module: Module, given: Mapping[str, Any]) -> Outcome:
+def _execute_inside(outer: Context, module: Module, given: Mapping[str, Any]) -> ModuleResult:
     """Run a module for the script of another, within what is left of its limits."""
     inner = replace(outer, module_name=module.name, stored=given, path=(*outer.path, module.id), **_blank())
     done = _execute(module, inner)
     outer.take_over(inner)
     outer.changes = done.changes if done.succeeded else outer.changes
     outer.warnings += done.warnings()
-    return Outcome(done.succeeded, done.text(), done.variables, None if done.succeeded else done.reason)
+    return ModuleResult(done.succeeded, done.text(), done.variables, None if done.succeeded else done.reason)
 
 
 def _blank() -> dict[str, Any]:

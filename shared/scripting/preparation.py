@@ -10,6 +10,7 @@ from shared.domain import stages, template
 from shared.domain.memory import UNCHANGED, Changes
 from shared.domain.stages import ExecutionContext, ModuleType
 from shared.domain.template import Piece, Resolved, Warned
+from shared.domain.trace import StageTrace
 from shared.domain.triggers import Tell
 from shared.errors import Transient
 from shared.models import Module
@@ -24,7 +25,7 @@ class Prepared:
     """A template with its modules in place, and how it came about, stage by stage."""
 
     text: str = ""
-    stages: list[dict[str, Any]] = field(default_factory=list)
+    stages: list[StageTrace] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
     changes: Changes = UNCHANGED
 
@@ -105,7 +106,7 @@ def _uncalled(name: str) -> Warned:
     return Warned(name, "module_never_called", f"@{name}: {why}", FIRST)
 
 
-def _trace(stage: int, resolved: Resolved, runs: list[Execution], seconds: float) -> dict[str, Any]:
+def _trace(stage: int, resolved: Resolved, runs: list[Execution], seconds: float) -> StageTrace:
     return {
         "stage": stage,
         "name": stages.STAGE_NAMES[stage],

@@ -49,13 +49,13 @@ class Ingester(NamedTuple):
 
     def _work(self, session: Session, context: workflows.StepContext) -> Callable[[RunStep], None]:
         if context.step_type in ingestion_tasks.STEPS:
-            facts = ingestion_tasks.STEPS[context.step_type](context, ingestion.Tools(self.blobs, self.parser))
+            facts = ingestion_tasks.STEPS[context.step_type](context, ingestion.ParsingTools(self.blobs, self.parser))
             return lambda step: workflows.note_facts(session, step, facts)
         return self._embed_or_store(session, context)
 
     def _embed_or_store(self, session: Session, context: workflows.StepContext) -> Callable[[RunStep], None]:
         kind: WorkflowStepType = context.step_type
-        tools = embedding.Tools(self.blobs, self.embedding, partial(embedding.store, session))
+        tools = embedding.EmbeddingTools(self.blobs, self.embedding, partial(embedding.store, session))
         result = embedding_tasks.WORK[kind](embedding_tasks.LOAD[kind](session, context, tools), tools)
         return lambda step: embedding_tasks.save(session, step, result)
 

@@ -79,7 +79,7 @@ class Crowd:
         about = {"persona_id": persona}
         step = StepContext(number, WorkflowStepType.EMBED, self.document, "text/plain", {}, {}, ROOTS, about, owner)
         missing = {content_hash(text): text for text in texts}
-        tools = steps.Tools(self.blobs, self.server, self._keep, self._place, line=self.line)
+        tools = steps.EmbeddingTools(self.blobs, self.server, self._keep, self._place, line=self.line)
         leases.working_on(leases.Held(Claim(RunStep, number, 1, 0, 3, 0, {}, False), "embedding", max_runtime=60))
         try:
             self.ended[name] = steps.embed(steps.Loaded(step, [{"text": text} for text in texts], missing), tools)

@@ -36,8 +36,8 @@ class Desk:
         self.blobs = FakeBlobs()
         self.document = self.blobs.put(b"a document").key
 
-    def tools(self, **more: object) -> steps.Tools:
-        return steps.Tools(
+    def tools(self, **more: object) -> steps.EmbeddingTools:
+        return steps.EmbeddingTools(
             self.blobs, self.provider, lambda model, vectors, advances: self.kept.update(vectors), batch=2, **more
         )
 

@@ -35,7 +35,7 @@ def claim(session):
 
 def perform(session):
     """Do what waits as a worker does; return the texts that were sent."""
-    tools = steps.Tools(FakeBlobs(), FakeEmbedding(MODEL), lambda *kept: steps.store(session, *kept))
+    tools = steps.EmbeddingTools(FakeBlobs(), FakeEmbedding(MODEL), lambda *kept: steps.store(session, *kept))
     sent = []
     while claims := claim(session):
         for each in claims:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.memory.compress import Tools, summarise
+from services.memory.compress import MemoryTools, summarise
 from shared.domain.prompt import Said
 from shared.domain.tokens import count_roughly
 from shared.errors import Transient
@@ -19,7 +19,7 @@ def context(lines=TALK, **values):
 
 
 def with_(chat, **values):
-    return Tools(Settings(_env_file=None, **{"chat_model": "real-model"} | values), chat)
+    return MemoryTools(Settings(_env_file=None, **{"chat_model": "real-model"} | values), chat)
 
 
 @pytest.mark.capability("C78")

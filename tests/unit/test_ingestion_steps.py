@@ -8,7 +8,7 @@ import pytest
 from services import leases
 from services.ingestion import quotes, steps
 from services.ingestion.quotes import LONGEST_QUOTE
-from services.ingestion.steps import Tools
+from services.ingestion.steps import ParsingTools
 from shared.domain.workflow import ArtifactType, WorkflowStepType
 from shared.errors import Invalid
 from shared.models import RunStep
@@ -24,7 +24,7 @@ LARGEST_VECTOR = 1024 * 1024  # bytes of one Postgres tsvector
 
 def passages_of(text: str, mime_type: str, collection: str = "works") -> list[str]:
     """Parse and cut a text; return the passages that are stored."""
-    tools = Tools(FakeBlobs(), FakeParser())
+    tools = ParsingTools(FakeBlobs(), FakeParser())
     config = {"chunk_size": 480, "chunk_overlap": 64, "collection": collection}
     key = tools.blobs.put(text.encode()).key
     step = StepContext(1, WorkflowStepType.CHUNK, key, mime_type, {}, config, ROOTS, {}, "default")

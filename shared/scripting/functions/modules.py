@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.db import get_session
 from shared.queries import modules
-from shared.scripting.context import Context, Outcome
+from shared.scripting.context import Context, ModuleResult
 from shared.scripting.spending import DEEPEST
 
 QUOTAS = {"run_module": 20}  # calls in one run, with those of the modules that it runs
@@ -15,7 +15,7 @@ def run_module(context: Context, name: str, **variables: Any) -> dict[str, Any]:
     return _run(context, str(name).removeprefix("@"), variables)._asdict()
 
 
-def _run(context: Context, name: str, variables: dict[str, Any]) -> Outcome:
+def _run(context: Context, name: str, variables: dict[str, Any]) -> ModuleResult:
     with get_session() as session:
         module = modules.find_active(session, context.surroundings.scope, name)
     if module is None:
@@ -28,6 +28,6 @@ def _run(context: Context, name: str, variables: dict[str, Any]) -> Outcome:
     return context.inside(module, variables)
 
 
-def _refused(context: Context, kind: str, why: str) -> Outcome:
+def _refused(context: Context, kind: str, why: str) -> ModuleResult:
     context.warn(kind, why)
-    return Outcome(False, "", {}, why)
+    return ModuleResult(False, "", {}, why)

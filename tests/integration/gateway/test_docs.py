@@ -5,6 +5,8 @@ import re
 import pytest
 from jsonschema import Draft202012Validator
 
+from gateway.schemas.conversations import MessageOut
+from gateway.schemas.turns import TraceOut
 from tests.integration.gateway.contract import DOCUMENT, OPERATIONS
 
 
@@ -119,10 +121,34 @@ def test_the_words_of_a_path_are_listed():
     assert collection["schema"]["enum"] == ["works", "quotes", "profile"]
     (kind, _) = OPERATIONS["get_why"].spec["parameters"]
     assert "turns" in kind["schema"]["enum"]
-    assert all(word in OPERATIONS["get_why"].spec["description"] for word in kind["schema"]["enum"])
+    assert all(word in kind["description"] for word in kind["schema"]["enum"])
 
 
 def test_the_page_lets_files_be_chosen(nobody):
     page = nobody.get("/docs").text
     assert "multipart/form-data" in page
     assert "FormData" in page
+
+
+KEYS = {
+    ("TraceOut", "trace"): {"stages", "messages", "passages", "executions", "warnings"},
+    ("MessageOut", "extra_data"): {"model", "citations", "chunk_ids", "cancelled"},
+    ("StepOut", "status_meta"): {"correlation_id", "error_type", "passages", "warning"},
+    ("RunOut", "run_params"): {"uri_id", "persona_id", "collection"},
+    ("FetchOut", "answer"): {"document_hash", "run_group_id"},
+    ("ModuleOut", "script_analysis_metadata"): {"language_gaps", "detected_functions"},
+}
+
+
+@pytest.mark.parametrize(("name", "field"), KEYS)
+def test_the_keys_of_what_is_kept_as_json_are_described(name, field):
+    described = DOCUMENT["components"]["schemas"][name]["properties"][field]
+    properties = described.get("anyOf", [described])[0]["properties"]
+    assert KEYS[name, field] <= properties.keys()
+
+
+def test_what_is_kept_as_json_is_answered_as_it_is_kept():
+    kept = {"citations": "what an import brought", "of_another_version": [1]}
+    values = dict.fromkeys(MessageOut.model_fields) | {"extra_data": kept}
+    assert MessageOut.model_construct(**values).model_dump(mode="json")["extra_data"] == kept
+    assert TraceOut(turn_id=1, trace=kept, created_at="2026-01-01T00:00:00Z").model_dump(mode="json")["trace"] == kept

@@ -194,7 +194,7 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(writer, folder):
 def fetched(app, writer, session, monkeypatch):
     """Ask for a page, have a worker fetch it, and return the answer at once and the row in the end."""
     settings = app.config["SETTINGS"]
-    tools = fetching.Tools(open_blobs(settings), guard(settings), LIMIT, 10.0)
+    tools = fetching.FetchTools(open_blobs(settings), guard(settings), LIMIT, 10.0)
     monkeypatch.setattr(fetching, "tools", lambda: tools)
 
     def fetch(uri, **fields):

@@ -87,6 +87,7 @@ def test_what_the_sandbox_lacks_is_told_with_its_line(client):
     (gap,) = made["script_analysis_metadata"]["language_gaps"]
     assert gap["line"] == 2
     assert "del" in gap["message"]
+    assert made["warnings"] == [f"the script will fail: line 2: {gap['message']}"]
 
 
 @pytest.mark.capability("C199")
