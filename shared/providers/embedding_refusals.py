@@ -133,7 +133,11 @@ class Refusals(NamedTuple):
             return advice
         if status == 413:
             return LONG
-        return UNTOLD if status in OF_TEXTS else faults.ADVICE.get(status, OTHER)
+        return (
+            UNTOLD
+            if status in OF_TEXTS
+            else faults.ADVICE.get(status, OTHER).replace("{variable}", self.server.variable)
+        )
 
 
 def _meaning_of(said: str, meanings: tuple[tuple[re.Pattern[str], str], ...]) -> str | None:

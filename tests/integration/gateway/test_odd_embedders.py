@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from gateway.readiness import Readiness
 from gateway.routes import search
 from services.dialogue import reply as dialogue
-from services.dialogue.tools import Tools
+from services.dialogue.tools import ReplyTools
 from services.embedding import passages as embedding
 from services.embedding import steps
 from shared.db import get_session
@@ -90,7 +90,7 @@ def recalled(session, persona):
     """Recall what a reply would be told."""
     context = turns.load(session, turn_of(session, persona), history=0)
     with connect_query_embedding(get_settings()) as server:
-        return dialogue._recall(context, Tools(get_settings(), None, server, None))
+        return dialogue._recall(context, ReplyTools(get_settings(), None, server, None))
 
 
 @pytest.mark.parametrize("kind", ODD)
@@ -155,7 +155,7 @@ def embedded(session):
 def embed_all(session, odd, texts):
     """Do what a worker does for the passages of one request."""
     with HttpEmbedding(odd.url, MODEL) as server:
-        tools = steps.Tools(FakeBlobs(), server, lambda *kept: steps.store(session, *kept))
+        tools = steps.EmbeddingTools(FakeBlobs(), server, lambda *kept: steps.store(session, *kept))
         embedding.work(embedding.Lacking(1, "default", {str(n): text for n, text in enumerate(texts)}), tools)
 
 
