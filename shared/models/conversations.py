@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship, synonym
+from sqlalchemy.orm import Mapped, backref, mapped_column, relationship, synonym
 
 from shared.domain.conversation import ConversationStatus, ExtraData, MessageRole
 from shared.models.base import JSON_OBJECT, Audited, Base, Identified, Owned, Timestamped, enum_by_value
-
-if TYPE_CHECKING:
-    from shared.models.personas import Persona
-    from shared.models.users import User
+from shared.models.personas import Persona
+from shared.models.users import User
 
 
 class Conversation(Audited, Identified, Timestamped, Owned, Base):
@@ -36,8 +34,12 @@ class Conversation(Audited, Identified, Timestamped, Owned, Base):
     provider_type: Mapped[str | None] = mapped_column(String(50))
     provider_config: Mapped[dict[str, Any] | None]
 
-    persona: Mapped[Persona | None] = relationship(back_populates="conversations")
-    user: Mapped[User | None] = relationship(back_populates="conversations")
+    persona: Mapped[Persona | None] = relationship(
+        backref=backref("conversations", cascade="all, delete-orphan", passive_deletes=True)
+    )
+    user: Mapped[User | None] = relationship(
+        backref=backref("conversations", cascade="all, delete-orphan", passive_deletes=True)
+    )
     messages: Mapped[list[Message]] = relationship(
         back_populates="conversation",
         cascade="all, delete-orphan",

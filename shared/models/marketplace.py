@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, func
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, backref, mapped_column, relationship
 
 from shared.domain.persona import CollectionType, JobStatus
 from shared.models.base import Audited, Base, Identified, enum_by_value
-
-if TYPE_CHECKING:
-    from shared.models.personas import Persona
+from shared.models.personas import Persona
 
 
 class IngestionJob(Identified, Base):
@@ -35,7 +32,9 @@ class IngestionJob(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     run_group_id: Mapped[int | None] = mapped_column(ForeignKey("rungroup.id", ondelete="SET NULL"), index=True)
 
-    persona: Mapped[Persona] = relationship(back_populates="ingestion_jobs")
+    persona: Mapped[Persona] = relationship(
+        backref=backref("ingestion_jobs", cascade="all, delete-orphan", passive_deletes=True)
+    )
 
 
 class DataSource(Audited, Identified, Base):
@@ -51,4 +50,6 @@ class DataSource(Audited, Identified, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     document_uri_id: Mapped[int | None] = mapped_column(ForeignKey("documenturi.id", ondelete="SET NULL"), index=True)
 
-    persona: Mapped[Persona] = relationship(back_populates="data_sources")
+    persona: Mapped[Persona] = relationship(
+        backref=backref("data_sources", cascade="all, delete-orphan", passive_deletes=True)
+    )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Connection, ForeignKey, Index, Numeric, String, UniqueConstraint, event, select
-from sqlalchemy.orm import Mapped, Mapper, mapped_column, object_session, relationship, synonym
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, object_session, synonym
 
 from shared.domain import persona as rules
 from shared.domain.persona import PersonaMode, PersonaStatus
 from shared.models.base import DEFAULT_OWNER, Audited, Base, Identified, Owned, Timestamped, enum_by_value, json_object
-
-if TYPE_CHECKING:
-    from shared.models.conversations import Conversation
-    from shared.models.marketplace import DataSource, IngestionJob
 
 
 class Persona(Audited, Identified, Timestamped, Owned, Base):
@@ -70,16 +66,6 @@ class Persona(Audited, Identified, Timestamped, Owned, Base):
     profile: Mapped[dict[str, Any] | None]
     persona: Mapped[dict[str, Any] | None] = synonym("profile")
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"), unique=True)
-
-    conversations: Mapped[list[Conversation]] = relationship(
-        back_populates="persona", cascade="all, delete-orphan", passive_deletes=True
-    )
-    ingestion_jobs: Mapped[list[IngestionJob]] = relationship(
-        back_populates="persona", cascade="all, delete-orphan", passive_deletes=True
-    )
-    data_sources: Mapped[list[DataSource]] = relationship(
-        back_populates="persona", cascade="all, delete-orphan", passive_deletes=True
-    )
 
     def get_quotes_list(self) -> list[str]:
         """Return the representative quotes; none where the text is no JSON array (seed 000)."""

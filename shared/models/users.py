@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.models.base import Audited, Base, Identified, Owned, Timestamped
-
-if TYPE_CHECKING:
-    from shared.models.conversations import Conversation
 
 
 class User(Audited, Identified, Timestamped, Owned, Base):
@@ -22,7 +17,3 @@ class User(Audited, Identified, Timestamped, Owned, Base):
     external_id: Mapped[str | None] = mapped_column(String(255))
     name: Mapped[str | None] = mapped_column(String(255))
     email: Mapped[str | None] = mapped_column(String(255))
-
-    conversations: Mapped[list[Conversation]] = relationship(
-        back_populates="user", cascade="all, delete-orphan", passive_deletes=True
-    )
