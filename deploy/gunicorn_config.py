@@ -23,8 +23,8 @@ control_socket_disable = True  # its default path is one per user, and stacks ru
 
 def post_worker_init(worker: Any) -> None:
     """Have open streams end when this worker is told to stop, which gunicorn would cut, and refusals told as JSON."""
-    from gateway import refusals  # in the worker: what the master imports, a reload does not renew
-    from gateway.relay import LEAVING
+    from gateway.http import refusals
+    from gateway.streaming.relay import LEAVING
 
     def leave(number: int, frame: FrameType | None) -> None:
         LEAVING.set()

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.local.credentials import password
-from deploy.local.servers import write_secret
+from deploy.local.data.credentials import password
+from deploy.local.data.servers import write_secret
 
 # Without PERSONAE_: an embedded stack reads the same file, and has secrets of its own.
 SECRETS: Mapping[str, Callable[[], str]] = {

@@ -4,22 +4,13 @@ from typing import Any
 
 from apiflask import APIFlask
 
-from gateway import (
-    auth,
-    correlation,
-    cors,
-    documentation,
-    errors,
-    headers,
-    idempotency,
-    limits,
-    places,
-    quotas,
-    readiness,
-)
+from gateway import readiness
+from gateway.http import auth, correlation, cors, errors, headers, idempotency, limits, quotas
+from gateway.reference import documentation
 from gateway.routes import BLUEPRINTS
+from gateway.streaming import places
 from shared.db import limit_statements
-from shared.queries import audit
+from shared.queries.accounts import audit
 from shared.settings import Settings
 
 NO_FOLDER: Any = None  # Flask takes None for "no static route"; APIFlask's annotation does not say so

@@ -13,11 +13,12 @@ from shared.db import get_session
 from shared.domain.files import plain_name
 from shared.domain.persona import CollectionType
 from shared.errors import Invalid, Refused, TooMany, Unavailable
-from shared.providers import blobs, intake
-from shared.providers.blobs import open_blobs
-from shared.providers.outbound import guard
-from shared.queries import documents
-from shared.queries.documents import Bytes
+from shared.providers import intake
+from shared.providers.network.outbound import guard
+from shared.providers.storage import blobs
+from shared.providers.storage.blobs import open_blobs
+from shared.queries.documents import documents
+from shared.queries.documents.documents import Bytes
 from shared.settings import Settings
 
 

@@ -20,8 +20,8 @@ from services import stuck
 from shared.background import FAILURE_PAUSE, Loop, attempt
 from shared.db import get_reserved_session, will_pass
 from shared.models.base import Work
-from shared.providers.interruption import OnOpen
-from shared.queries import work, workers
+from shared.providers.network.interruption import OnOpen
+from shared.queries.work import engine, workers
 from shared.settings import get_settings
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Later(Exception):
 class Held:
     """A row that this process works on, under one claim."""
 
-    def __init__(self, claim: work.Claim, queue: str, *, max_runtime: float, jitter: float = 0.5) -> None:
+    def __init__(self, claim: engine.Claim, queue: str, *, max_runtime: float, jitter: float = 0.5) -> None:
         self.claim = claim
         self.queue = queue
         self.model: type[Work] = claim.model
@@ -302,10 +302,10 @@ class Keeper:
             )
             for table, model in by_model.items():
                 keys = [(id, fence) for name, id, fence in renewed if name == table]
-                self._tell(table, work.renew(session, model, keys, lease=lease))
+                self._tell(table, engine.renew(session, model, keys, lease=lease))
         self._renewed = begun
 
-    def _tell(self, table: str, news: list[work.News]) -> None:
+    def _tell(self, table: str, news: list[engine.News]) -> None:
         for item in news:
             if held := self._held.get((table, item.id, item.fence)):
                 held.stop("lost" if item.lost else "cancel")

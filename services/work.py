@@ -26,8 +26,8 @@ from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.logs import bound_to
 from shared.models.base import Work
-from shared.queries import endings, locks
-from shared.queries import work as rows
+from shared.queries.work import endings, locks
+from shared.queries.work import engine as rows
 from shared.settings import get_settings
 from shared.tasks import BELL, QUEUES, Queue
 

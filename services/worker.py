@@ -18,8 +18,8 @@ from services.work import Failed, answer
 from shared.background import attempt, begin
 from shared.db import get_session
 from shared.logs import configure_logging
-from shared.queries import work
 from shared.queries.kinds import KINDS
+from shared.queries.work import engine
 from shared.settings import get_settings
 from shared.tasks import QUEUES, SWEEP, Queue, answers, celery_app
 
@@ -121,8 +121,8 @@ def _end_group() -> None:
 def _hand_back_now() -> tuple[int, int]:
     """Hand back what can be, a table at a time; return how many rows were, and how many must wait."""
     given = left = 0
-    for model in work.models():
+    for model in engine.models():
         with suppress(SQLAlchemyError), get_session() as session:
-            back, waiting = work.hand_back(session, model, leases.IDENTITY.main)
+            back, waiting = engine.hand_back(session, model, leases.IDENTITY.main)
             given, left = given + back, left + waiting
     return given, left

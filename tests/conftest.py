@@ -14,7 +14,7 @@ from alembic.config import Config
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, text
 
-from deploy.local import ports, servers
+from deploy.local.data import ports, servers
 from shared import db
 from shared.queries import kinds  # noqa: F401  what follows the end of each kind of work
 from shared.settings import get_settings

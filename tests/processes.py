@@ -13,7 +13,7 @@ from typing import TypeVar
 from alembic import command
 from alembic.config import Config
 
-from deploy.local import ports, servers
+from deploy.local.data import ports, servers
 
 Value = TypeVar("Value")
 ROOT = Path(__file__).parents[1]

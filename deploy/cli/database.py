@@ -3,7 +3,7 @@
 import typer
 
 from deploy.cli.terminal import fail, out
-from deploy.local.environment import NotRunning, adopt_stack
+from deploy.local.stack.environment import NotRunning, adopt_stack
 
 app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 
@@ -20,7 +20,7 @@ def upgrade(
     """Bring the schema to the newest revision; concurrent runners wait for one another."""
     from sqlalchemy.exc import DBAPIError, OperationalError
 
-    from deploy.local import migrations
+    from deploy.local.stack import migrations
 
     try:
         adopt_stack()

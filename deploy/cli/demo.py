@@ -6,9 +6,10 @@ import httpx
 
 from deploy.cli.stack import bring_up
 from deploy.cli.terminal import err, fail, out
-from deploy.local import control, state
-from deploy.local.environment import folder_of
-from deploy.local.folder import Folder
+from deploy.local import control
+from deploy.local.data import state
+from deploy.local.data.folder import Folder
+from deploy.local.stack.environment import folder_of
 from shared.settings import get_settings
 
 

@@ -8,11 +8,11 @@ import typer
 from rich.console import Console
 
 from deploy.cli.terminal import out
-from deploy.local.environment import NotRunning, adopt_stack
+from deploy.local.stack.environment import NotRunning, adopt_stack
 from shared.settings import get_settings
 
 if TYPE_CHECKING:
-    from deploy.local.examination import Examined
+    from deploy.local.stack.examination import Examined
 
 START_PATIENCE = 10.0  # seconds that a start takes longer for a model that does not answer
 
@@ -21,7 +21,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Try the database, the broker and both model servers with their keys and models; exits with 1 when one fails."""
-    from deploy.local.examination import examine, of_providers, of_stores
+    from deploy.local.stack.examination import examine, of_providers, of_stores
 
     try:
         settings = adopt_stack()
@@ -38,7 +38,7 @@ def doctor(
 
 def warn_of_providers(console: Console) -> None:
     """After a start, print what is wrong with the model servers; what works goes without saying."""
-    from deploy.local.examination import examine, of_providers
+    from deploy.local.stack.examination import examine, of_providers
 
     try:
         settings = adopt_stack()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli.terminal import err, fail, out
-from deploy.local.environment import NotRunning, adopt_stack
+from deploy.local.stack.environment import NotRunning, adopt_stack
 
 app = typer.Typer(help="Keys to the gateway.", no_args_is_help=True)
 SCOPES = ("read", "chat", "write", "admin")
@@ -56,7 +56,7 @@ def _add(owner: str, name: str, scopes: tuple[str, ...], expires_at: datetime | 
     from shared.db import get_session
     from shared.queries.scope import Scope
 
-    keys: Any = import_module("shared.queries.keys")
+    keys: Any = import_module("shared.queries.accounts.keys")
     with get_session() as session:
         row, key = keys.add(session, Scope(owner), name=name, scopes=scopes, expires_at=expires_at)
         session.flush()

@@ -12,12 +12,13 @@ from rich.table import Column, Table
 
 from deploy.cli.doctor import warn_of_providers
 from deploy.cli.terminal import err, fail, out
-from deploy.local import control, credentials, state
+from deploy.local import control
 from deploy.local.control import SUPERVISOR, Supervised
-from deploy.local.environment import adopt_stack, folder_of
-from deploy.local.folder import Folder
-from deploy.local.ports import is_free
+from deploy.local.data import credentials, state
+from deploy.local.data.folder import Folder
+from deploy.local.data.ports import is_free
 from deploy.local.processes import uptime
+from deploy.local.stack.environment import adopt_stack, folder_of
 from shared.settings import Settings, get_settings
 
 MARKS = {"ready": "[green]✓[/]", "exited": "[red]✗[/]", "restarting": "[yellow]↻[/]"}
@@ -154,7 +155,7 @@ def _queues() -> Table | str:
     from sqlalchemy.exc import SQLAlchemyError
 
     from shared.db import get_session
-    from shared.queries import why
+    from shared.queries.work import why
 
     try:
         adopt_stack()

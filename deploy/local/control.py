@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from deploy.local import state
-from deploy.local.folder import Folder
+from deploy.local.data import state
+from deploy.local.data.folder import Folder
 from deploy.local.processes import family, identify, send, table, uptime
 
 ROOT = Path(__file__).parents[2]
-SUPERVISOR = "deploy.local.run"
+SUPERVISOR = "deploy.local.supervision.run"
 PATIENCE = 9.0  # seconds of this process's life for an orderly stop, of the ten that a stop may take
 SHORTEST = 6.0  # what is left for it however long this process took to begin: workers hand their rows back in it
 

@@ -1,28 +1,12 @@
 """A blueprint per resource."""
 
-from gateway.routes import (
-    asking,
-    audit,
-    batches,
-    conversations,
-    documents,
-    executions,
-    files,
-    ingestion,
-    keys,
-    knowledge,
-    memories,
-    messages,
-    modules,
-    personas,
-    platform,
-    search,
-    templates,
-    turns,
-    users,
-    work,
-    workflow,
-)
+from gateway.routes import platform
+from gateway.routes.accounts import audit, keys, users
+from gateway.routes.dialogue import conversations, executions, memories, messages, turns
+from gateway.routes.documents import batches, documents, files
+from gateway.routes.knowledge import asking, knowledge, search
+from gateway.routes.personas import modules, personas, templates
+from gateway.routes.workflows import ingestion, work, workflow
 
 BLUEPRINTS = (
     platform.bp,

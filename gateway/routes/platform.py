@@ -6,7 +6,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import current_app
 
-from gateway.auth import public, requires
+from gateway.http.auth import public, requires
 from gateway.readiness import Readiness
 from gateway.schemas.platform import DatabaseOut, HealthOut, ReadyOut
 from shared.db import get_session

@@ -3,10 +3,10 @@
 from typing import Any
 
 from shared import failures
-from shared.providers.pace import TurnWriter
-from shared.providers.stream import FOLLOWED, TurnStream
-from shared.queries import turns
-from shared.queries.turns import TurnContext
+from shared.providers.stream.pace import TurnWriter
+from shared.providers.stream.stream import FOLLOWED, TurnStream
+from shared.queries.dialogue import turns
+from shared.queries.dialogue.turns import TurnContext
 
 
 class Events:

@@ -22,14 +22,15 @@ from shared.domain.prompt import Passage, Prompt, Said
 from shared.domain.template import BY_WORDS_ONLY, NONE_FITS, Warned, not_searched, why_less
 from shared.domain.trace import Trace
 from shared.models import Message, Turn
-from shared.providers.chat import Chat, require_text, shortfalls
-from shared.providers.embedding import try_query
-from shared.providers.extractive import Extractive
-from shared.providers.thinking import Revoked, Text, Thinking
-from shared.providers.wire import ChatControls, ChatEvent, ChatMessage, End
-from shared.queries import recall, search, turns
+from shared.providers.chat.chat import Chat, require_text, shortfalls
+from shared.providers.chat.extractive import Extractive
+from shared.providers.chat.thinking import Revoked, Text, Thinking
+from shared.providers.chat.wire import ChatControls, ChatEvent, ChatMessage, End
+from shared.providers.embedding.client import try_query
+from shared.queries.dialogue import turns
+from shared.queries.dialogue.turns import TurnContext
+from shared.queries.knowledge import recall, search
 from shared.queries.scope import Scope
-from shared.queries.turns import TurnContext
 from shared.scripting.preparation import Prepared
 
 

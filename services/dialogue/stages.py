@@ -4,9 +4,9 @@ from services.dialogue.events import Events
 from services.dialogue.tools import ReplyTools, chat_for
 from services.leases import Held
 from shared.domain.template import Warned
-from shared.queries import executions
+from shared.queries.dialogue import executions
+from shared.queries.dialogue.turns import TurnContext
 from shared.queries.scope import Scope
-from shared.queries.turns import TurnContext
 from shared.scripting.asking import SideCall
 from shared.scripting.context import Surroundings
 from shared.scripting.preparation import FIRST, Preparation, Prepared

@@ -5,12 +5,12 @@ from functools import cache
 from typing import NamedTuple
 
 from shared.domain.prompt import Passage
-from shared.providers.chat import Chat
-from shared.providers.embedding import Embedding, connect_query_embedding
-from shared.providers.extractive import EXTRACTIVE, Extractive
-from shared.providers.http_chat import connect_chat
-from shared.providers.stream import TurnStream, connect_turn_stream
-from shared.queries.turns import TurnContext
+from shared.providers.chat.chat import Chat
+from shared.providers.chat.extractive import EXTRACTIVE, Extractive
+from shared.providers.chat.http_chat import connect_chat
+from shared.providers.embedding.client import Embedding, connect_query_embedding
+from shared.providers.stream.stream import TurnStream, connect_turn_stream
+from shared.queries.dialogue.turns import TurnContext
 from shared.settings import Settings, get_settings
 
 

@@ -19,7 +19,7 @@ from services import leases
 from services.leases import Later
 from shared.db import will_pass
 from shared.errors import PersonaeError
-from shared.queries.progress import Advance
+from shared.queries.workflows.progress import Advance
 
 POLL_SECONDS = 1.0
 SLOW = 5.0  # seconds for a request: with no more in it, progress is seen to move

@@ -10,7 +10,7 @@ from services.embedding.line import Entry
 from services.embedding.steps import EmbeddingTools
 from shared.errors import Rejected
 from shared.models import PassageEmbedding
-from shared.queries import passage_embeddings
+from shared.queries.knowledge import passage_embeddings
 
 
 class Lacking(NamedTuple):

@@ -20,13 +20,14 @@ from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType, StepFacts
 from shared.errors import NotFound, Transient
 from shared.models import DocumentURI, Persona
-from shared.providers.blobs import Blobs
-from shared.providers.embedding import Embedding
-from shared.providers.vectors import Vector
-from shared.queries import embeddings, passages, progress
-from shared.queries.progress import Advance
+from shared.providers.embedding.client import Embedding
+from shared.providers.embedding.vectors import Vector
+from shared.providers.storage.blobs import Blobs
+from shared.queries.knowledge import embeddings, passages
 from shared.queries.scope import Scope
-from shared.queries.workflows import StepContext
+from shared.queries.workflows import progress
+from shared.queries.workflows.advance import StepContext
+from shared.queries.workflows.progress import Advance
 
 Given = TypeVar("Given")
 TEXTS_PER_REQUEST = 16

@@ -14,11 +14,11 @@ from services.work import register_handler
 from shared.db import get_session
 from shared.domain.workflow import WorkflowStepType
 from shared.models import PassageEmbedding, RunStep
-from shared.providers.blobs import open_blobs
-from shared.providers.embedding import connect_embedding
-from shared.queries import work as rows
-from shared.queries import workflows
-from shared.queries.passage_embeddings import FORGOTTEN
+from shared.providers.embedding.client import connect_embedding
+from shared.providers.storage.blobs import open_blobs
+from shared.queries.knowledge.passage_embeddings import FORGOTTEN
+from shared.queries.work import engine as rows
+from shared.queries.workflows import advance
 from shared.settings import get_settings
 from shared.tasks import EMBEDDING
 
@@ -52,7 +52,7 @@ def others_wait() -> bool:
 
 def load(session: Session, step: RunStep) -> steps.Loaded:
     """Read the passages, and for a step that embeds which of them nobody has embedded yet."""
-    return LOAD[step.step_type](session, workflows.context(session, step), tools())
+    return LOAD[step.step_type](session, advance.context(session, step), tools())
 
 
 def work(loaded: steps.Loaded) -> Result:
@@ -62,11 +62,11 @@ def work(loaded: steps.Loaded) -> Result:
 
 def save(session: Session, step: RunStep, result: Result) -> None:
     """Write the step's facts, and of a step that stores the document's passages: vectors are there already."""
-    workflows.note_facts(session, step, SAVE[step.step_type](session, result))
+    advance.note_facts(session, step, SAVE[step.step_type](session, result))
 
 
 embed_and_store = register_handler(
-    EMBEDDING, RunStep, load=load, work=work, save=save, lock=workflows.lock_written, max_runtime=3600.0
+    EMBEDDING, RunStep, load=load, work=work, save=save, lock=advance.lock_written, max_runtime=3600.0
 )
 embed_passages = register_handler(
     EMBEDDING,

@@ -13,11 +13,12 @@ from shared.domain.lifecycle import RunStatus
 from shared.errors import Unavailable
 from shared.models import Fetch
 from shared.providers import intake
-from shared.providers.blobs import Blobs, open_blobs
-from shared.providers.outbound import Outbound, guard
-from shared.queries import arrivals, quotas
-from shared.queries.arrivals import Arrival
-from shared.queries.documents import Bytes
+from shared.providers.network.outbound import Outbound, guard
+from shared.providers.storage.blobs import Blobs, open_blobs
+from shared.queries import quotas
+from shared.queries.documents.documents import Bytes
+from shared.queries.intake import arrivals
+from shared.queries.intake.arrivals import Arrival
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 from shared.tasks import MODULES

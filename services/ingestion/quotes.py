@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from shared.domain.text import content_hash, is_storable
 from shared.errors import Invalid
-from shared.providers import delimited
-from shared.providers.chunker import Chunk
-from shared.providers.parser import clean
+from shared.providers.formats import delimited
+from shared.providers.parsing.chunker import Chunk
+from shared.providers.parsing.parser import clean
 
 LONGEST_QUOTE = 20_000  # characters
 KEYS = ("text", "quote")  # both are found in seed 000's files

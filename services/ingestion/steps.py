@@ -9,13 +9,13 @@ from services.ingestion import quotes
 from shared.domain.persona import CollectionType
 from shared.domain.workflow import ArtifactType, DocumentFacts, StepFacts
 from shared.errors import Invalid
-from shared.providers import blobs as stored
-from shared.providers.blobs import Blobs
-from shared.providers.chunker import Chunk
-from shared.providers.chunker import chunk as cut
-from shared.providers.parser import Page, Parsed, Parser
-from shared.providers.sniff import CSV, JSONL, PLAIN, decode_text
-from shared.queries.workflows import StepContext
+from shared.providers.parsing.chunker import Chunk
+from shared.providers.parsing.chunker import chunk as cut
+from shared.providers.parsing.parser import Page, Parsed, Parser
+from shared.providers.parsing.sniff import CSV, JSONL, PLAIN, decode_text
+from shared.providers.storage import blobs as stored
+from shared.providers.storage.blobs import Blobs
+from shared.queries.workflows.advance import StepContext
 
 MOST_PAGES_NAMED = 100
 

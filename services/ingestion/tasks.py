@@ -10,11 +10,11 @@ from services.ingestion.steps import ParsingTools
 from services.work import register_handler
 from shared.domain.workflow import StepFacts, WorkflowStepType
 from shared.models import RunStep
-from shared.providers.apart import ApartParser
-from shared.providers.blobs import open_blobs
-from shared.providers.limits import limits_of
-from shared.queries import workflows
-from shared.queries.workflows import StepContext
+from shared.providers.parsing.apart import ApartParser
+from shared.providers.parsing.limits import limits_of
+from shared.providers.storage.blobs import open_blobs
+from shared.queries.workflows import advance
+from shared.queries.workflows.advance import StepContext
 from shared.settings import get_settings
 from shared.tasks import INGESTION
 
@@ -39,15 +39,15 @@ def work(step: StepContext) -> StepFacts:
 
 def save(session: Session, step: RunStep, facts: StepFacts) -> None:
     """Keep the facts with the step, and those of the document with the document."""
-    workflows.note_facts(session, step, facts)
+    advance.note_facts(session, step, facts)
 
 
 prepare = register_handler(
     INGESTION,
     RunStep,
-    load=workflows.context,
+    load=advance.context,
     work=work,
     save=save,
-    lock=workflows.lock_written,
+    lock=advance.lock_written,
     max_runtime=900.0,
 )

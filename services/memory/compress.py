@@ -9,10 +9,10 @@ from shared.domain.extract import SPEAKERS
 from shared.domain.prompt import Said
 from shared.domain.tokens import count_roughly
 from shared.errors import Transient
-from shared.providers.chat import Chat, complete
-from shared.providers.extractive import EXTRACTIVE
-from shared.providers.wire import ChatControls, ChatMessage
-from shared.queries.memory import WindowContext
+from shared.providers.chat.chat import Chat, complete
+from shared.providers.chat.extractive import EXTRACTIVE
+from shared.providers.chat.wire import ChatControls, ChatMessage
+from shared.queries.dialogue.memory import WindowContext
 from shared.settings import DEMO_CHAT_MODEL, Settings
 
 PROMPT = """I am {name}. I am summarising a part of a conversation of mine, so that I remember it later.

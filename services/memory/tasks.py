@@ -8,9 +8,9 @@ from services.memory import compress
 from services.memory.compress import MemoryTools, Summary
 from services.work import register_handler
 from shared.models import MemoryWindow
-from shared.providers.http_chat import connect_chat
-from shared.queries import memory
-from shared.queries.memory import WindowContext
+from shared.providers.chat.http_chat import connect_chat
+from shared.queries.dialogue import memory
+from shared.queries.dialogue.memory import WindowContext
 from shared.settings import get_settings
 from shared.tasks import MEMORY
 

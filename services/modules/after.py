@@ -10,7 +10,7 @@ from shared.domain import stages
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Invalid
 from shared.models import Message, ModuleExecution, Turn, TurnTrace
-from shared.queries import executions, memory
+from shared.queries.dialogue import executions, memory
 from shared.queries.scope import Scope
 from shared.scripting.context import Surroundings
 from shared.scripting.modules import Execution, execute

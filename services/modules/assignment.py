@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, cast
 from services import leases
 from shared.domain.trace import RunTrace
 from shared.models import Module
-from shared.providers.chat import Chat
-from shared.providers.extractive import EXTRACTIVE, Extractive
-from shared.providers.http_chat import connect_chat
+from shared.providers.chat.chat import Chat
+from shared.providers.chat.extractive import EXTRACTIVE, Extractive
+from shared.providers.chat.http_chat import connect_chat
 from shared.scripting.asking import SideCall
 from shared.scripting.context import Surroundings
 from shared.scripting.modules import Execution

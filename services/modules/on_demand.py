@@ -6,7 +6,8 @@ from services.modules.assignment import Assignment, asking, trace
 from shared.domain.lifecycle import RunStatus
 from shared.domain.stages import Purpose
 from shared.models import Module, ModuleExecution
-from shared.queries import memory, on_demand
+from shared.queries import on_demand
+from shared.queries.dialogue import memory
 from shared.queries.on_demand import Situation
 from shared.queries.scope import Scope
 from shared.scripting.context import Surroundings

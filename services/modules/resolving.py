@@ -10,7 +10,9 @@ from services import leases
 from services.modules.assignment import side_call, within_budget
 from services.modules.on_demand import surroundings
 from shared.models import Module, ModuleExecution
-from shared.queries import executions, modules, on_demand
+from shared.queries import on_demand
+from shared.queries.dialogue import executions
+from shared.queries.personas import modules
 from shared.queries.scope import Scope
 from shared.scripting.context import Surroundings
 from shared.scripting.preparation import Preparation, Prepared

@@ -9,10 +9,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from shared.db import get_session
-from shared.providers import blobs
-from shared.providers.blobs import Blobs
-from shared.queries import audit, documents, embeddings, idempotency, passage_embeddings, workers
+from shared.providers.storage import blobs
+from shared.providers.storage.blobs import Blobs
+from shared.queries.accounts import audit, idempotency
+from shared.queries.documents import documents
 from shared.queries.kinds import KINDS
+from shared.queries.knowledge import embeddings, passage_embeddings
+from shared.queries.work import workers
 from shared.settings import Settings
 
 ROWS = 1000  # of a table, at each sweep

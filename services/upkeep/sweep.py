@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from services.upkeep import retention
 from shared.background import tried
 from shared.db import get_session
-from shared.providers.blobs import open_blobs
-from shared.queries import turns, watch, work
+from shared.providers.storage.blobs import open_blobs
+from shared.queries.dialogue import turns
+from shared.queries.work import engine, watch
 from shared.settings import Settings, get_settings
 from shared.tasks import BELL, QUEUES
 
@@ -30,7 +31,7 @@ def sweep() -> None:
     """
     settings = get_settings()
     with get_session() as session:
-        now = work.database_seconds(session)
+        now = engine.database_seconds(session)
         watched = watch.note(session, gap=3 * settings.sweep_seconds)
     repairs = _repairs(settings, expire=watched >= settings.watch_seconds)
     failures = [error for mend in repairs if (error := tried(partial(_mend, mend)))]
@@ -50,23 +51,23 @@ def _remove_some_blobs(settings: Settings, now: float) -> None:
 def _repairs(settings: Settings, *, expire: bool) -> Iterator[Mend]:
     honour = settings.cancel_honour_seconds
     yield turns.ready_stalled
-    for model in work.models():
+    for model in engine.models():
         with get_session() as session:
-            lost = work.lost_for_good(session, model) if expire else []
-            unheard = work.unheard(session, model, honour=honour)
+            lost = engine.lost_for_good(session, model) if expire else []
+            unheard = engine.unheard(session, model, honour=honour)
         if expire:
-            yield partial(work.reopen, model=model)
-        yield from (partial(work.end_lost, model=model, row_id=row_id) for row_id in lost)
-        yield from (partial(work.end_unheard, model=model, row_id=row_id, honour=honour) for row_id in unheard)
-        yield partial(work.promote_due, model=model)
-        yield partial(work.end_waits, model=model, queues=[queue.name for queue in QUEUES])
+            yield partial(engine.reopen, model=model)
+        yield from (partial(engine.end_lost, model=model, row_id=row_id) for row_id in lost)
+        yield from (partial(engine.end_unheard, model=model, row_id=row_id, honour=honour) for row_id in unheard)
+        yield partial(engine.promote_due, model=model)
+        yield partial(engine.end_waits, model=model, queues=[queue.name for queue in QUEUES])
     yield from retention.prunings(settings)
     yield partial(retention.PASSAGES.embed_some, model=settings.embedding_model)
 
 
 def _mend(mend: Mend) -> None:
     with get_session() as session:
-        if work.only_sweeper(session):
+        if engine.only_sweeper(session):
             mend(session)
 
 
@@ -74,7 +75,7 @@ def _ring_for_what_waits(settings: Settings) -> None:
     cap = settings.bell_cap
     with get_session() as session:
         waiting = {
-            queue.name: sum(work.count_waiting(session, model, queue.name, limit=cap) for model in work.models())
+            queue.name: sum(engine.count_waiting(session, model, queue.name, limit=cap) for model in engine.models())
             for queue in QUEUES
         }
     for queue, count in waiting.items():

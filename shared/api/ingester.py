@@ -26,8 +26,9 @@ from shared.models import (
     WorkerCheckin,
     WorkflowRun,
 )
-from shared.queries import documents, runs
+from shared.queries.documents import documents
 from shared.queries.scope import DEFAULT_SCOPE
+from shared.queries.workflows import runs
 
 Item = TypeVar("Item")
 NotFoundError = NotFound

@@ -14,7 +14,10 @@ from shared.api.schema import drop_db, init_db, reset_db
 from shared.db import get_engine, get_session, new_engine
 from shared.domain.conversation import MessageRole
 from shared.models import Base, Conversation, KnowledgeChunk, Message, Timestamped, User
-from shared.queries import conversations, knowledge, messages, passage_embeddings, users
+from shared.queries.accounts import users
+from shared.queries.dialogue import conversations, messages
+from shared.queries.knowledge import chunks as stored
+from shared.queries.knowledge import passage_embeddings
 from shared.queries.scope import DEFAULT_SCOPE
 from shared.settings import get_settings
 
@@ -171,26 +174,26 @@ def upsert_knowledge_chunk(
 
 def get_knowledge_chunk_by_id(session: Session, chunk_id: UUID) -> KnowledgeChunk | None:
     """Return the chunk, or None."""
-    return knowledge.find(session, DEFAULT_SCOPE, chunk_id)
+    return stored.find(session, DEFAULT_SCOPE, chunk_id)
 
 
 def get_knowledge_chunk_by_external_id(
     session: Session, external_id: str, source: str | None = None
 ) -> KnowledgeChunk | None:
     """Return the chunk with this external id, of one source where it is given, or None."""
-    return knowledge.find_by_external_id(session, DEFAULT_SCOPE, external_id, source=source)
+    return stored.find_by_external_id(session, DEFAULT_SCOPE, external_id, source=source)
 
 
 def search_knowledge_chunks_by_source(
     session: Session, source: str, limit: int = 100, offset: int = 0
 ) -> list[KnowledgeChunk]:
     """Return a source's chunks, oldest first."""
-    return knowledge.list_(session, DEFAULT_SCOPE, source=source, limit=limit, offset=offset)
+    return stored.list_(session, DEFAULT_SCOPE, source=source, limit=limit, offset=offset)
 
 
 def list_all_knowledge_chunks(session: Session, limit: int = 100, offset: int = 0) -> list[KnowledgeChunk]:
     """Return every chunk, oldest first."""
-    return knowledge.list_(session, DEFAULT_SCOPE, limit=limit, offset=offset)
+    return stored.list_(session, DEFAULT_SCOPE, limit=limit, offset=offset)
 
 
 def bulk_upsert_knowledge_chunks(session: Session, chunks: Sequence[Mapping[str, Any]]) -> list[KnowledgeChunk]:
@@ -198,7 +201,7 @@ def bulk_upsert_knowledge_chunks(session: Session, chunks: Sequence[Mapping[str,
 
     They are found by their words at once, and by their meaning when a worker has embedded them.
     """
-    written = knowledge.bulk_upsert(session, DEFAULT_SCOPE, chunks)
+    written = stored.bulk_upsert(session, DEFAULT_SCOPE, chunks)
     hashes, model = {chunk.content_hash for chunk in written}, get_settings().embedding_model
     passage_embeddings.add(session, DEFAULT_SCOPE, hashes, model=model)
     return written
@@ -206,7 +209,7 @@ def bulk_upsert_knowledge_chunks(session: Session, chunks: Sequence[Mapping[str,
 
 def delete_knowledge_chunk(session: Session, chunk_id: UUID) -> bool:
     """Delete a chunk; say whether there was one."""
-    return knowledge.delete_(session, DEFAULT_SCOPE, chunk_id)
+    return stored.delete_(session, DEFAULT_SCOPE, chunk_id)
 
 
 __all__ = [

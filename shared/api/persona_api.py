@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from shared.db import get_session
 from shared.errors import NotFound, PersonaeError
 from shared.models import Persona
-from shared.queries import personas
+from shared.queries.personas import personas
 from shared.queries.scope import DEFAULT_SCOPE
 
 APIError = PersonaeError  # the name under which the seed's examples catch what the database refuses

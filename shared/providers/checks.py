@@ -13,9 +13,9 @@ from sqlalchemy.exc import NoResultFound, OperationalError, ProgrammingError, SQ
 from shared.domain.retrieval import misfit
 from shared.errors import PersonaeError, Rejected
 from shared.models import EmbeddingModel
-from shared.providers import faults
-from shared.providers.embedding import check_embedding
-from shared.providers.http_chat import check_chat
+from shared.providers.chat.http_chat import check_chat
+from shared.providers.embedding.client import check_embedding
+from shared.providers.network import faults
 from shared.settings import Settings
 
 SOCKET_PATIENCE = 1.0

@@ -9,10 +9,10 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from shared.domain.files import refusal, settled_kind
 from shared.domain.persona import CollectionType
 from shared.errors import Forbidden, Invalid, Refused
-from shared.providers.blobs import Blobs, Stored
-from shared.providers.interruption import OnOpen
-from shared.providers.outbound import Outbound
-from shared.providers.sniff import sniff_file
+from shared.providers.network.interruption import OnOpen
+from shared.providers.network.outbound import Outbound
+from shared.providers.parsing.sniff import sniff_file
+from shared.providers.storage.blobs import Blobs, Stored
 
 
 def kind_of(file: BinaryIO, name: str) -> str:

@@ -25,22 +25,15 @@ from shared.models import (
     WorkerCheckin,
     WorkflowRun,
 )
-from shared.queries import (
-    control,
-    conversations,
-    endings,
-    fetches,
-    locks,
-    memory,
-    on_demand,
-    passage_embeddings,
-    turns,
-    work,
-    workflows,
-)
-from shared.queries.endings import Endings
+from shared.queries import on_demand
+from shared.queries.dialogue import conversations, memory, turns
+from shared.queries.intake import fetches
+from shared.queries.knowledge import passage_embeddings
 from shared.queries.rows import Slice, found, page_of_columns
 from shared.queries.scope import Scope
+from shared.queries.work import endings, engine, locks
+from shared.queries.work.endings import Endings
+from shared.queries.workflows import advance, control
 from shared.settings import Settings
 
 ALIVE_SECONDS = 20
@@ -61,7 +54,7 @@ class Owner(NamedTuple):
 
 
 def _cancel(session: Session, row: Any) -> Running:
-    return work.cancel(session, type(row), [row.id])
+    return engine.cancel(session, type(row), [row.id])
 
 
 def _locked(session: Session, row: Any) -> Any:
@@ -73,7 +66,7 @@ def _again(session: Session, row: Any, *, ready: bool = True) -> None:
     row = _locked(session, row)
     if row.status not in RETRIABLE:
         raise Conflict(f"nothing to retry: it is {row.status.value}")
-    if not work.retry(session, type(row), [row.id], ready=ready):
+    if not engine.retry(session, type(row), [row.id], ready=ready):
         raise Conflict("nothing to retry: somebody else has just done so")
     session.refresh(row)
 
@@ -136,7 +129,7 @@ DECLARED = (
         RunStep,
         Owner(RunGroup.owner_id, _with_group),
         handlers=("services.ingestion.tasks", "services.embedding.tasks"),
-        endings=Endings(workflows.follow_step, workflows.hold_paused, workflows.lock_ended),
+        endings=Endings(advance.follow_step, advance.hold_paused, advance.lock_ended),
         cancel=_cancel_rest_of_run,
         retry=_run_again,
     ),

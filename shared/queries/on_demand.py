@@ -15,7 +15,8 @@ from shared.errors import Conflict, Invalid
 from shared.logs import Correlation
 from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn, TurnTrace
 from shared.models.turns import INTERACTIVE
-from shared.queries import conversations, executions, modules, personas
+from shared.queries.dialogue import conversations, executions
+from shared.queries.personas import modules, personas
 from shared.queries.rows import found, removed
 from shared.queries.scope import Scope, owned, owner_of
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from shared.background import later
 from shared.errors import Rejected
-from shared.providers.chat import Chat, Reply, require_text
-from shared.providers.thinking import Revoked, Text
-from shared.providers.wire import ChatControls, ChatMessage, End
+from shared.providers.chat.chat import Chat, Reply, require_text
+from shared.providers.chat.thinking import Revoked, Text
+from shared.providers.chat.wire import ChatControls, ChatMessage, End
 
 LONGEST_SECONDS = 30.0
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from shared.domain.memory import UNCHANGED, Changes
 from shared.domain.template import Warned
 from shared.models import Module
-from shared.providers.chat import Reply
-from shared.providers.wire import ChatControls, ChatMessage
+from shared.providers.chat.chat import Reply
+from shared.providers.chat.wire import ChatControls, ChatMessage
 from shared.queries.scope import Scope
 from shared.scripting.spending import Spending
 

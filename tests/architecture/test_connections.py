@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from deploy import commands
-from deploy.local import addresses
-from deploy.local.credentials import Credentials
-from deploy.local.folder import Folder
-from deploy.local.plan import plan
+from deploy.local.data import addresses
+from deploy.local.data.credentials import Credentials
+from deploy.local.data.folder import Folder
+from deploy.local.stack.plan import plan
 from shared.settings import Settings
 from shared.tasks import QUEUES, Pool
 from tests.architecture.sources import ROOT

@@ -42,7 +42,7 @@ def budget(path: str) -> int:
 
 def test_only_the_life_of_work_what_runs_in_the_background_and_the_cutting_of_files_catch_every_exception() -> None:
     catching = {source.path for source in sources(*PRODUCT) if any(map(catches_all, source.find(ast.ExceptHandler)))}
-    assert catching == {"services/work.py", "shared/background.py", "shared/providers/parts.py"}
+    assert catching == {"services/work.py", "shared/background.py", "shared/providers/parsing/parts.py"}
 
 
 def catches_all(handler: ast.ExceptHandler) -> bool:

@@ -18,7 +18,7 @@ from shared.queries.kinds import DECLARED
 from shared.tasks import QUEUES, SWEEP, answers
 from tests.architecture.sources import ROOT, Source, sources
 
-LIFE_OF_WORK = "shared/queries/work.py"
+LIFE_OF_WORK = "shared/queries/work/engine.py"
 REGISTERED = """
 import json
 from services import work, worker
@@ -36,11 +36,11 @@ WITHOUT_FOLLOWER = {
 }
 # Progress that is told or rolled up, on rows that no worker claims.
 OTHER_STATUSES = {
-    ("shared/queries/conversations.py", "conversation"),
-    ("shared/queries/files.py", "persona"),
-    ("shared/queries/jobs.py", "job"),
-    ("shared/queries/jobs.py", "persona"),
-    ("shared/queries/workflows.py", "item"),
+    ("shared/queries/dialogue/conversations.py", "conversation"),
+    ("shared/queries/documents/files.py", "persona"),
+    ("shared/queries/workflows/ingestion_jobs.py", "job"),
+    ("shared/queries/workflows/ingestion_jobs.py", "persona"),
+    ("shared/queries/workflows/advance.py", "item"),
 }
 
 

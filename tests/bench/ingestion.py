@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from deploy.local.ports import free_port
+from deploy.local.data.ports import free_port
 from shared.domain.persona import CollectionType
 from shared.domain.retrieval import DEFAULTS, effective
 from shared.settings import Settings

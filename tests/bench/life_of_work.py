@@ -10,7 +10,7 @@ from sqlalchemy import text
 from services import leases
 from services.work import _claim_and_perform
 from shared.db import get_engine, get_session
-from shared.queries import work
+from shared.queries.work import engine
 from shared.tasks import DIALOGUE, EMBEDDING, Queue
 from tests.fakes import probe
 from tests.fakes.probe import Probe
@@ -65,7 +65,7 @@ def claim_milliseconds(waiting: int) -> float:
 def _one_claim() -> float:
     with get_session() as session:
         started = time.perf_counter()
-        work.claim(session, [Probe], "dialogue", worker="bench", lease=20, limit=1, suspects=False)
+        engine.claim(session, [Probe], "dialogue", worker="bench", lease=20, limit=1, suspects=False)
         return 1000 * (time.perf_counter() - started)
 
 

@@ -18,7 +18,7 @@ from llama_index.core.schema import Document
 from llama_index.core.vector_stores import SimpleVectorStore
 from pydantic import PrivateAttr
 
-from shared.providers.chunker import chunk
+from shared.providers.parsing.chunker import chunk
 
 
 class Splitter(TextSplitter):

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from deploy.local.ports import free_port
+from deploy.local.data.ports import free_port
 from tests.processes import ROOT
 from tests.system import library
 from tests.system.client import Client

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from deploy.model.http import JsonHandler, JsonServer
-from shared.providers.embedding import word_vector
+from shared.providers.embedding.client import word_vector
 from tests.fakes.openai_server import serving
 
 DIMENSIONS = 64

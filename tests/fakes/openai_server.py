@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Self
 
 from deploy.model.http import BadRequest, JsonHandler, JsonServer
-from shared.providers.embedding import FakeEmbedding
+from shared.providers.embedding.client import FakeEmbedding
 from tests.fakes.script import Reply, Rule
 
 HANG_POLL_SECONDS = 0.01

@@ -1,7 +1,7 @@
 """Small Word documents, made of their body and parts."""
 
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import DOCX
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import DOCX
 from tests.fakes.documents import DOCX_LINKS, DOCX_TYPES, WORD, zipped
 
 OPEN = f'<w:document xmlns:w="{WORD}" xmlns:r="x"><w:body>'

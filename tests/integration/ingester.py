@@ -13,10 +13,11 @@ from shared.domain.lifecycle import RunStatus
 from shared.domain.workflow import WorkflowStepType
 from shared.errors import PersonaeError
 from shared.models import RunStep
-from shared.providers.blobs import Blobs
-from shared.providers.embedding import Embedding
-from shared.providers.parser import Parser
-from shared.queries import endings, work, workflows
+from shared.providers.embedding.client import Embedding
+from shared.providers.parsing.parser import Parser
+from shared.providers.storage.blobs import Blobs
+from shared.queries.work import endings, engine
+from shared.queries.workflows import advance
 
 NAME = "w:1:"
 
@@ -28,17 +29,17 @@ class Ingester(NamedTuple):
     parser: Parser
     embedding: Embedding
 
-    def claim(self, session: Session) -> work.Claim | None:
+    def claim(self, session: Session) -> engine.Claim | None:
         """Take the best step of either queue."""
         for queue in ("ingestion", "embedding"):
-            claims = work.claim(session, [RunStep], queue, worker=NAME, lease=20, limit=1, suspects=True)
+            claims = engine.claim(session, [RunStep], queue, worker=NAME, lease=20, limit=1, suspects=True)
             if claims:
                 return claims[0]
         return None
 
-    def perform(self, session: Session, claim: work.Claim) -> Callable[[], bool]:
+    def perform(self, session: Session, claim: engine.Claim) -> Callable[[], bool]:
         """Load and work on a claimed step; return what settles it, and says whether it was still held."""
-        context = workflows.context(session, session.get_one(RunStep, claim.id))
+        context = advance.context(session, session.get_one(RunStep, claim.id))
         session.flush()  # a worker loads in a transaction of its own
         try:
             save = self._work(session, context)
@@ -47,13 +48,13 @@ class Ingester(NamedTuple):
             return lambda: self._settle(session, claim, RunStatus.FAILED, reason)
         return lambda: self._settle(session, claim, RunStatus.COMPLETED, None, save)
 
-    def _work(self, session: Session, context: workflows.StepContext) -> Callable[[RunStep], None]:
+    def _work(self, session: Session, context: advance.StepContext) -> Callable[[RunStep], None]:
         if context.step_type in ingestion_tasks.STEPS:
             facts = ingestion_tasks.STEPS[context.step_type](context, ingestion.ParsingTools(self.blobs, self.parser))
-            return lambda step: workflows.note_facts(session, step, facts)
+            return lambda step: advance.note_facts(session, step, facts)
         return self._embed_or_store(session, context)
 
-    def _embed_or_store(self, session: Session, context: workflows.StepContext) -> Callable[[RunStep], None]:
+    def _embed_or_store(self, session: Session, context: advance.StepContext) -> Callable[[RunStep], None]:
         kind: WorkflowStepType = context.step_type
         tools = embedding.EmbeddingTools(self.blobs, self.embedding, partial(embedding.store, session))
         result = embedding_tasks.WORK[kind](embedding_tasks.LOAD[kind](session, context, tools), tools)
@@ -62,12 +63,12 @@ class Ingester(NamedTuple):
     def _settle(
         self,
         session: Session,
-        claim: work.Claim,
+        claim: engine.Claim,
         status: RunStatus,
         message: str | None,
         save: Callable[[RunStep], None] | None = None,
     ) -> bool:
-        rows = work.settle(session, RunStep, [(claim.id, claim.fence)], status, message=message)
+        rows = engine.settle(session, RunStep, [(claim.id, claim.fence)], status, message=message)
         for row in rows if save else ():
             save(row)
         endings.follow(session, rows)

@@ -15,8 +15,10 @@ from deploy.consumption import ALIVE_SECONDS, NEW, QUIET, TABLES, UPKEEP, Condit
 from shared import tasks
 from shared.db import Session, get_session
 from shared.models import Conversation, Persona, SweepWatch, WorkerCheckin
-from shared.queries import kinds, turns, work, workers
+from shared.queries import kinds
+from shared.queries.dialogue import turns
 from shared.queries.scope import Scope
+from shared.queries.work import engine, workers
 
 pytestmark = pytest.mark.capability("C19")
 NODE = "worker-dialogue@host:"
@@ -68,7 +70,7 @@ def condition(session: Session, queues: list[str], node: str) -> Condition:
 
 
 def test_the_tables_that_are_told_are_those_of_the_models() -> None:
-    assert tuple(model.__tablename__ for model in work.models()) == TABLES
+    assert tuple(model.__tablename__ for model in engine.models()) == TABLES
     assert kinds.ALIVE_SECONDS == ALIVE_SECONDS
 
 

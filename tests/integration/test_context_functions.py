@@ -9,9 +9,9 @@ import pytest
 from shared.db import Session
 from shared.domain.stages import ModuleType
 from shared.models import Conversation, ConversationMemory, Message, Module
-from shared.providers.chat import Reply
-from shared.providers.wire import ChatControls, ChatMessage, End
-from shared.queries import conversations, memory
+from shared.providers.chat.chat import Reply
+from shared.providers.chat.wire import ChatControls, ChatMessage, End
+from shared.queries.dialogue import conversations, memory
 from shared.queries.scope import Scope
 from shared.scripting.context import Surroundings
 from shared.scripting.modules import Execution, execute

@@ -5,7 +5,8 @@ from sqlalchemy import func, select
 
 from shared.db import Session
 from shared.models import ConversationMemory, Message, Module, Persona
-from shared.queries import conversations, modules, seeds
+from shared.queries.dialogue import conversations
+from shared.queries.personas import defaults, modules
 from shared.queries.scope import Scope
 from shared.scripting.context import Surroundings
 from shared.scripting.modules import Execution, execute
@@ -15,7 +16,7 @@ MINE = Scope("seeded")
 
 @pytest.fixture
 def ava(session: Session) -> Persona:
-    seeds.add_defaults(session, MINE)
+    defaults.add_defaults(session, MINE)
     return session.scalars(select(Persona).where(Persona.owner_id == MINE.owner_id)).one()
 
 
@@ -30,14 +31,14 @@ def run(session: Session, ava: Persona, name: str) -> Execution:
 
 
 def test_defaults_are_added_once(session: Session) -> None:
-    assert seeds.add_defaults(session, MINE) == ["short_term_memory", "long_term_memory", "Ava"]
-    assert seeds.add_defaults(session, MINE) == []
+    assert defaults.add_defaults(session, MINE) == ["short_term_memory", "long_term_memory", "Ava"]
+    assert defaults.add_defaults(session, MINE) == []
     assert session.scalar(select(func.count()).select_from(Module).where(Module.owner_id == MINE.owner_id)) == 2
 
 
 def test_a_default_that_was_changed_stays_changed(session: Session, ava: Persona) -> None:
     ava.template = "Mine"
-    seeds.add_defaults(session, MINE)
+    defaults.add_defaults(session, MINE)
     session.refresh(ava)
     assert ava.template == "Mine"
 
@@ -46,7 +47,7 @@ def test_a_default_that_was_changed_stays_changed(session: Session, ava: Persona
 def test_short_term_memory_tells_the_last_messages_with_the_personas_first(session: Session, ava: Persona) -> None:
     lines = run(session, ava, "short_term_memory").variables["history"].splitlines()
     assert [line.partition("] ")[2] for line in lines] == [
-        f"Assistant: {seeds.FIRST_MESSAGE}", "User: said 0", "User: said 1", "User: said 2",
+        f"Assistant: {defaults.FIRST_MESSAGE}", "User: said 0", "User: said 1", "User: said 2",
     ]  # fmt: skip
 
 

@@ -18,8 +18,9 @@ from shared.models import (
     StepConfig,
     WorkflowRun,
 )
-from shared.queries import documents, files, runs, workflows
+from shared.queries.documents import documents, files
 from shared.queries.scope import DEFAULT_SCOPE, Scope
+from shared.queries.workflows import advance, runs
 
 OTHER = Scope("other")
 
@@ -166,4 +167,4 @@ def context_of_first_step(session, owner, name, mime_type, title):
     group = files.ingest_one(session, scope, location, embedding_model="m", embedding_window=512)
     run = session.scalars(select(WorkflowRun).where(WorkflowRun.run_group_id == group.id)).one()
     first = session.scalars(select(RunStep).where(RunStep.workflow_run_id == run.id).order_by(RunStep.id)).first()
-    return workflows.context(session, first)
+    return advance.context(session, first)

@@ -13,10 +13,12 @@ from shared.domain.lifecycle import RunStatus
 from shared.domain.text import content_hash
 from shared.domain.workflow import WorkflowStepType
 from shared.models import Embedding, RunStep
-from shared.providers.blobs import FakeBlobs
-from shared.providers.sniff import PLAIN
-from shared.queries import documents, embeddings, files, progress, starts
+from shared.providers.parsing.sniff import PLAIN
+from shared.providers.storage.blobs import FakeBlobs
+from shared.queries.documents import documents, files
+from shared.queries.knowledge import embeddings
 from shared.queries.scope import DEFAULT_SCOPE
+from shared.queries.workflows import progress, starts
 
 MODEL = "fake-embedding"
 ONE, TWO = content_hash("One."), content_hash("Two.")

@@ -20,10 +20,10 @@ from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType, WorkflowStepType
 from shared.errors import PersonaeError, Rejected, Transient
 from shared.models import RunStep
-from shared.providers.blobs import FakeBlobs
-from shared.queries.progress import Advance
-from shared.queries.work import Claim
-from shared.queries.workflows import StepContext
+from shared.providers.storage.blobs import FakeBlobs
+from shared.queries.work.engine import Claim
+from shared.queries.workflows.advance import StepContext
+from shared.queries.workflows.progress import Advance
 
 ROOTS = dict.fromkeys(ArtifactType, "1")
 

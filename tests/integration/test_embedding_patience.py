@@ -15,11 +15,11 @@ from shared.domain.text import content_hash
 from shared.domain.workflow import ArtifactType, WorkflowStepType
 from shared.errors import Rejected, Transient
 from shared.models import RunStep
-from shared.providers.blobs import FakeBlobs
-from shared.providers.embedding import HttpEmbedding
-from shared.providers.faults import read_retry_after
-from shared.queries.work import Claim
-from shared.queries.workflows import StepContext
+from shared.providers.embedding.client import HttpEmbedding
+from shared.providers.network.faults import read_retry_after
+from shared.providers.storage.blobs import FakeBlobs
+from shared.queries.work.engine import Claim
+from shared.queries.workflows.advance import StepContext
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
 

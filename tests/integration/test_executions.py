@@ -12,8 +12,10 @@ from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.stages import ExecutionContext, ModuleType
 from shared.models import Conversation, ConversationState, MemoryWindow, Message, Module, ModuleExecution, Persona, Turn
-from shared.queries import endings, executions, following, messages, modules, turns, work
+from shared.queries.dialogue import executions, messages, post_response, turns
+from shared.queries.personas import modules
 from shared.queries.scope import Scope
+from shared.queries.work import endings, engine
 from tests.integration.woken import woken
 from tests.processes import until
 
@@ -44,14 +46,14 @@ def conversation(session: Session) -> Conversation:
     return talk(session)
 
 
-def take(session: Session, model: type[Any], queue: str) -> list[work.Claim]:
-    return work.claim(session, [model], queue, worker="w:1:", lease=20, limit=5, suspects=True)
+def take(session: Session, model: type[Any], queue: str) -> list[engine.Claim]:
+    return engine.claim(session, [model], queue, worker="w:1:", lease=20, limit=5, suspects=True)
 
 
-def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.COMPLETED) -> set[str]:
+def settle(session: Session, claim: engine.Claim, status: RunStatus = RunStatus.COMPLETED) -> set[str]:
     """Settle as a worker does; return whom that wakes."""
     woken(session)
-    rows = work.settle(session, claim.model, [(claim.id, claim.fence)], status, message="why")
+    rows = engine.settle(session, claim.model, [(claim.id, claim.fence)], status, message="why")
     for row in rows:
         if isinstance(row, ModuleExecution):
             executions.save(session, row, {"turn": row.turn_id}, "", {"seconds": 0.1})
@@ -66,9 +68,9 @@ def reply(session: Session, conversation: Conversation, status: RunStatus = RunS
 
 
 def settle_reply(
-    session: Session, conversation: Conversation, claim: work.Claim, status: RunStatus = RunStatus.COMPLETED
+    session: Session, conversation: Conversation, claim: engine.Claim, status: RunStatus = RunStatus.COMPLETED
 ) -> Turn:
-    (turn,) = work.settle(session, Turn, [(claim.id, claim.fence)], status)
+    (turn,) = engine.settle(session, Turn, [(claim.id, claim.fence)], status)
     staged = {module.id: module.execution_stage_priority for module in session.scalars(select(Module))}
     message = Message(conversation_id=conversation.id, role="assistant", content="Well")
     turns.save_reply(session, turn, message, {}, then=staged)
@@ -118,14 +120,14 @@ def test_the_ends_of_modules_are_told_in_their_order_until_none_waits(
 ) -> None:
     turn = turns.add(session, MINE, conversation.id, "One?")
     reply(session, conversation)
-    assert following.after_reply(session, turn.id, WAIT) == ((), ("counter", "judge"), False)
+    assert post_response.after_reply(session, turn.id, WAIT) == ((), ("counter", "judge"), False)
     settle(session, *take(session, ModuleExecution, "modules"), RunStatus.FAILED)
-    (failed,), waiting, _ = following.after_reply(session, turn.id, WAIT)
+    (failed,), waiting, _ = post_response.after_reply(session, turn.id, WAIT)
     assert ((failed["module"], failed["status"]), waiting) == (("counter", "failed"), ("judge",))
     late(session)
-    assert following.after_reply(session, turn.id, WAIT).is_late
+    assert post_response.after_reply(session, turn.id, WAIT).is_late
     settle(session, *take(session, ModuleExecution, "modules"))
-    assert following.after_reply(session, turn.id, WAIT)._replace(ended=()) == ((), (), True)
+    assert post_response.after_reply(session, turn.id, WAIT)._replace(ended=()) == ((), (), True)
 
 
 def test_a_cancelled_turn_runs_no_modules(session: Session, conversation: Conversation) -> None:
@@ -158,7 +160,7 @@ def test_a_deleted_module_holds_up_neither_the_next_stage_nor_the_next_turn(
     assert (running, woken(session)) == ([(claim.id, claim.fence) for claim in claims], {"modules"})
     assert stages(session) == [5]
     assert [run["status"] for run in turns.find_trace(session, MINE, turn.id).trace["executions"]] == ["cancelled"]
-    assert not any(work.settle(session, claim.model, [claim[1:3]], RunStatus.COMPLETED) for claim in claims)
+    assert not any(engine.settle(session, claim.model, [claim[1:3]], RunStatus.COMPLETED) for claim in claims)
     settle(session, *take(session, ModuleExecution, "modules"))
     assert not turns.load(session, turns.add(session, MINE, conversation.id, "Two?"), history=5).state_is_stale
 
@@ -179,7 +181,7 @@ def test_a_module_may_be_deleted_while_a_reply_adds_a_run_of_it(database_url: st
 
     with ThreadPoolExecutor() as beside:
         with get_session() as session:
-            (turn,) = work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+            (turn,) = engine.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED)
             said = Message(conversation_id=conversation.id, role="assistant", content="Well")
             turns.save_reply(session, turn, said, {}, then={counter.id: 4, judge.id: 5})
             deleting = beside.submit(delete)
@@ -208,13 +210,13 @@ def test_a_module_whose_script_clears_and_a_window_that_is_settled_do_not_wait_f
 
     def clear() -> None:
         with get_session() as session:
-            (row,) = work.settle(session, ModuleExecution, [(run.id, run.fence)], RunStatus.COMPLETED)
+            (row,) = engine.settle(session, ModuleExecution, [(run.id, run.fence)], RunStatus.COMPLETED)
             after.save(session, row, done)
             endings.follow(session, [row])
 
     with ThreadPoolExecutor() as beside:
         with get_session() as session:
-            rows = work.settle(session, MemoryWindow, [(window.id, window.fence)], RunStatus.COMPLETED)
+            rows = engine.settle(session, MemoryWindow, [(window.id, window.fence)], RunStatus.COMPLETED)
             clearing = beside.submit(clear)
             until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
             endings.follow(session, rows)
@@ -230,7 +232,7 @@ def test_a_module_whose_script_clears_and_a_window_that_is_settled_do_not_wait_f
 def test_a_turn_that_was_told_to_stop_runs_no_modules(session: Session, conversation: Conversation) -> None:
     turn = turns.add(session, MINE, conversation.id, "One?")
     (claim,) = take(session, Turn, "dialogue")
-    work.cancel(session, Turn, [turn.id])
+    engine.cancel(session, Turn, [turn.id])
     settle_reply(session, conversation, claim)
     assert session.scalar(select(ModuleExecution)) is None
 
@@ -249,7 +251,7 @@ def test_two_modules_that_end_together_wait_for_each_other_in_one_order(database
 
     with ThreadPoolExecutor() as beside:
         with get_session() as session:
-            rows = work.settle(session, ModuleExecution, [(done.id, done.fence)], RunStatus.COMPLETED)
+            rows = engine.settle(session, ModuleExecution, [(done.id, done.fence)], RunStatus.COMPLETED)
             executions.save(session, rows[0], {}, "", {"seconds": 0.1})
             failing = beside.submit(fail)
             until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))

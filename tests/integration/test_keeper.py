@@ -10,7 +10,7 @@ from redis.client import PubSub
 from services import leases, work
 from services.leases import CANCEL_CHANNEL, Held, Keeper
 from shared.models import Turn
-from shared.queries.work import Claim
+from shared.queries.work.engine import Claim
 from shared.settings import get_settings
 from shared.tasks import DIALOGUE
 from tests.processes import until

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from deploy.local import ports, servers
+from deploy.local.data import ports, servers
 from tests.processes import ROOT
 
 pytestmark = pytest.mark.capability("C160")

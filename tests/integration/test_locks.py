@@ -35,23 +35,14 @@ from shared.models import (
     User,
 )
 from shared.models.base import Work
-from shared.queries import (
-    conversations,
-    endings,
-    keys,
-    kinds,
-    locks,
-    memory,
-    messages,
-    modules,
-    personas,
-    starts,
-    turns,
-    users,
-    work,
-)
+from shared.queries import kinds
+from shared.queries.accounts import keys, users
+from shared.queries.dialogue import conversations, memory, messages, turns
 from shared.queries.kinds import KINDS
+from shared.queries.personas import modules, personas
 from shared.queries.scope import Scope
+from shared.queries.work import endings, engine, locks
+from shared.queries.workflows import starts
 from shared.tasks import DIALOGUE
 from tests.integration.test_executions import advanced, settle_reply, stages, take
 from tests.integration.woken import woken
@@ -102,7 +93,7 @@ def beside(act: Callable[[Session], object]) -> Iterator[tuple[Session, Callable
         begun[0].result(20)
 
 
-def claim(model: type[Work], queue: str) -> work.Claim:
+def claim(model: type[Work], queue: str) -> engine.Claim:
     with get_session() as session:
         return take(session, model, queue)[0]
 
@@ -116,7 +107,7 @@ def is_free(session: Session, column: InstrumentedAttribute[Any], value: object)
 def test_a_turn_may_be_settled_while_what_it_belongs_to_is_deleted(talk: Conversation, what: str) -> None:
     held = claim(Turn, "dialogue")
     with beside(lambda session: DELETES[what](session, talk)) as (session, deletes):
-        (turn,) = work.settle(session, Turn, [(held.id, held.fence)], RunStatus.COMPLETED)
+        (turn,) = engine.settle(session, Turn, [(held.id, held.fence)], RunStatus.COMPLETED)
         deletes()
         said = Message(conversation_id=talk.id, role="assistant", content="Well")
         turns.save_reply(session, turn, said, {})
@@ -132,7 +123,7 @@ def test_a_module_may_be_settled_while_what_it_belongs_to_is_deleted(talk: Conve
         settle_reply(session, talk, first)
     held = claim(ModuleExecution, "modules")
     with beside(lambda session: DELETES[what](session, talk)) as (session, deletes):
-        (run,) = work.settle(session, ModuleExecution, [(held.id, held.fence)], RunStatus.FAILED)
+        (run,) = engine.settle(session, ModuleExecution, [(held.id, held.fence)], RunStatus.FAILED)
         deletes()
         run.output = "written again, which locks what it refers to"
         endings.follow(session, [run])
@@ -152,8 +143,8 @@ def test_a_queued_turn_may_be_cancelled_while_the_one_before_it_ends(talk: Conve
     held = claim(Turn, "dialogue")
     with get_session() as session:
         queued = session.scalars(select(Turn.id).where(Turn.id != held.id)).one()
-    with beside(lambda session: work.cancel(session, Turn, [queued])) as (session, cancels):
-        rows = work.settle(session, Turn, [(held.id, held.fence)], RunStatus.COMPLETED)
+    with beside(lambda session: engine.cancel(session, Turn, [queued])) as (session, cancels):
+        rows = engine.settle(session, Turn, [(held.id, held.fence)], RunStatus.COMPLETED)
         conversations.lock(session, talk.id)
         cancels()
         woken(session)
@@ -205,7 +196,7 @@ def test_the_sweep_makes_ready_what_nobody_ended_after_all(talk: Conversation) -
     run = claim(ModuleExecution, "modules")
     for held, model in ((window, MemoryWindow), (run, ModuleExecution)):
         with held_by_another(model) as session:
-            endings.follow(session, work.settle(session, model, [held[1:3]], RunStatus.FAILED))
+            endings.follow(session, engine.settle(session, model, [held[1:3]], RunStatus.FAILED))
     with get_session() as session:
         assert stages(session) == []
         turns.ready_stalled(session)
@@ -257,7 +248,7 @@ def test_a_batch_locks_its_rows_by_their_ids(talk: Conversation, kind: list[obje
 def test_a_row_is_put_back_before_its_conversation_is_locked(talk: Conversation) -> None:
     held = claim(Turn, "dialogue")
     with get_session() as session:
-        work.settle(session, Turn, [(held.id, held.fence)], RunStatus.ERROR)
+        engine.settle(session, Turn, [(held.id, held.fence)], RunStatus.ERROR)
 
     def retry(session: Session) -> None:
         KINDS["turns"].retry(session, kinds.get(session, MINE, "turns", held.id))
@@ -272,7 +263,7 @@ def test_a_reply_never_falls_between_two_windows(talk: Conversation) -> None:
     held = claim(Turn, "dialogue")
     many = [{"role": "user", "content": f"Message {number}"} for number in range(60)]
     with beside(lambda session: messages.add_many(session, MINE, talk.id, many)) as (session, imports):
-        (turn,) = work.settle(session, Turn, [(held.id, held.fence)], RunStatus.COMPLETED)
+        (turn,) = engine.settle(session, Turn, [(held.id, held.fence)], RunStatus.COMPLETED)
         turns.save_reply(session, turn, Message(conversation_id=talk.id, role="assistant", content="Well"), {})
         imports()
         endings.follow(session, [turn])
@@ -284,7 +275,7 @@ def test_a_reply_never_falls_between_two_windows(talk: Conversation) -> None:
 
 
 def test_a_row_that_was_cancelled_while_it_waited_for_its_batch_is_not_worked_on(kind: list[object]) -> None:
-    made = work.Claim(Turn, 1, 1, 0, 3, 0, {}, False)
+    made = engine.Claim(Turn, 1, 1, 0, 3, 0, {}, False)
     held = Held(made, "dialogue", max_runtime=60.0)
     held.stop("cancel")
     outcome = handling._attempt(held, lambda: "loaded")

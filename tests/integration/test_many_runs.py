@@ -11,8 +11,8 @@ from shared.domain.lifecycle import RunStatus
 from shared.domain.workflow import LifeCycleEvent
 from shared.errors import Conflict
 from shared.models import Document, LifecycleHistory, RunGroup, RunStep, WorkflowRun
-from shared.queries import control, runs, starts
 from shared.queries.scope import Scope
+from shared.queries.workflows import control, runs, starts
 from tests.integration.gateway.worker import settle, take
 from tests.integration.woken import woken
 

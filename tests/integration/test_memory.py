@@ -10,8 +10,9 @@ from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.memory import Changes
 from shared.models import Conversation, ConversationMemory, MemoryWindow, Message, Persona, Turn
-from shared.queries import conversations, endings, memory, messages, turns, work
+from shared.queries.dialogue import conversations, memory, messages, turns
 from shared.queries.scope import DEFAULT_SCOPE
+from shared.queries.work import endings, engine
 from tests.integration.gateway.worker import compress_windows, settle, take
 from tests.integration.woken import woken
 from tests.processes import until
@@ -196,7 +197,7 @@ def test_an_edit_while_its_memory_is_being_saved_is_not_lost(database_url):
 
     editing = threading.Thread(target=edit)
     with get_session() as session:
-        (window,) = work.settle(session, MemoryWindow, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+        (window,) = engine.settle(session, MemoryWindow, [(claim.id, claim.fence)], RunStatus.COMPLETED)
         memory.save(session, window, memory.load(session, window), "We spoke.", "fake-chat")
         editing.start()
         until(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
@@ -287,7 +288,7 @@ class TestAScriptClears:
         claim = take(session, MemoryWindow, "memory")
         assert self.clear(session, conversation) == set()
         assert [window.status for window in windows(session)] == [RunStatus.CANCELLED] * 3
-        assert work.settle(session, MemoryWindow, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
+        assert engine.settle(session, MemoryWindow, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
 
     def test_an_edit_brings_nothing_back(self, session, conversation):
         say(session, conversation, 35)
@@ -346,14 +347,14 @@ def test_a_reply_that_clears_and_a_window_that_is_settled_do_not_wait_for_each_o
 
     def settle_reply():
         with get_session() as session:
-            (turn,) = work.settle(session, Turn, [(reply.id, reply.fence)], RunStatus.COMPLETED)
+            (turn,) = engine.settle(session, Turn, [(reply.id, reply.fence)], RunStatus.COMPLETED)
             said = Message(conversation_id=talk, role="assistant", content="Well")
             turns.save_reply(session, turn, said, {}, changes=Changes(cleared=True))
             endings.follow(session, [turn])
 
     with ThreadPoolExecutor() as beside:
         with get_session() as session:
-            (row,) = work.settle(session, MemoryWindow, [(window.id, window.fence)], RunStatus.COMPLETED)
+            (row,) = engine.settle(session, MemoryWindow, [(window.id, window.fence)], RunStatus.COMPLETED)
             replying = beside.submit(settle_reply)
             until(lambda: is_waiting(session))
             memory.save(session, row, memory.load(session, row), "We spoke.", "fake-chat")

@@ -13,10 +13,11 @@ from shared.api import minipilot
 from shared.domain.lifecycle import RunStatus
 from shared.domain.text import content_hash
 from shared.models import Embedding, KnowledgeChunk, PassageEmbedding
-from shared.providers.blobs import FakeBlobs
-from shared.providers.embedding import FakeEmbedding
-from shared.queries import embeddings, knowledge, passage_embeddings, work
+from shared.providers.embedding.client import FakeEmbedding
+from shared.providers.storage.blobs import FakeBlobs
+from shared.queries.knowledge import embeddings, passage_embeddings
 from shared.queries.scope import DEFAULT_SCOPE, Scope
+from shared.queries.work import engine
 
 MODEL = "fake-embedding"
 FIRST = UUID(int=0)
@@ -25,12 +26,12 @@ FIRST = UUID(int=0)
 def write(session, *contents, scope=DEFAULT_SCOPE):
     """Write passages and ask for their vectors; return the id of the work, if any."""
     chunks = [{"source": "s", "external_id": str(n), "content": content} for n, content in enumerate(contents)]
-    written = knowledge.bulk_upsert(session, scope, chunks)
+    written = chunks.bulk_upsert(session, scope, chunks)
     return passage_embeddings.add(session, scope, {chunk.content_hash for chunk in written}, model=MODEL)
 
 
 def claim(session):
-    return work.claim(session, [PassageEmbedding], "embedding", worker="w", lease=20, limit=8, suspects=True)
+    return engine.claim(session, [PassageEmbedding], "embedding", worker="w", lease=20, limit=8, suspects=True)
 
 
 def perform(session):
@@ -42,7 +43,7 @@ def perform(session):
             lacking = passages.load(session, session.get_one(PassageEmbedding, each.id), tools)
             sent += lacking.texts.values()
             passages.work(lacking, tools)
-            work.settle(session, PassageEmbedding, [(each.id, each.fence)], RunStatus.COMPLETED)
+            engine.settle(session, PassageEmbedding, [(each.id, each.fence)], RunStatus.COMPLETED)
     return sent
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from shared.domain.stages import ExecutionContext
 from shared.errors import Conflict, NotFound
 from shared.models import Conversation, ConversationMemory, ConversationState, DataSource, Message, Module, Persona
-from shared.queries import conversations, personas
+from shared.queries.dialogue import conversations
+from shared.queries.personas import personas
 from shared.queries.scope import DEFAULT_SCOPE, Scope
 
 OTHER = Scope("other")

@@ -5,9 +5,9 @@ from sqlalchemy import event, update
 
 from shared.domain.persona import CollectionType
 from shared.models import Embedding, EmbeddingModel, KnowledgeChunk
-from shared.queries import recall, search
+from shared.queries.knowledge import recall, search
+from shared.queries.knowledge.search import Filter, Question
 from shared.queries.scope import DEFAULT_SCOPE
-from shared.queries.search import Filter, Question
 from shared.settings import Settings
 
 MODEL = "model"

@@ -13,8 +13,9 @@ from shared.db import get_session
 from shared.domain.stages import Purpose
 from shared.models import Document, Embedding, EmbeddingModel, KnowledgeChunk, ModuleExecution, WorkerCheckin
 from shared.models.platform import IdempotencyKey
-from shared.providers.blobs import FakeBlobs, FileBlobs, forget
-from shared.queries import embeddings, workers
+from shared.providers.storage.blobs import FakeBlobs, FileBlobs, forget
+from shared.queries.knowledge import embeddings
+from shared.queries.work import workers
 from shared.settings import Settings, get_settings
 
 HOUR = timedelta(hours=1)

@@ -13,8 +13,9 @@ from services.upkeep.sweep import sweep
 from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.models import Conversation, Persona, Turn
-from shared.queries import turns, work
+from shared.queries.dialogue import turns
 from shared.queries.scope import Scope
+from shared.queries.work import engine
 from shared.settings import get_settings
 
 SWEEPING = "import sys; from services.upkeep.sweep import sweep; [(sweep(), print(flush=True)) for line in sys.stdin]"
@@ -70,7 +71,7 @@ def lost_turn() -> int:
         session.flush()
         id = turns.add(session, Scope("default"), conversation.id, "Anyone?").id
     with get_session() as session:
-        work.claim(session, [Turn], "dialogue", worker="gone", lease=-1, limit=1, suspects=False)
+        engine.claim(session, [Turn], "dialogue", worker="gone", lease=-1, limit=1, suspects=False)
     return id
 
 

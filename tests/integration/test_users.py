@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from shared.db import get_session
 from shared.errors import Conflict, Invalid, NotFound
 from shared.models import Conversation, Message, User
-from shared.queries import conversations, messages, users
+from shared.queries.accounts import users
+from shared.queries.dialogue import conversations, messages
 from shared.queries.scope import DEFAULT_SCOPE, Scope
 
 OTHER = Scope("other")

@@ -10,12 +10,14 @@ from shared.db import get_session
 from shared.domain.lifecycle import RunStatus
 from shared.domain.workflow import WorkflowStepType
 from shared.models import Document, DocumentURI, KnowledgeChunk, RunGroup, RunStep, WorkflowRun
-from shared.providers.blobs import FakeBlobs
-from shared.providers.embedding import FakeEmbedding
-from shared.providers.parser import FakeParser, KreuzbergParser
-from shared.providers.sniff import JSONL, PDF, PLAIN
-from shared.queries import documents, endings, files, starts, work, workflows
+from shared.providers.embedding.client import FakeEmbedding
+from shared.providers.parsing.parser import FakeParser, KreuzbergParser
+from shared.providers.parsing.sniff import JSONL, PDF, PLAIN
+from shared.providers.storage.blobs import FakeBlobs
+from shared.queries.documents import documents, files
 from shared.queries.scope import DEFAULT_SCOPE, Scope
+from shared.queries.work import endings, engine
+from shared.queries.workflows import advance, starts
 from tests.fakes.documents import pdf
 from tests.integration.ingester import Ingester
 from tests.processes import until
@@ -55,7 +57,7 @@ def test_a_document_is_cut_for_the_window_that_its_caller_gives(session: Session
     for window in (128, 8192):
         location = register(session, ingester, OLD, uri=f"{window}.txt")
         group = files.ingest_one(session, DEFAULT_SCOPE, location, embedding_model="m", embedding_window=window)
-        context = workflows.context(session, step_of(session, group, WorkflowStepType.CHUNK))
+        context = advance.context(session, step_of(session, group, WorkflowStepType.CHUNK))
         sizes.append(context.config["chunk_size"])
     assert sizes[0] < 128 < sizes[1]
 
@@ -73,7 +75,7 @@ def test_an_old_version_read_late_does_not_replace_a_newer_one(session: Session,
 def test_a_run_keeps_the_kind_and_the_facts_that_it_was_started_with(session: Session, ingester: Ingester):
     group = start(session, ingester, b'{"text": "May"}', mime_type=JSONL, meta={"title": "May"})
     register(session, ingester, NEW, meta={"title": "June"})
-    context = workflows.context(session, step_of(session, group, WorkflowStepType.VALIDATE))
+    context = advance.context(session, step_of(session, group, WorkflowStepType.VALIDATE))
     assert (context.mime_type, context.doc_meta) == (JSONL, {"title": "May"})
 
 
@@ -132,13 +134,13 @@ def delete_if_known(session: Session) -> None:
 def test_a_delete_waits_for_a_settlement_and_then_takes_all(database_url: str):
     with get_session() as session:
         start(session, Ingester(FakeBlobs(), FakeParser(), FakeEmbedding("m")), OLD)
-        (claim,) = work.claim(session, [RunStep], "ingestion", worker="w", lease=20, limit=1, suspects=True)
+        (claim,) = engine.claim(session, [RunStep], "ingestion", worker="w", lease=20, limit=1, suspects=True)
     with ThreadPoolExecutor() as pool:
         with get_session() as settling:
-            rows = work.settle(settling, RunStep, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+            rows = engine.settle(settling, RunStep, [(claim.id, claim.fence)], RunStatus.COMPLETED)
             deleting = pool.submit(delete_alone)
             until(lambda: count_waiting_for_locks(database_url), 10)
-            workflows.note_facts(settling, rows[0], {"document": {"is_valid": True}})
+            advance.note_facts(settling, rows[0], {"document": {"is_valid": True}})
             endings.follow(settling, rows)
         assert deleting.result()["deleted_documents"] == 1
 
@@ -167,9 +169,9 @@ def test_a_run_ends_without_waiting_for_the_steps_of_others_in_its_group(databas
         files.add_runs(
             session, group, [files.Reading(location) for location in found], embedding_model="m", embedding_window=512
         )
-        claims = work.claim(session, [RunStep], "ingestion", worker="w", lease=20, limit=2, suspects=False)
+        claims = engine.claim(session, [RunStep], "ingestion", worker="w", lease=20, limit=2, suspects=False)
         for claim in claims:
-            workflows.context(session, session.get_one(RunStep, claim.id))
+            advance.context(session, session.get_one(RunStep, claim.id))
     with get_session() as going_on:
         settle(going_on, claims[0], RunStatus.COMPLETED)
         with get_session() as ending:
@@ -178,8 +180,8 @@ def test_a_run_ends_without_waiting_for_the_steps_of_others_in_its_group(databas
             assert ending.get_one(RunStep, claims[1].id).status is RunStatus.FAILED
 
 
-def settle(session: Session, claim: work.Claim, status: RunStatus) -> None:
-    endings.follow(session, work.settle(session, RunStep, [(claim.id, claim.fence)], status))
+def settle(session: Session, claim: engine.Claim, status: RunStatus) -> None:
+    endings.follow(session, engine.settle(session, RunStep, [(claim.id, claim.fence)], status))
     session.flush()
 
 

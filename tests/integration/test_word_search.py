@@ -3,9 +3,9 @@
 import pytest
 
 from shared.models import Embedding, EmbeddingModel, KnowledgeChunk, Persona
-from shared.queries import knowledge, search
+from shared.queries.knowledge import chunks, search
+from shared.queries.knowledge.search import Filter, Question
 from shared.queries.scope import DEFAULT_SCOPE
-from shared.queries.search import Filter, Question
 
 MODEL = "model"
 TOKENS = {
@@ -38,7 +38,7 @@ ANYWHERE = Filter()
 
 
 def store(session, contents):
-    knowledge.write(session, DEFAULT_SCOPE, [{"source": "manual", "content": content} for content in contents])
+    chunks.write(session, DEFAULT_SCOPE, [{"source": "manual", "content": content} for content in contents])
 
 
 def found(session, text, where=ANYWHERE, vector=None):
@@ -103,7 +103,7 @@ def test_rarity_is_counted_where_one_searches(session):
     store(session, ["A pump."] * 40)
     mine = ["Valve one and a pump.", "Valve two.", "Valve three."]
     rows = [{"source": "manual", "content": content} for content in mine]
-    knowledge.write(session, DEFAULT_SCOPE, rows, persona_id=persona.id)
+    chunks.write(session, DEFAULT_SCOPE, rows, persona_id=persona.id)
     assert found(session, "valve pump", Filter(persona.id))[0] == mine[0]
 
 
@@ -113,5 +113,5 @@ def test_a_number_that_many_passages_hold_is_no_sure_sign(session):
 
 
 def test_a_word_is_found_by_its_stem_and_as_it_is_written(session):
-    knowledge.upsert(session, DEFAULT_SCOPE, {"source": "s", "content": "Running dogs.", "language": "english"})
+    chunks.upsert(session, DEFAULT_SCOPE, {"source": "s", "content": "Running dogs.", "language": "english"})
     assert [found(session, word) for word in ("running", "run", "dog")] == [["Running dogs."]] * 3

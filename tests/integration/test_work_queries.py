@@ -15,9 +15,10 @@ from shared.db import Session, get_session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import Conflict
 from shared.models import Conversation, Message, Persona, Turn
-from shared.queries import conversations, endings, messages, turns, why, work, workers
+from shared.queries.dialogue import conversations, messages, turns
 from shared.queries.kinds import KINDS
 from shared.queries.scope import Scope
+from shared.queries.work import endings, engine, why, workers
 from tests.integration.woken import woken
 from tests.processes import until
 
@@ -33,14 +34,14 @@ def conversation(session: Session) -> Conversation:
     return conversation
 
 
-def take(session: Session, limit: int = 1, *, suspects: bool = True) -> list[work.Claim]:
-    return work.claim(session, [Turn], "dialogue", worker="w:1:", lease=20, limit=limit, suspects=suspects)
+def take(session: Session, limit: int = 1, *, suspects: bool = True) -> list[engine.Claim]:
+    return engine.claim(session, [Turn], "dialogue", worker="w:1:", lease=20, limit=limit, suspects=suspects)
 
 
-def finish(session: Session, claim: work.Claim, status: RunStatus, message: str | None = None) -> set[str]:
+def finish(session: Session, claim: engine.Claim, status: RunStatus, message: str | None = None) -> set[str]:
     """Settle as a worker does; return whom that wakes."""
     woken(session)
-    endings.follow(session, work.settle(session, Turn, [(claim.id, claim.fence)], status, message=message))
+    endings.follow(session, engine.settle(session, Turn, [(claim.id, claim.fence)], status, message=message))
     return woken(session)
 
 
@@ -58,17 +59,17 @@ def test_a_row_that_was_settled_is_not_held_any_more(session: Session, conversat
     turns.add(session, MINE, conversation.id, "One?")
     (claim,) = take(session)
     finish(session, claim, RunStatus.COMPLETED)
-    assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
+    assert engine.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
 
 
 def test_an_older_fence_holds_nothing(session: Session, conversation: Conversation) -> None:
     turns.add(session, MINE, conversation.id, "One?")
     (claim,) = take(session)
     session.execute(text("UPDATE turns SET lease_until = clock_timestamp() - interval '1 s'"))
-    work.reopen(session, Turn)
+    engine.reopen(session, Turn)
     (again,) = take(session)
     assert again.fence == claim.fence + 2
-    assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
+    assert engine.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
 
 
 def test_what_a_dead_worker_held_is_reopened_as_lost_and_nobody_elses(
@@ -76,12 +77,12 @@ def test_what_a_dead_worker_held_is_reopened_as_lost_and_nobody_elses(
 ) -> None:
     held = turns.add(session, MINE, conversation.id, "One?")
     take(session)
-    work.end_leases(session, Turn, "w:12:")
-    work.reopen(session, Turn)
+    engine.end_leases(session, Turn, "w:12:")
+    engine.reopen(session, Turn)
     session.refresh(held)
     assert (held.status, held.crashes) == (RunStatus.RUNNING, 0)
-    work.end_leases(session, Turn, "w:1:")
-    work.reopen(session, Turn)
+    engine.end_leases(session, Turn, "w:1:")
+    engine.reopen(session, Turn)
     session.refresh(held)
     assert (held.status, held.crashes) == (RunStatus.PENDING, 1)
 
@@ -150,7 +151,7 @@ def test_a_waiting_row_is_cancelled_at_once_and_frees_the_next(session: Session,
     first = turns.add(session, MINE, conversation.id, "One?")
     second = turns.add(session, MINE, conversation.id, "Two?")
     woken(session)
-    running = work.cancel(session, Turn, [first.id])
+    running = engine.cancel(session, Turn, [first.id])
     session.refresh(second)
     assert (running, woken(session)) == ([], {"dialogue"})
     assert second.ready_at is not None
@@ -160,7 +161,7 @@ def test_a_retry_clears_the_counters_and_keeps_the_fence_growing(session: Sessio
     turn = turns.add(session, MINE, conversation.id, "One?")
     (claim,) = take(session)
     finish(session, claim, RunStatus.FAILED, "no model")
-    assert work.retry(session, Turn, [turn.id]) == 1
+    assert engine.retry(session, Turn, [turn.id]) == 1
     session.refresh(turn)
     assert (turn.status, turn.retry, turn.crashes, turn.fence) == (RunStatus.PENDING, 0, 0, claim.fence + 1)
 
@@ -168,7 +169,7 @@ def test_a_retry_clears_the_counters_and_keeps_the_fence_growing(session: Sessio
 def test_what_is_completed_is_not_begun_again(session: Session, conversation: Conversation) -> None:
     turn = turns.add(session, MINE, conversation.id, "One?")
     finish(session, take(session)[0], RunStatus.COMPLETED)
-    assert work.retry(session, Turn, [turn.id]) == 0
+    assert engine.retry(session, Turn, [turn.id]) == 0
 
 
 @pytest.mark.capability("C168")
@@ -214,7 +215,7 @@ def test_deleting_a_conversation_leaves_its_running_turn_nothing_to_settle(
     (claim,) = take(session)
     session.delete(conversation)
     session.flush()
-    assert work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
+    assert engine.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED) == []
     assert session.scalar(func.count(Message.id).select()) is not None
 
 
@@ -224,7 +225,7 @@ class TestWhatAReviewFound:
     def test_what_is_to_be_cancelled_is_not_tried_again(self, session: Session, conversation: Conversation) -> None:
         turn = turns.add(session, MINE, conversation.id, "One?")
         (claim,) = take(session)
-        work.cancel(session, Turn, [turn.id])
+        engine.cancel(session, Turn, [turn.id])
         finish(session, claim, RunStatus.ERROR, "the model is away")
         session.refresh(turn)
         assert turn.status is RunStatus.CANCELLED
@@ -235,7 +236,7 @@ class TestWhatAReviewFound:
         take(session)
         asked = []
         for _ in range(2):
-            work.cancel(session, Turn, [turn.id])
+            engine.cancel(session, Turn, [turn.id])
             session.refresh(turn)
             asked.append(turn.cancel_requested_at)
         assert asked[0] == asked[1]
@@ -257,10 +258,10 @@ class TestWhatAReviewFound:
         turn.crashes = 2
         session.flush()
         take(session)
-        work.cancel(session, Turn, [turn.id])
+        engine.cancel(session, Turn, [turn.id])
         session.execute(text("UPDATE turns SET lease_until = clock_timestamp() - interval '1 s'"))
-        assert work.lost_for_good(session, Turn) == [turn.id]
-        work.end_lost(session, Turn, turn.id)
+        assert engine.lost_for_good(session, Turn) == [turn.id]
+        engine.end_lost(session, Turn, turn.id)
         session.refresh(turn)
         assert (turn.status, turn.status_message) == (RunStatus.CANCELLED, "cancelled")
 

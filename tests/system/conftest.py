@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from deploy.local import credentials, servers
-from deploy.local.folder import Folder
+from deploy.local.data import credentials, servers
+from deploy.local.data.folder import Folder
 from tests.fakes.openai_server import FakeOpenAI
 from tests.processes import SHORT
 from tests.system.client import Client

@@ -3,7 +3,7 @@
 import typer
 
 from deploy.cli import stack
-from deploy.local.environment import folder_of
+from deploy.local.stack.environment import folder_of
 from shared.settings import get_settings
 
 app = typer.Typer()

@@ -8,8 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.local import plan, run
-from deploy.local.plan import Process, Stage
+from deploy.local.stack import plan
+from deploy.local.stack.plan import Process, Stage
+from deploy.local.supervision import run
 
 DATA = Path(os.environ["PERSONAE_DATA_DIR"])
 SLEEP = "import time, os, signal, sys\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from deploy import commands
-from deploy.local import ports
+from deploy.local.data import ports
 from tests.processes import DEADLINE, until
 from tests.system.client import Client
 from tests.system.conftest import RunningStack

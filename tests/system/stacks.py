@@ -13,8 +13,9 @@ from typing import Any
 
 import psycopg2
 
-from deploy.local import control, state
-from deploy.local.folder import Folder
+from deploy.local import control
+from deploy.local.data import state
+from deploy.local.data.folder import Folder
 from deploy.local.processes import table
 from tests.processes import until
 

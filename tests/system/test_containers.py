@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.local import ports
-from deploy.local.addresses import driverless
+from deploy.local.data import ports
+from deploy.local.data.addresses import driverless
 from tests.processes import until
 from tests.system.stacks import ask
 

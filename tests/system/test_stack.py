@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from deploy.local.control import Supervised
-from deploy.local.folder import Folder
+from deploy.local.data.folder import Folder
 from deploy.local.processes import find
 from tests.system import stacks
 

@@ -8,7 +8,7 @@ import time
 import pytest
 import redis
 
-from deploy.local.servers import AS_NOBODY, IN_NAMESPACE, namespaces_are_allowed
+from deploy.local.data.servers import AS_NOBODY, IN_NAMESPACE, namespaces_are_allowed
 from tests.processes import allowed, until
 from tests.system import library
 from tests.system.conftest import SMALL, RunningStack

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.db import get_session
-from shared.queries import workers
+from shared.queries.work import workers
 from tests.processes import allowed, until
 from tests.system.site import Site, ground, standing_on
 

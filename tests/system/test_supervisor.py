@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import state
 from deploy.local.control import Supervised, stop
-from deploy.local.folder import Folder
+from deploy.local.data import state
+from deploy.local.data.folder import Folder
 from tests.processes import allowed, until
 from tests.system.stacks import Stack
 
@@ -130,4 +130,4 @@ def test_a_child_that_cannot_start_with_its_torn_files_starts_without_them(dummi
 
 
 def guardian(stack: Stack) -> int | None:
-    return next((pid for pid, words in stack.processes().items() if "deploy.local.guardian" in words), None)
+    return next((pid for pid, words in stack.processes().items() if "deploy.local.supervision.guardian" in words), None)

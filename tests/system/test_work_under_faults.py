@@ -15,7 +15,7 @@ from shared import db
 from shared.db import get_session
 from shared.domain.lifecycle import POISON, RunStatus
 from shared.models import Conversation, Persona, Turn
-from shared.queries import work, workers
+from shared.queries.work import engine, workers
 from shared.settings import get_settings
 from shared.tasks import BELL
 from tests import processes
@@ -106,7 +106,7 @@ def test_a_burst_of_other_work_leaves_slots_for_replies_and_loses_no_bell(own_si
     site.until_ended(replies)
     assert site.statuses(slow) == {RunStatus.RUNNING: 3, RunStatus.PENDING: 3}
     with get_session() as session:
-        work.cancel(session, Probe, slow[:3])
+        engine.cancel(session, Probe, slow[:3])
     eventually(lambda: site.statuses(slow)[RunStatus.PENDING], lambda waiting: waiting == 0)
     assert site.done_once(replies)
 
@@ -289,7 +289,7 @@ def test_a_cancel_that_the_work_ignores_is_settled_by_the_sweep(site: Site) -> N
 
 def cancel(id: int, *, announce: bool) -> None:
     with get_session() as session:
-        running = work.cancel(session, Probe, [id])
+        running = engine.cancel(session, Probe, [id])
     if announce:
         with redis.Redis.from_url(get_settings().require_redis_url()) as client:
             for row, fence in running:

@@ -6,8 +6,8 @@ from services.memory.compress import MemoryTools, summarise
 from shared.domain.prompt import Said
 from shared.domain.tokens import count_roughly
 from shared.errors import Transient
-from shared.providers.chat import FakeChat
-from shared.queries.memory import WindowContext
+from shared.providers.chat.chat import FakeChat
+from shared.queries.dialogue.memory import WindowContext
 from shared.settings import Settings
 
 TALK = (Said("user", "My daughter Maria plays the violin."), Said("assistant", "Then she has a good ear."))

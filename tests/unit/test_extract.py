@@ -10,10 +10,10 @@ from shared.domain import extract
 from shared.domain.prompt import Passage, Said
 from shared.domain.sentences import paragraphs
 from shared.domain.tokens import count_roughly
-from shared.providers.chat import complete
-from shared.providers.extractive import NOTHING_FOUND, NOTHING_FOUND_RO, Extractive, answer_from
-from shared.providers.thinking import Text
-from shared.providers.wire import ChatMessage, End
+from shared.providers.chat.chat import complete
+from shared.providers.chat.extractive import NOTHING_FOUND, NOTHING_FOUND_RO, Extractive, answer_from
+from shared.providers.chat.thinking import Text
+from shared.providers.chat.wire import ChatMessage, End
 
 TALK = [
     Said("user", "Hi!"),

@@ -7,7 +7,7 @@ import pytest
 from services import leases, work
 from services.leases import Held
 from shared.models import RunStep
-from shared.queries.work import Claim
+from shared.queries.work.engine import Claim
 from shared.tasks import INGESTION
 
 

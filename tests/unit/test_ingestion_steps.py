@@ -12,11 +12,11 @@ from services.ingestion.steps import ParsingTools
 from shared.domain.workflow import ArtifactType, WorkflowStepType
 from shared.errors import Invalid
 from shared.models import RunStep
-from shared.providers.blobs import FakeBlobs
-from shared.providers.parser import FakeParser, KreuzbergParser, Page, Parsed
-from shared.providers.sniff import CSV, JSONL, PLAIN
-from shared.queries.work import Claim
-from shared.queries.workflows import StepContext
+from shared.providers.parsing.parser import FakeParser, KreuzbergParser, Page, Parsed
+from shared.providers.parsing.sniff import CSV, JSONL, PLAIN
+from shared.providers.storage.blobs import FakeBlobs
+from shared.queries.work.engine import Claim
+from shared.queries.workflows.advance import StepContext
 
 ROOTS = dict.fromkeys((ArtifactType.PARSED_MD, ArtifactType.PARSED_JSON, ArtifactType.CHUNKS), "1")
 LARGEST_VECTOR = 1024 * 1024  # bytes of one Postgres tsvector

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.errors import Unavailable
-from shared.providers.chat import Reply
-from shared.providers.wire import End
+from shared.providers.chat.chat import Reply
+from shared.providers.chat.wire import End
 from shared.queries.scope import Scope
 from shared.scripting.context import Context, Surroundings
 from shared.scripting.functions import model

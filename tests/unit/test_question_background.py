@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.background import Background
 from shared.domain.e5_background import E5
-from shared.queries.search import Question
+from shared.queries.knowledge.search import Question
 
 LANGUAGE = (0.0, 1.0, 0.0, 0.0)
 PLAIN = Background(asked=(0.5, 0.0, 0.0, 0.0), told=(0.5, 0.0, 0.0, 0.0), languages=(LANGUAGE,), least=0.2, rise=0.1)

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from gateway.relay import TurnState, from_rows
+from gateway.streaming.relay import TurnState, from_rows
 from shared.domain.lifecycle import RunStatus
 from shared.domain.prompt import Passage
 from shared.errors import Rejected
-from shared.providers.chat import FakeChat, complete, shortfalls
-from shared.providers.extractive import NOTHING_FOUND, TOO_LONG, Extractive
-from shared.providers.wire import ChatControls, ChatMessage, End
+from shared.providers.chat.chat import FakeChat, complete, shortfalls
+from shared.providers.chat.extractive import NOTHING_FOUND, TOO_LONG, Extractive
+from shared.providers.chat.wire import ChatControls, ChatMessage, End
 from shared.scripting.asking import SideCall
 
 ASKED = [ChatMessage("user", "What replaced the bell?")]

@@ -13,20 +13,13 @@ from services.ingestion import quotes
 from shared.domain import extract, lexemes, prompt, sentences, text, tokens
 from shared.domain.prompt import Said
 from shared.errors import Invalid, Refused
-from shared.providers import (
-    answers,
-    chunker,
-    directions,
-    docx,
-    encoding,
-    epub,
-    mail,
-    open_document,
-    pdf,
-    sheets,
-    sniff,
-    thinking,
-)
+from shared.providers.chat import answers, thinking
+from shared.providers.files import encoding
+from shared.providers.formats import mail, open_document, sheets
+from shared.providers.parsing import chunker, sniff
+from shared.providers.pdf import directions, pdf
+from shared.providers.web import epub
+from shared.providers.word import docx
 from tests.fakes.documents import WORD
 from tests.fakes.office import book
 

@@ -3,7 +3,8 @@
 import socket
 
 from deploy.cli.stack import about_ports
-from deploy.local import control, ports
+from deploy.local import control
+from deploy.local.data import ports
 from shared.settings import Settings
 
 

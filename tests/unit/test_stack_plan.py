@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import addresses
-from deploy.local.credentials import Credentials
-from deploy.local.folder import Folder
-from deploy.local.plan import Stage, plan
+from deploy.local.data import addresses
+from deploy.local.data.credentials import Credentials
+from deploy.local.data.folder import Folder
+from deploy.local.stack.plan import Stage, plan
 from shared import tasks
 from shared.settings import Settings
 

@@ -7,14 +7,15 @@ import pytest
 import typer
 
 from deploy.cli.keys import parse_scopes
-from deploy.local import credentials, ports, processes, state
-from deploy.local.child import restart_delay
-from deploy.local.credentials import Credentials
-from deploy.local.deafness import DeafnessWatch
-from deploy.local.folder import Folder, write_json
-from deploy.local.guardian import enlisted
+from deploy.local import processes
+from deploy.local.data import credentials, ports, state
+from deploy.local.data.credentials import Credentials
+from deploy.local.data.folder import Folder, write_json
+from deploy.local.data.servers import remove_stale_pid_file
 from deploy.local.processes import Entry, Identity, family
-from deploy.local.servers import remove_stale_pid_file
+from deploy.local.supervision.child import restart_delay
+from deploy.local.supervision.deafness import DeafnessWatch
+from deploy.local.supervision.guardian import enlisted
 
 
 def entry(pid: int, *, parent: int = 1, group: int = 0, session: int = 0) -> Entry:

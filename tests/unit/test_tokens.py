@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.tokens import count_for_embedding, count_roughly
-from shared.providers.chunker import chunk
+from shared.providers.parsing.chunker import chunk
 
 PROSE = (
     "The coil was built in Colorado, where it hummed all night, and the neighbours complained to the mayor about it. "

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from shared.db import get_session
 from shared.models import Conversation, Message
-from shared.queries import conversations, personas, transcript
+from shared.queries.dialogue import conversations, transcript
+from shared.queries.personas import personas
 from shared.scripting.context import Context
 
 MOST_MESSAGES = 200

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from shared.db import get_session
 from shared.domain.memory import UNCHANGED, Changes, NewMemory, Remembered, as_text
 from shared.models import ConversationMemory
-from shared.queries import conversations
-from shared.queries import memory as queries
+from shared.queries.dialogue import conversations
+from shared.queries.dialogue import memory as queries
 from shared.scripting.context import Context
 from shared.scripting.functions import conversation
 from shared.settings import get_settings

@@ -6,8 +6,8 @@ from typing import Any
 from shared.domain import prompt
 from shared.domain.template import LEFT_OUT
 from shared.errors import Rejected, Transient
-from shared.providers.chat import shortfalls
-from shared.providers.wire import ChatControls, ChatMessage
+from shared.providers.chat.chat import shortfalls
+from shared.providers.chat.wire import ChatControls, ChatMessage
 from shared.scripting.context import Context
 
 QUOTAS = {"generate": 5, "reflect": 5}  # calls in one run

@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.db import get_session
-from shared.queries import modules
+from shared.queries.personas import modules
 from shared.scripting.context import Context, ModuleResult
 from shared.scripting.spending import DEEPEST
 

@@ -7,10 +7,11 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from gateway import create_app, relay
+from gateway import create_app
+from gateway.streaming import relay
 from shared.db import Session
 from shared.domain.access import Permission
-from shared.queries import keys
+from shared.queries.accounts import keys
 from shared.queries.scope import Scope
 from shared.settings import Settings, get_settings
 

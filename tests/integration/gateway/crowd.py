@@ -39,8 +39,10 @@ from shared.models import (
     User,
     Work,
 )
-from shared.queries import executions, memory, runs, turns, work, workflows
+from shared.queries.dialogue import executions, memory, turns
 from shared.queries.scope import Scope
+from shared.queries.work import engine
+from shared.queries.workflows import advance, runs
 from shared.tasks import (
     DIALOGUE,
     EMBEDDING,
@@ -150,7 +152,7 @@ def run_on_demand(actor: Actor) -> None:
 
 def hand_back(actor: Actor) -> None:
     with get_session() as session:
-        work.hand_back(session, actor.random.choice(list(TABLES.values())), WORKER)
+        engine.hand_back(session, actor.random.choice(list(TABLES.values())), WORKER)
 
 
 def bring_in(actor: Actor) -> None:
@@ -278,7 +280,7 @@ def claim(random: Random, queues: list[Queue]) -> list[Held]:
     about = {"worker": WORKER, "lease": 0.5, "suspects": bool(random.getrandbits(1))}
     for queue in random.sample(queues, len(queues)):
         with get_session() as session:
-            claims = work.claim(session, [MODELS[queue]], queue.name, limit=queue.batch, **about)
+            claims = engine.claim(session, [MODELS[queue]], queue.name, limit=queue.batch, **about)
         if claims:
             return [Held(claim, queue.name, max_runtime=60.0) for claim in claims]
     return []
@@ -321,7 +323,7 @@ def declare() -> None:
     )
     handling.register_handler(MODULES, ModuleExecution, load=lambda session, row: None, save=run_module, **beside)
     handling.register_handler(MEMORY, MemoryWindow, load=memory.load, save=compress, **beside)
-    locking = beside | {"load": workflows.context, "lock": workflows.lock_written}
+    locking = beside | {"load": advance.context, "lock": advance.lock_written}
     handling.register_handler(INGESTION, RunStep, save=prepare, **locking)
     handling.register_handler(EMBEDDING, RunStep, save=store, **locking)
 

@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy import delete, func, select
 
-from gateway.routes import search
+from gateway.routes.knowledge import search
 from shared.domain.lifecycle import RunStatus
 from shared.domain.template import BY_WORDS_ONLY, CUT, FILTERED, NONE_FITS
 from shared.models import Conversation, KnowledgeChunk, Persona, Turn
-from shared.queries import turns
+from shared.queries.dialogue import turns
 from shared.settings import get_settings
 from tests.fakes.openai_server import FakeOpenAI
 from tests.integration.gateway.worker import settle, take

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, func, select, update
 
 from shared.models import Audited, AuditEntry, Base, Message, User
-from shared.queries import audit
+from shared.queries.accounts import audit
 from shared.queries.rows import refusing_duplicates
 from tests.integration.gateway.test_files import persona, upload, writer
 from tests.integration.gateway.worker import run_steps

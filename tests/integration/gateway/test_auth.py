@@ -7,9 +7,9 @@ from apiflask import APIFlask
 from sqlalchemy import select
 
 from gateway import create_app
-from gateway.auth import check_every_route
+from gateway.http.auth import check_every_route
 from shared.models import ApiKey
-from shared.queries import keys
+from shared.queries.accounts import keys
 from shared.queries.scope import Scope
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 

@@ -21,7 +21,8 @@ from shared import db
 from shared.db import Session, get_session
 from shared.domain.access import Permission
 from shared.models import DocumentURI, Message
-from shared.queries import keys, messages
+from shared.queries.accounts import keys
+from shared.queries.dialogue import messages
 from shared.queries.scope import Scope
 from shared.settings import get_settings
 from shared.tasks import QUEUES
@@ -136,5 +137,5 @@ def test_no_two_acts_wait_for_each_other_in_a_ring(
     done, faults = sum((each[0] for each in ended), Counter()), [fault for each in ended for fault in each[1]]
     told = f"seed {seed}: {done.total()} pairs, {len(done)} kinds of them"
     print(told)  # noqa: T201
-    reasons = [vars(each).get("reason", each.exc_text) for each in caplog.records if each.name == "gateway.errors"]
+    reasons = [vars(each).get("reason", each.exc_text) for each in caplog.records if each.name == "gateway.http.errors"]
     assert (deadlocks(database_url, crowded), faults) == (0, []), "\n".join(map(str, [told, *faults, *reasons]))

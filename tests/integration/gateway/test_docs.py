@@ -5,8 +5,8 @@ import re
 import pytest
 from jsonschema import Draft202012Validator
 
-from gateway.schemas.conversations import MessageOut
-from gateway.schemas.turns import TraceOut
+from gateway.schemas.dialogue.conversations import MessageOut
+from gateway.schemas.dialogue.turns import TraceOut
 from tests.integration.gateway.contract import DOCUMENT, OPERATIONS
 
 

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway import create_app
-from gateway.errors import STATUS
-from gateway.schemas.executions import NO_ID
-from gateway.waiting import error_of
+from gateway.http.errors import STATUS
+from gateway.schemas.dialogue.executions import NO_ID
+from gateway.streaming.waiting import error_of
 from services.ingestion import fetching
 from shared.models import DataSource, Document, DocumentBatch, DocumentURI, RunGroup, RunStep, WorkflowRun
-from shared.providers.blobs import open_blobs
-from shared.providers.outbound import guard
-from shared.queries import fetches
+from shared.providers.network.outbound import guard
+from shared.providers.storage.blobs import open_blobs
+from shared.queries.intake import fetches
 from shared.settings import get_settings
 from tests.fakes.documents import pdf
 from tests.integration.gateway.conftest import client_with, settings_for_tests

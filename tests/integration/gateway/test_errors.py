@@ -8,7 +8,7 @@ from gunicorn.http.errors import InvalidChunkSize
 from sqlalchemy import insert, text
 
 from gateway import create_app
-from gateway.auth import public
+from gateway.http.auth import public
 from shared import errors
 from shared.db import close_engine, get_session, limit_statements
 from shared.models import ApiKey

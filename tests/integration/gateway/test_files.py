@@ -166,7 +166,7 @@ def test_bytes_are_there_before_the_row_and_no_row_is_without_bytes(app, writer,
     def break_down(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("shared.queries.documents._add_history", break_down)
+    monkeypatch.setattr("shared.queries.documents.documents._add_history", break_down)
     assert upload(writer, persona, "works", ("x.txt", TEXT)).status_code == 500
     assert len(stored(app)) == 1
     assert session.scalars(select(DataSource)).all() == session.scalars(select(Document)).all() == []

@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from deploy import commands
-from deploy.local import ports
-from gateway.places import Places
-from gateway.relay import HEARTBEAT
+from deploy.local.data import ports
+from gateway.streaming.places import Places
+from gateway.streaming.relay import HEARTBEAT
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Turn
-from shared.queries import keys
+from shared.queries.accounts import keys
 from shared.queries.scope import Scope
 from tests.processes import allowed, eventually, until
 

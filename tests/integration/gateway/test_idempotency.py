@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import func, select, update
 
 from gateway import create_app
-from gateway.auth import requires
-from gateway.idempotency import idempotent, once, request_hash
+from gateway.http.auth import requires
+from gateway.http.idempotency import idempotent, once, request_hash
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Conversation, IdempotencyKey
-from shared.queries import idempotency, keys
+from shared.queries.accounts import idempotency, keys
 from shared.queries.scope import Scope
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 

@@ -5,7 +5,8 @@ from sqlalchemy import func, select, update
 
 from shared.domain.lifecycle import RunStatus
 from shared.models import Persona, RunGroup, RunStep, StepConfig, WorkflowRun
-from shared.queries import progress, why
+from shared.queries.work import why
+from shared.queries.workflows import progress
 from shared.settings import get_settings
 from tests.integration.gateway.test_files import QUOTES, TEXT, persona, upload, writer
 from tests.integration.gateway.worker import run_steps, settle, take

@@ -11,8 +11,8 @@ from flask import request
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from gateway import create_app
-from gateway.auth import requires
-from gateway.limits import MULTIPART_OVERHEAD, takes_upload
+from gateway.http.auth import requires
+from gateway.http.limits import MULTIPART_OVERHEAD, takes_upload
 from shared.domain.access import Permission
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.routes import search
+from gateway.routes.knowledge import search
 from shared.settings import get_settings
 
 CHUNKS, SEARCH = "/api/v1/knowledge/chunks", "/api/v1/search"

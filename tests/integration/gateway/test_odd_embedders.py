@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway.readiness import Readiness
-from gateway.routes import search
+from gateway.routes.knowledge import search
 from services.dialogue import reply as dialogue
 from services.dialogue.tools import ReplyTools
 from services.embedding import passages as embedding
@@ -17,11 +17,13 @@ from shared.domain.template import BY_WORDS_ONLY
 from shared.domain.workflow import WorkflowStepType
 from shared.errors import PersonaeError, Rejected
 from shared.models import Conversation, Embedding, EmbeddingModel, KnowledgeChunk, Persona, RunStep
-from shared.providers.blobs import FakeBlobs
-from shared.providers.embedding import HttpEmbedding, connect_query_embedding, word_vector
-from shared.providers.parser import FakeParser
-from shared.providers.sniff import PLAIN
-from shared.queries import documents, embeddings, files, turns
+from shared.providers.embedding.client import HttpEmbedding, connect_query_embedding, word_vector
+from shared.providers.parsing.parser import FakeParser
+from shared.providers.parsing.sniff import PLAIN
+from shared.providers.storage.blobs import FakeBlobs
+from shared.queries.dialogue import turns
+from shared.queries.documents import documents, files
+from shared.queries.knowledge import embeddings
 from shared.queries.scope import DEFAULT_SCOPE
 from shared.settings import get_settings
 from tests.fakes.odd_embedder import DIMENSIONS, GOOD, SPOILED, OddEmbedder, each, refusing

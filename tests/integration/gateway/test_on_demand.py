@@ -10,8 +10,10 @@ from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import POISON, POISON_CRASHES, RunStatus
 from shared.models import Conversation, ConversationMemory, ConversationState, Message, ModuleExecution, Persona
-from shared.queries import keys, on_demand, work
+from shared.queries import on_demand
+from shared.queries.accounts import keys
 from shared.queries.scope import DEFAULT_SCOPE
+from shared.queries.work import engine
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 from tests.integration.gateway.worker import run_modules, settle, take
 from tests.processes import until
@@ -276,7 +278,7 @@ def test_a_run_that_cost_three_workers_is_not_worth_another_try(waiting):
         row = session.get_one(ModuleExecution, claim.id)
         row.crashes, row.lease_until = POISON_CRASHES - 1, func.clock_timestamp()
     with get_session() as session:
-        work.end_lost(session, ModuleExecution, claim.id)
+        engine.end_lost(session, ModuleExecution, claim.id)
     answer = waiting.result(30)
     assert (answer.status_code, answer.json["error"]) == (502, f"no result: {POISON}")
 

@@ -10,7 +10,7 @@ from alembic.config import Config
 from pydantic import SecretStr
 from sqlalchemy import create_engine
 
-from deploy.local import ports, servers
+from deploy.local.data import ports, servers
 from gateway import create_app
 from shared import db
 from shared.settings import get_settings

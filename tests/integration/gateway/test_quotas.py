@@ -8,16 +8,17 @@ from sqlalchemy import event, func, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from gateway import create_app
-from gateway.auth import requires
-from gateway.quotas import ADDS_WORK
+from gateway.http.auth import requires
+from gateway.http.quotas import ADDS_WORK
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import UNFINISHED
 from shared.models import Document, RunGroup, Turn, WorkflowRun
-from shared.providers.blobs import open_blobs
-from shared.queries import quotas, work
+from shared.providers.storage.blobs import open_blobs
+from shared.queries import quotas
 from shared.queries.kinds import KINDS
 from shared.queries.scope import Scope
+from shared.queries.work import engine
 from tests.integration.gateway.conftest import client_with, settings_for_tests
 from tests.integration.gateway.contract import OPERATIONS, Tenant
 
@@ -69,7 +70,7 @@ def make_persona(client):
 def unfinished(session):
     """How many rows of work have not ended, of every kind."""
     count = select(func.count())
-    return sum(session.scalar(count.where(model.status.in_(UNFINISHED))) for model in work.models())
+    return sum(session.scalar(count.where(model.status.in_(UNFINISHED))) for model in engine.models())
 
 
 # --- rows waiting

@@ -21,10 +21,11 @@ from shared.models import (
     RunGroup,
     RunStep,
 )
-from shared.providers.blobs import open_blobs
-from shared.providers.embedding import FakeEmbedding
-from shared.providers.parser import KreuzbergParser
-from shared.queries import documents, keys
+from shared.providers.embedding.client import FakeEmbedding
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.storage.blobs import open_blobs
+from shared.queries.accounts import keys
+from shared.queries.documents import documents
 from shared.queries.scope import DEFAULT_SCOPE
 from tests.fakes.documents import pdf
 from tests.integration.gateway.conftest import client_with, settings_for_tests

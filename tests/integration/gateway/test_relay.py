@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from gateway import relay
-from gateway.relay import RECONNECT, Leaving, TurnState, written_out
+from gateway.streaming import relay
+from gateway.streaming.relay import RECONNECT, Leaving, TurnState, written_out
 from shared.domain.lifecycle import RunStatus
-from shared.providers.stream import FOLLOWED, Event, FakeTurnStream
-from shared.queries.following import AfterReply
+from shared.providers.stream.stream import FOLLOWED, Event, FakeTurnStream
+from shared.queries.dialogue.post_response import AfterReply
 
 TURN = 7
 MESSAGE = {"id": "m", "content": "w1 w2 w3"}

@@ -9,7 +9,8 @@ from gateway import create_app
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.models import Conversation, KnowledgeChunk, Message, Turn
-from shared.queries import keys, messages, turns
+from shared.queries.accounts import keys
+from shared.queries.dialogue import messages, turns
 from shared.queries.scope import Scope
 from tests.integration.gateway import worker
 from tests.integration.gateway.conftest import client_with, settings_for_tests

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from gateway.routes import search
+from gateway.routes.knowledge import search
 from shared.models import Embedding, EmbeddingModel, KnowledgeChunk, Persona
-from shared.queries import search as queries
+from shared.queries.knowledge import search as queries
+from shared.queries.knowledge.search import Question
 from shared.queries.scope import DEFAULT_SCOPE
-from shared.queries.search import Question
 from shared.settings import get_settings
 from tests.fakes.openai_server import FakeOpenAI
 

@@ -7,14 +7,17 @@ import pytest
 import redis
 from sqlalchemy import select, text
 
-from gateway import cancelling, create_app, relay
+from gateway import create_app
+from gateway.streaming import cancelling, relay
 from shared.db import get_session
 from shared.domain.access import Permission
 from shared.domain.lifecycle import RunStatus
 from shared.models import Conversation, Message, Module, ModuleExecution, Persona, Turn
-from shared.providers.stream import Event
-from shared.queries import endings, keys, turns, work
+from shared.providers.stream.stream import Event
+from shared.queries.accounts import keys
+from shared.queries.dialogue import turns
 from shared.queries.scope import DEFAULT_SCOPE
+from shared.queries.work import endings, engine
 from shared.settings import get_settings
 from shared.tasks import BELL, celery_app
 from tests.integration.gateway.conftest import client_with, settings_for_tests
@@ -164,7 +167,7 @@ def test_a_cancel_during_the_settlement_reaches_the_modules_that_it_adds(committ
         claim = take(session, Turn, "dialogue")
     with ThreadPoolExecutor(1) as beside:
         with get_session() as session:
-            (turn,) = work.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+            (turn,) = engine.settle(session, Turn, [(claim.id, claim.fence)], RunStatus.COMPLETED)
             said = Message(conversation_id=turn.conversation_id, role="assistant", content="The coil.")
             turns.save_reply(session, turn, said, {}, then={module.id: 4})
             endings.follow(session, [turn])

@@ -16,8 +16,10 @@ from shared.models import (
     WebhookDelivery,
     WorkerCheckin,
 )
-from shared.queries import kinds, turns, work, workers
+from shared.queries import kinds
+from shared.queries.dialogue import turns
 from shared.queries.scope import DEFAULT_SCOPE
+from shared.queries.work import engine, workers
 from tests.integration.gateway.worker import NAME, settle, take
 
 
@@ -52,7 +54,7 @@ def check_in(session, queues='["dialogue"]', name=NAME):
 
 
 def test_every_table_of_work_has_a_kind():
-    assert {kind.model for kind in kinds.KINDS.values()} == set(work.models())
+    assert {kind.model for kind in kinds.KINDS.values()} == set(engine.models())
 
 
 @pytest.mark.capability("C168")

@@ -7,8 +7,8 @@ from sqlalchemy import func, select, update
 
 from shared.domain.lifecycle import RunStatus
 from shared.models import RunStep
-from shared.queries import work
-from shared.queries.passage_embeddings import FORGOTTEN
+from shared.queries.knowledge.passage_embeddings import FORGOTTEN
+from shared.queries.work import engine
 from tests.integration.gateway.test_files import persona, upload, writer
 from tests.integration.gateway.worker import NAME, run_steps, settle, take
 
@@ -71,7 +71,7 @@ def test_a_cancelled_group_starts_nothing_more(writer, group, session):
 def test_a_running_step_is_asked_to_stop_and_ends_its_run_cancelled(writer, run, session):
     held = claim(session)
     assert writer.post(f"{run}/cancel").json["status"] == "RUNNING"
-    news = work.renew(session, RunStep, [(held.id, held.fence)], lease=20)
+    news = engine.renew(session, RunStep, [(held.id, held.fence)], lease=20)
     assert [item.cancelled for item in news] == [True]
     settle(session, held, RunStatus.CANCELLED)
     assert states(writer, run) == ["CANCELLED"] * 5
@@ -104,13 +104,13 @@ def test_a_step_in_backoff_waits_for_the_end_of_the_pause(writer, run, session):
     settle(session, claim(session), RunStatus.ERROR, "no model")
     writer.post(f"{run}/pause")
     session.execute(update(RunStep).values(ready_at=RunStep.ready_at - func.make_interval(0, 0, 0, 1)))
-    work.promote_due(session, RunStep)
+    engine.promote_due(session, RunStep)
     assert states(writer, run)[0] == "ERROR"
     step = writer.get(run).json["steps"][0]["id"]
     told = writer.get(f"/api/v1/work/steps/{step}/why").json
     assert (told["reason"], told["next_retry"]) == ("attempt 1 of 3 failed: no model; its run is paused", None)
     writer.post(f"{run}/resume")
-    work.promote_due(session, RunStep)
+    engine.promote_due(session, RunStep)
     assert states(writer, run)[0] == "PENDING"
 
 
@@ -120,12 +120,12 @@ def fail_for_now(session, held):
 
 
 def lose_its_worker(session, held):
-    work.end_leases(session, RunStep, NAME)
-    work.reopen(session, RunStep)
+    engine.end_leases(session, RunStep, NAME)
+    engine.reopen(session, RunStep)
 
 
 def be_handed_back(session, held):
-    assert work.hand_back(session, RunStep, NAME) == (1, 0)
+    assert engine.hand_back(session, RunStep, NAME) == (1, 0)
 
 
 @pytest.mark.capability("C133")
@@ -134,10 +134,10 @@ def test_a_paused_run_stays_paused_however_its_step_comes_back(writer, group, se
     held = claim(session)
     writer.post(f"{group}/pause")
     come_back(session, held)
-    work.promote_due(session, RunStep)
+    engine.promote_due(session, RunStep)
     assert claim(session) is None
     writer.post(f"{group}/resume")
-    work.promote_due(session, RunStep)
+    engine.promote_due(session, RunStep)
     assert claim(session).id == held.id
     assert run_steps(session, 20) == 5  # the other file's
     assert writer.get(group).json["counts"] == {"RUNNING": 1, "COMPLETED": 1}
@@ -147,7 +147,7 @@ def test_a_paused_run_stays_paused_however_its_step_comes_back(writer, group, se
 def test_a_step_of_a_run_that_is_not_paused_comes_back_at_once(writer, group, session, come_back):
     held = claim(session)
     come_back(session, held)
-    work.promote_due(session, RunStep)
+    engine.promote_due(session, RunStep)
     assert claim(session).id == held.id
 
 
@@ -210,18 +210,18 @@ def test_a_step_makes_room_for_all_others_and_has_its_priority_again_at_its_next
 
 def test_a_step_that_made_room_goes_before_what_came_since_when_it_has_waited_enough(run, session):
     first = make_room(session, 0)
-    work.end_waits(session, RunStep, ["ingestion"])
+    engine.end_waits(session, RunStep, ["ingestion"])
     assert priority_of(session, first) == -1
-    since = func.clock_timestamp() - timedelta(seconds=work.WAITED_ENOUGH)
+    since = func.clock_timestamp() - timedelta(seconds=engine.WAITED_ENOUGH)
     session.execute(update(RunStep).where(RunStep.id == first).values(ready_at=since))
-    work.end_waits(session, RunStep, ["ingestion"])
+    engine.end_waits(session, RunStep, ["ingestion"])
     assert claim(session).id == first
 
 
 def test_a_step_that_made_room_and_is_tried_again_has_its_priority(run, session):
     first = make_room(session, 0)
-    work.cancel(session, RunStep, [first])
-    work.retry(session, RunStep, [first])
+    engine.cancel(session, RunStep, [first])
+    engine.retry(session, RunStep, [first])
     assert claim(session).id == first
 
 
@@ -238,7 +238,7 @@ def test_a_step_whose_turn_ends_in_a_pause_waits_for_the_end_of_the_pause(writer
 
 def test_a_step_whose_turn_ends_in_a_cancel_is_cancelled(writer, run, session):
     first = claim(session)
-    work.cancel(session, RunStep, [first.id])
+    engine.cancel(session, RunStep, [first.id])
     settle(session, first, RunStatus.PENDING)
     assert states(writer, run)[0] == "CANCELLED"
 

@@ -7,24 +7,26 @@ from shared.db import Session
 from shared.domain.lifecycle import RunStatus
 from shared.errors import PersonaeError
 from shared.models import Fetch, MemoryWindow, ModuleExecution, RunStep, Turn, Work
-from shared.queries import endings, memory, turns, work, workflows
+from shared.queries.dialogue import memory, turns
+from shared.queries.work import endings, engine
+from shared.queries.workflows import advance
 
 NAME = "w:1:"
 
 
-def take(session: Session, model: type[Work], queue: str) -> work.Claim | None:
+def take(session: Session, model: type[Work], queue: str) -> engine.Claim | None:
     """Claim the best row of the queue, and begin its step."""
-    claims = work.claim(session, [model], queue, worker=NAME, lease=20, limit=1, suspects=True)
+    claims = engine.claim(session, [model], queue, worker=NAME, lease=20, limit=1, suspects=True)
     if claims and model is RunStep:
-        workflows.context(session, session.get_one(RunStep, claims[0].id))
+        advance.context(session, session.get_one(RunStep, claims[0].id))
         session.flush()  # a worker loads in a transaction of its own
     return claims[0] if claims else None
 
 
-def settle(session: Session, claim: work.Claim, status: RunStatus = RunStatus.COMPLETED, message: str | None = None):
+def settle(session: Session, claim: engine.Claim, status: RunStatus = RunStatus.COMPLETED, message: str | None = None):
     """Write how a claimed row ended."""
     session.expire_all()  # a worker's session is a new one
-    rows = work.settle(session, claim.model, [(claim.id, claim.fence)], status, message=message)
+    rows = engine.settle(session, claim.model, [(claim.id, claim.fence)], status, message=message)
     assert rows, "the claim was lost"
     endings.follow(session, rows)
 
@@ -39,7 +41,7 @@ def run_steps(session: Session, count: int) -> int:
     return count
 
 
-def reply(session: Session, claim: work.Claim, text: str) -> dict:
+def reply(session: Session, claim: engine.Claim, text: str) -> dict:
     """Save a turn's reply and settle it; return the message as listeners get it."""
     turn = session.get_one(Turn, claim.id)
     message = turns.Message(conversation_id=turn.conversation_id, role="assistant", content=text)
@@ -67,7 +69,7 @@ def run_modules(session: Session) -> int:
         value = jobs.work(jobs.load(session, session.get_one(ModuleExecution, claim.id)))
         leases.working_on(None)
         session.expire_all()
-        (row,) = work.settle(session, ModuleExecution, [(claim.id, claim.fence)], RunStatus.COMPLETED)
+        (row,) = engine.settle(session, ModuleExecution, [(claim.id, claim.fence)], RunStatus.COMPLETED)
         jobs.save(session, row, value)
         session.flush()
         endings.follow(session, [row])
@@ -84,11 +86,13 @@ def run_fetch(session: Session) -> Fetch:
     try:
         stored = fetching.work(fetching.load(session, session.get_one(Fetch, claim.id)))
         session.expire_all()
-        (row,) = work.settle(session, Fetch, key, RunStatus.COMPLETED)
+        (row,) = engine.settle(session, Fetch, key, RunStatus.COMPLETED)
         fetching.save(session, row, stored)
         session.flush()
     except PersonaeError as error:
-        (row,) = work.settle(session, Fetch, key, RunStatus.FAILED, message=str(error), error_type=type(error).__name__)
+        (row,) = engine.settle(
+            session, Fetch, key, RunStatus.FAILED, message=str(error), error_type=type(error).__name__
+        )
     finally:
         leases.working_on(None)
     endings.follow(session, [row])

@@ -10,10 +10,10 @@ from pypdf import PdfWriter
 from pypdf.generic import DictionaryObject, NameObject
 
 from shared.errors import Invalid, Transient
-from shared.providers.apart import ApartParser
-from shared.providers.limits import Limits
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import MARKDOWN, PDF
+from shared.providers.parsing.apart import ApartParser
+from shared.providers.parsing.limits import Limits
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import MARKDOWN, PDF
 from tests.fakes.documents import pdf
 
 LONG = pdf([f"Page {number} tells of the light on the rock." for number in range(1, 8)], title="The log", author="Ann")

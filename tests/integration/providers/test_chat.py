@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.ports import free_port
+from deploy.local.data.ports import free_port
 from shared.errors import Refused, Rejected, Transient, Unavailable
-from shared.providers.chat import complete
-from shared.providers.http_chat import HttpChat
-from shared.providers.outbound import Outbound
-from shared.providers.thinking import Text
-from shared.providers.wire import ChatControls, ChatMessage, End
+from shared.providers.chat.chat import complete
+from shared.providers.chat.http_chat import HttpChat
+from shared.providers.chat.thinking import Text
+from shared.providers.chat.wire import ChatControls, ChatMessage, End
+from shared.providers.network.outbound import Outbound
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
 from tests.processes import allowed, until

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from deploy.local.ports import free_port
+from deploy.local.data.ports import free_port
 from shared.errors import Rejected, Transient, Unavailable
-from shared.providers.embedding import HttpEmbedding, connect_embedding, connect_query_embedding, try_query
+from shared.providers.embedding.client import HttpEmbedding, connect_embedding, connect_query_embedding, try_query
 from shared.settings import Settings
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
@@ -65,7 +65,7 @@ def test_a_query_is_embedded_without_a_reason(openai: FakeOpenAI) -> None:
 def test_a_query_does_not_wait_for_a_silent_server(
     monkeypatch: pytest.MonkeyPatch, patience: float, timeout: float
 ) -> None:
-    monkeypatch.setattr("shared.providers.embedding.QUERY_PATIENCE", patience)
+    monkeypatch.setattr("shared.providers.embedding.client.QUERY_PATIENCE", patience)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         started = time.monotonic()

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from shared.domain.files import READABLE
-from shared.providers.chunker import chunk
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import sniff
+from shared.providers.parsing.chunker import chunk
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import sniff
 from tests.fakes.documents import zipped
 
 OFFICE = "urn:oasis:names:tc:opendocument:xmlns"

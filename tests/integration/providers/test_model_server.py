@@ -15,14 +15,14 @@ import httpx
 import openai
 import pytest
 
-from deploy.local.ports import free_port
+from deploy.local.data.ports import free_port
 from deploy.model.embedding import lacks_avx2
 from shared.errors import Rejected
-from shared.providers.chat import complete
-from shared.providers.embedding import HttpEmbedding
-from shared.providers.http_chat import HttpChat
-from shared.providers.wire import ChatControls, ChatMessage, End
-from shared.queries import recall
+from shared.providers.chat.chat import complete
+from shared.providers.chat.http_chat import HttpChat
+from shared.providers.chat.wire import ChatControls, ChatMessage, End
+from shared.providers.embedding.client import HttpEmbedding
+from shared.queries.knowledge import recall
 from shared.settings import Settings
 from tests.processes import allowed, until
 

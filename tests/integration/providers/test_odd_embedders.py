@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.errors import Rejected, Transient, Unavailable
-from shared.providers.embedding import HttpEmbedding, check_embedding, try_query, word_vector
+from shared.providers.embedding.client import HttpEmbedding, check_embedding, try_query, word_vector
 from shared.settings import Settings
 from tests.fakes.odd_embedder import DIMENSIONS, GOOD, SPOILED, OddEmbedder, changed, each, large, refusing, saying
 
@@ -195,7 +195,7 @@ def test_an_answer_without_end_ends_by_its_size_or_by_the_clock(
     odd: OddEmbedder, provider: HttpEmbedding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd.server = saying(200, b" " * 2000)
-    monkeypatch.setattr("shared.providers.embedding.MOST_BYTES", 1000)
+    monkeypatch.setattr("shared.providers.embedding.client.MOST_BYTES", 1000)
     with pytest.raises(Rejected, match="without end"):
         provider.embed_query("x")
     provider._timeout = -1.0

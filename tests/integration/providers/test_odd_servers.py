@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from shared.errors import PersonaeError, Rejected, Transient, Unavailable
-from shared.providers.answers import MAX_EVENT_BYTES
-from shared.providers.chat import Reply, complete
-from shared.providers.http_chat import LONGEST_REPLY, HttpChat
-from shared.providers.wire import ChatControls, ChatMessage
+from shared.providers.chat.answers import MAX_EVENT_BYTES
+from shared.providers.chat.chat import Reply, complete
+from shared.providers.chat.http_chat import LONGEST_REPLY, HttpChat
+from shared.providers.chat.wire import ChatControls, ChatMessage
 from tests.fakes.openai_server import FakeOpenAI
 from tests.fakes.script import Rule
 

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.errors import Invalid
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import CSV, DOCX, HTML, PDF, sniff
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import CSV, DOCX, HTML, PDF, sniff
 from tests.fakes.documents import docx, pdf
 
 PAGES = ["Foxes live in woods.", "Hens live in yards.", "Whales live in seas."]

@@ -14,11 +14,11 @@ from services.ingestion import tasks
 from services.leases import Held
 from shared.errors import Invalid, Transient
 from shared.models import RunStep
-from shared.providers import parts
-from shared.providers.parser import FakeParser, KreuzbergParser, Parsed
-from shared.providers.parts import PartedParser
-from shared.providers.sniff import PDF, PLAIN
-from shared.queries.work import Claim
+from shared.providers.parsing import parts
+from shared.providers.parsing.parser import FakeParser, KreuzbergParser, Parsed
+from shared.providers.parsing.parts import PartedParser
+from shared.providers.parsing.sniff import PDF, PLAIN
+from shared.queries.work.engine import Claim
 from shared.settings import Settings
 from tests.fakes.documents import pdf
 

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from deploy.model.http import JsonHandler, JsonServer
 from shared.errors import Rejected
-from shared.providers.outbound import Outbound
+from shared.providers.network.outbound import Outbound
 from tests.fakes.openai_server import serving
 
 pytestmark = pytest.mark.capability("C18")

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 import redis
 
-from deploy.local.ports import free_port
-from shared.providers.pace import TurnWriter
-from shared.providers.stream import (
+from deploy.local.data.ports import free_port
+from shared.providers.stream.pace import TurnWriter
+from shared.providers.stream.stream import (
     KEPT_SECONDS,
     CancelBell,
     Event,

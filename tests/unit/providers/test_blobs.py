@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Invalid, NotFound, TooLarge
-from shared.providers.blobs import Blobs, FakeBlobs, FileBlobs, read
+from shared.providers.storage.blobs import Blobs, FakeBlobs, FileBlobs, read
 
 ABSENT = "sha256-" + "0" * 64
 FOX = "sha256-" + "776cb326ab0cd5f0a974c1b9606044d8485201f2db19cf8e3749bdee5f36e200"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.domain.tokens import count_for_embedding
 from shared.errors import Invalid
-from shared.providers.chunker import chunk
+from shared.providers.parsing.chunker import chunk
 
 TEXT = "One sentence about foxes. Another about hens.\n\n" * 40
 

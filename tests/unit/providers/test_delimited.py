@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from shared.providers.chunker import chunk
-from shared.providers.delimited import to_markdown
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import CSV, sniff
+from shared.providers.formats.delimited import to_markdown
+from shared.providers.parsing.chunker import chunk
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import CSV, sniff
 
 HEAD = "| Order | Article | Amount |\n| --- | --- | --- |\n"
 ROWS = [(f"O-{number}", f"Thing {number}", f"{number},5") for number in range(200)]

@@ -6,10 +6,10 @@ import zipfile
 import pytest
 
 from shared.errors import Invalid
-from shared.providers import docx
-from shared.providers.chunker import chunk
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import DOCX, sniff
+from shared.providers.parsing.chunker import chunk
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import DOCX, sniff
+from shared.providers.word import docx
 from tests.fakes.documents import DOCX_LINKS, DOCX_TYPES, zipped
 from tests.fakes.word import OPEN, document, read
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import DOCX, sniff
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import DOCX, sniff
 from tests.fakes import office
 from tests.fakes.documents import WORD, zipped
 from tests.fakes.office import Linked

@@ -6,9 +6,9 @@ import random
 import pytest
 
 from shared.errors import Refused
-from shared.providers.encoding import DOUBTED, declared_in, decode
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import HTML, PLAIN, sniff
+from shared.providers.files.encoding import DOUBTED, declared_in, decode
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import HTML, PLAIN, sniff
 
 WRITTEN = [
     ("cp1252", "Près de là, les élèves écoutaient la châtelaine; où êtes-vous allé à Noël? « Ça va », dit-elle."),

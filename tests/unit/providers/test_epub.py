@@ -3,10 +3,10 @@
 import pytest
 
 from shared.errors import Invalid
-from shared.providers.apart import ApartParser
-from shared.providers.limits import Limits
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import EPUB, sniff
+from shared.providers.parsing.apart import ApartParser
+from shared.providers.parsing.limits import Limits
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import EPUB, sniff
 from tests.fakes.documents import epub
 
 XML = '<?xml version="1.0" encoding="{0}"?><!DOCTYPE html><html xmlns="http://www.w3.org/1999/xhtml">'

@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from shared.errors import Invalid, Transient
-from shared.providers.chat import FakeChat, complete
-from shared.providers.embedding import FakeEmbedding
-from shared.providers.parser import FakeParser
-from shared.providers.thinking import Text
-from shared.providers.wire import ChatMessage, End
+from shared.providers.chat.chat import FakeChat, complete
+from shared.providers.chat.thinking import Text
+from shared.providers.chat.wire import ChatMessage, End
+from shared.providers.embedding.client import FakeEmbedding
+from shared.providers.parsing.parser import FakeParser
 
 PROMPT = [ChatMessage("user", "two words")]
 

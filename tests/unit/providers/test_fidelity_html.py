@@ -9,8 +9,8 @@ from itertools import islice
 
 import pytest
 
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import HTML
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import HTML
 
 SHARE = 0.99
 COUNT = 500

@@ -5,8 +5,8 @@ from difflib import SequenceMatcher
 
 import pytest
 
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import DOCX, EPUB
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import DOCX, EPUB
 from tests.fakes.documents import DOCX_LINKS, DOCX_TYPES, WORD, epub, zipped
 
 SHARE = 0.99

@@ -6,8 +6,8 @@ from difflib import SequenceMatcher
 import pytest
 from fpdf import FPDF
 
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import PDF
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import PDF
 
 SHARE = 0.99
 VOCABULARY = """

@@ -10,8 +10,8 @@ import pytest
 
 from shared.errors import Invalid, PersonaeError
 from shared.providers.intake import open_uri
-from shared.providers.outbound import Outbound
-from shared.providers.sniff import HTML, PLAIN, decode_text, sniff
+from shared.providers.network.outbound import Outbound
+from shared.providers.parsing.sniff import HTML, PLAIN, decode_text, sniff
 
 MEGABYTE = 1_000_000
 PREFIXES = [

@@ -5,10 +5,10 @@ import time
 import pytest
 
 from shared.errors import Invalid
-from shared.providers import html
-from shared.providers.html import HIDDEN
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import HTML, sniff
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import HTML, sniff
+from shared.providers.web import html
+from shared.providers.web.html import HIDDEN
 
 MEGABYTE = 1_000_000
 BROKEN = """

@@ -6,9 +6,9 @@ from email.message import EmailMessage
 import pytest
 
 from shared.errors import Invalid, Refused
-from shared.providers.mail import read
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import EML, PLAIN, sniff
+from shared.providers.formats.mail import read
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import EML, PLAIN, sniff
 from tests.fakes.documents import epub
 
 

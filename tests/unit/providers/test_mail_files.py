@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import EML, sniff
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import EML, sniff
 
 
 def parsed(data: bytes, name: str) -> Parsed:

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from shared.providers.number_format import BUILT_IN, shown, shown_text
-from shared.providers.numerals import numeral
+from shared.providers.office.number_format import BUILT_IN, shown, shown_text
+from shared.providers.office.numerals import numeral
 
 EURO = '_-* #,##0.00\\ _€_-;\\-* #,##0.00\\ _€_-;_-* "-"??\\ _€_-;_-@_-'
 

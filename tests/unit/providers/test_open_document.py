@@ -6,8 +6,8 @@ import pytest
 
 from shared.domain.files import READABLE
 from shared.errors import Invalid
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import ODP, ODS, ODT, sniff
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import ODP, ODS, ODT, sniff
 from tests.fakes.documents import zipped
 
 KINDS = "office text table draw style meta chart presentation".split()

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from shared.errors import Invalid, Refused, Rejected, TooLarge, Transient
-from shared.providers import outbound as outbound_module
-from shared.providers.outbound import Outbound, guard
+from shared.providers.network import outbound as outbound_module
+from shared.providers.network.outbound import Outbound, guard
 from shared.settings import Settings
 
 PUBLIC = "93.184.216.34"

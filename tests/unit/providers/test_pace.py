@@ -6,8 +6,8 @@ from itertools import islice
 
 import pytest
 
-from shared.providers.pace import Pacer, TurnWriter
-from shared.providers.stream import Event, FakeTurnStream, StreamBroken, parse_event_id, start_after
+from shared.providers.stream.pace import Pacer, TurnWriter
+from shared.providers.stream.stream import Event, FakeTurnStream, StreamBroken, parse_event_id, start_after
 
 
 class Clock:

@@ -9,9 +9,10 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringO
 
 from services.ingestion import steps
 from shared.errors import Invalid
-from shared.providers import parser, pdf
-from shared.providers.parser import KreuzbergParser, Parsed, join_pages
-from shared.providers.sniff import PDF
+from shared.providers.parsing import parser
+from shared.providers.parsing.parser import KreuzbergParser, Parsed, join_pages
+from shared.providers.parsing.sniff import PDF
+from shared.providers.pdf import pdf
 from tests.fakes import documents
 
 PAGE = documents.pdf(["The keeper signs here."])

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from shared.providers.parser import KreuzbergParser
-from shared.providers.sniff import MARKDOWN, PLAIN
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import MARKDOWN, PLAIN
 
 LETTERS = "iVBORw0KGgoAAAANSUhEUgAAAAUA+/" * 40 + "=="
 BROKEN = "\n".join(LETTERS[at : at + 76] for at in range(0, len(LETTERS), 76))

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from shared.errors import PersonaeError, Rejected, Transient
-from shared.providers.chat import Reply, complete, require_text
-from shared.providers.faults import MAX_SAID
-from shared.providers.http_chat import HttpChat
-from shared.providers.wire import OPENING, ChatMessage, End, alternating
+from shared.providers.chat.chat import Reply, complete, require_text
+from shared.providers.chat.http_chat import HttpChat
+from shared.providers.chat.wire import OPENING, ChatMessage, End, alternating
+from shared.providers.network.faults import MAX_SAID
 
 KEY = "sk-very-secret-key-of-an-operator"
 EVENTS = "text/event-stream"

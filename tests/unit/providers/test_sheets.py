@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from shared.errors import Invalid, Refused
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import XLSX, sniff
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import XLSX, sniff
 from tests.fakes.documents import zipped
 from tests.fakes.office import CHART, DRAWING, LINK, SHEET, book, links
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from shared.errors import Invalid
-from shared.providers.parser import KreuzbergParser, Parsed
-from shared.providers.sniff import PPTX, sniff
+from shared.providers.parsing.parser import KreuzbergParser, Parsed
+from shared.providers.parsing.sniff import PPTX, sniff
 from tests.fakes.office import CHART, DIAGRAM, DRAWING, SPACES, Linked, book, deck, frame, package, shape, slide
 
 TITLE = shape("Costs", "title")

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from shared.errors import Invalid, Refused
-from shared.providers import sniff
+from shared.providers.parsing import sniff
 from tests.fakes.documents import EPUB_CONTAINER, docx, pdf, zipped
 
 ABOUT_PDF = b"It looks so:\n%PDF-1.7\n1 0 obj\n<< >>\nendobj\nstartxref\n9\n%%EOF\nand so it ends."

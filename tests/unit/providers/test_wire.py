@@ -4,9 +4,9 @@ import pytest
 
 from shared.domain.text import make_storable
 from shared.errors import Transient
-from shared.providers.answers import MAX_EVENT_BYTES, Event, read_events
-from shared.providers.thinking import Revoked, Text, Thinking, ThinkSplitter
-from shared.providers.wire import ChatControls, ChatMessage, End, ReplyReader, chat_request
+from shared.providers.chat.answers import MAX_EVENT_BYTES, Event, read_events
+from shared.providers.chat.thinking import Revoked, Text, Thinking, ThinkSplitter
+from shared.providers.chat.wire import ChatControls, ChatMessage, End, ReplyReader, chat_request
 
 PROMPT = [ChatMessage("user", "hello")]
 

@@ -1,0 +1,1 @@
+"""The embedded stack's processes: started, watched, started again, ended."""

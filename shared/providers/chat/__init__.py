@@ -1,0 +1,1 @@
+"""Chat models: the wire, the client, thoughts, and the model that only quotes."""

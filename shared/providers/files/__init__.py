@@ -1,0 +1,1 @@
+"""What bytes are before they are a document: archives and encodings."""

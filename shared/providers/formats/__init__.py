@@ -1,0 +1,1 @@
+"""Workbooks, slides, OpenDocuments, mails and files of rows."""

@@ -1,0 +1,1 @@
+"""What leaves the process: the guard, addresses, faults in words, the breaker."""

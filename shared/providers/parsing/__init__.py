@@ -1,0 +1,1 @@
+"""From a file to passages: its kind, its reading in a bounded child, its cutting."""

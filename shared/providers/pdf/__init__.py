@@ -1,0 +1,1 @@
+"""PDF: text in the order in which it is read."""

@@ -1,0 +1,1 @@
+"""Who calls: users and keys; what they did; which of their requests were answered before."""

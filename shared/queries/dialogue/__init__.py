@@ -1,0 +1,1 @@
+"""Conversations, messages, turns, what runs around a reply, and memory."""

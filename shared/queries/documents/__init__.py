@@ -1,0 +1,1 @@
+"""Documents, the files of a persona, and batches of files."""

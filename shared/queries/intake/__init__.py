@@ -1,0 +1,1 @@
+"""What arrives by address: fetches, and what becomes of the bytes."""

@@ -1,0 +1,1 @@
+"""Personas, their modules, and those that every installation has."""

@@ -1,0 +1,1 @@
+"""Runs of the ingestion workflow: created, advanced, paused, retried, shown."""
