@@ -1,4 +1,4 @@
-"""The states of a row of work, and where each event leaves it. Pure; the statements are in `queries/work.py`."""
+"""The states of a row of work, and where each event leaves it. Pure; the statements are in `queries/work/engine.py`."""
 
 from enum import StrEnum
 

@@ -270,9 +270,8 @@ class TestAScriptClears:
     def clear(self, session, conversation):
         """Settle what follows a turn whose script cleared the memories."""
         memory.change(session, conversation.id, Changes(cleared=True))
-        woken_up = due(session, conversation)
         session.expire_all()
-        return woken_up
+        return due(session, conversation)
 
     def test_what_was_forgotten_is_not_due_again_and_what_follows_is(self, session, conversation):
         say(session, conversation, 46)
