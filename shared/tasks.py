@@ -164,29 +164,29 @@ class Bell:
 
 BELL = Bell()
 
-READY = "ready"  # in a session's `info`: rows of work that it adds and that a worker may take at once
+READY = "ready"  # in a session's `info`, during a flush: rows of work that it adds and that a worker may take at once
 
 
 @event.listens_for(Session, "before_flush")
 def _note_ready_rows(session: SqlalchemySession, *_: Any) -> None:
-    added = [row for row in session.new if isinstance(row, Work) and row.ready_at is not None]
-    session.info.setdefault(READY, []).extend(added)
+    session.info[READY] = [row for row in session.new if isinstance(row, Work) and row.ready_at is not None]
+
+
+@event.listens_for(Session, "after_flush")
+def _wake_for_ready_rows(session: SqlalchemySession, *_: Any) -> None:
+    for row in session.info.pop(READY, ()):  # which have their queue and their number now, and may be expired later
+        wake(session, row.queue, f"{row.__tablename__} {row.id}")
 
 
 @event.listens_for(Session, "after_commit")
 def _ring_for_what_is_ready(session: SqlalchemySession) -> None:
     """Ring for the rows that this transaction made ready: nobody who adds work can forget it."""
-    if (
-        session.in_nested_transaction() or get_settings().redis_url is None
-    ):  # a process without a broker: the sweep rings
-        return
-    for row in session.info.pop(READY, ()):
-        wake(session, row.queue, f"{row.__tablename__} {row.id}")
-    BELL.ring_all(session.info.pop(WAKES, {}))
+    has_broker = get_settings().redis_url is not None  # without one, the sweep of those that have it rings
+    if has_broker and not session.in_nested_transaction():
+        BELL.ring_all(session.info.pop(WAKES, {}))
 
 
 @event.listens_for(Session, "after_rollback")
 def _forget_what_was_ready(session: SqlalchemySession) -> None:
     if not session.in_nested_transaction():
-        session.info.pop(READY, None)
         session.info.pop(WAKES, None)

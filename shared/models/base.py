@@ -163,8 +163,8 @@ class Progress(Timed):
 class Work(Numbered, Progress, Base):
     """A row of work: the columns of seed 004's RunStep, and what leases, fences and bells need.
 
-    Only `queries/work/engine.py` writes `status`, its dates, and the columns from `fence` on. `ready_at` is also set by what
-    unblocks a row (`queries/work/locks.py`), and cleared by a pause (`queries/workflows/control.py`).
+    Only `queries/work/engine.py` writes `status`, its dates, and the columns from `fence` on. `ready_at` is also set by
+    what unblocks a row (`queries/work/locks.py`), and cleared by a pause (`queries/workflows/control.py`).
     """
 
     __abstract__ = True

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.work import answer, register_handler
 from shared.db import get_engine, get_session
 from shared.models import Work
-from shared.queries import kinds, why
+from shared.queries import kinds
+from shared.queries.work import why
 from shared.queries.kinds import Kind, Owner
 from shared.queries.scope import Scope
 from shared.tasks import MODULES, celery_app
