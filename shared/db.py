@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -43,6 +43,7 @@ session_factory = sessionmaker(class_=Session, expire_on_commit=False)
 _statement_seconds = 0.0
 _engines: dict[int, Engine] = {}
 _reserved: dict[int, Engine] = {}
+_ring: list[Callable[[Mapping[str, str]], object]] = []
 
 
 def new_engine(url: str | None = None, *, size: int | None = None) -> Engine:
@@ -119,6 +120,11 @@ def wake(session: SqlalchemySession, queue: str, about: str) -> None:
     session.info.setdefault(WAKES, {}).setdefault(queue, about)
 
 
+def ring_after_commits(ring: Callable[[Mapping[str, str]], object]) -> None:
+    """Have `ring` called after each commit, with the queues that `wake` named in it and what for; it must not raise."""
+    _ring.append(ring)
+
+
 def will_pass(error: BaseException) -> bool:
     """Say whether the database may answer differently soon, by the error's SQLSTATE class.
 
@@ -169,3 +175,6 @@ def _committing(engine: Callable[[], Engine]) -> Iterator[Session]:
     with session_factory(bind=bind) as session:
         yield session
         session.commit()
+        wakes = session.info.pop(WAKES, {})
+    for ring in _ring:  # when the connection is back in the pool
+        ring(wakes)

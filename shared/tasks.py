@@ -18,7 +18,7 @@ from redis.retry import Retry
 from sqlalchemy import event
 from sqlalchemy.orm import Session as SqlalchemySession
 
-from shared.db import WAKES, Session, wake
+from shared.db import Session, ring_after_commits, wake
 from shared.domain import queues
 from shared.models.base import Work
 from shared.settings import get_settings
@@ -99,8 +99,10 @@ class Bell:
     def ring(self, queue: str, label: str = "", count: int = 1) -> int:
         """Ask for up to `count` workers on the queue, within its cap; return the bells rung.
 
-        Never raises for a broker that is down and never blocks over 0.3 s.
+        Never raises for a broker that is down and never blocks over 0.3 s; a process without one leaves it to the sweep.
         """
+        if get_settings().redis_url is None:
+            return 0
         if time.monotonic() < self._silent_until or not self._lock.acquire(timeout=RING_TIMEOUT):
             return 0
         try:
@@ -178,15 +180,5 @@ def _wake_for_ready_rows(session: SqlalchemySession, *_: Any) -> None:
         wake(session, row.queue, f"{row.__tablename__} {row.id}")
 
 
-@event.listens_for(Session, "after_commit")
-def _ring_for_what_is_ready(session: SqlalchemySession) -> None:
-    """Ring for the rows that this transaction made ready: nobody who adds work can forget it."""
-    has_broker = get_settings().redis_url is not None  # without one, the sweep of those that have it rings
-    if has_broker and not session.in_nested_transaction():
-        BELL.ring_all(session.info.pop(WAKES, {}))
-
-
-@event.listens_for(Session, "after_rollback")
-def _forget_what_was_ready(session: SqlalchemySession) -> None:
-    if not session.in_nested_transaction():
-        session.info.pop(WAKES, None)
+# Nobody who adds work can forget to ring.
+ring_after_commits(BELL.ring_all)

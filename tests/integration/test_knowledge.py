@@ -11,7 +11,7 @@ from shared.db import get_session
 from shared.domain.text import content_hash
 from shared.errors import Invalid
 from shared.models import KnowledgeChunk, Persona
-from shared.queries.knowledge import chunks
+from shared.queries.knowledge import chunks as knowledge
 from shared.queries.scope import DEFAULT_SCOPE, Scope
 
 OTHER = Scope("other")
@@ -43,8 +43,8 @@ def matching(session: Session, words: str) -> list[str]:
 
 @pytest.mark.capability("C105")
 def test_a_chunk_written_twice_is_one_row_with_the_second_text(session: Session):
-    first = chunks.upsert(session, DEFAULT_SCOPE, chunk("one", external_id="a"))
-    second = chunks.upsert(session, DEFAULT_SCOPE, chunk("two", external_id="a"))
+    first = knowledge.upsert(session, DEFAULT_SCOPE, chunk("one", external_id="a"))
+    second = knowledge.upsert(session, DEFAULT_SCOPE, chunk("two", external_id="a"))
     assert second is first
     assert (first.content, first.content_hash) == ("two", content_hash("two"))
     assert first.updated_at > first.created_at
@@ -53,19 +53,21 @@ def test_a_chunk_written_twice_is_one_row_with_the_second_text(session: Session)
 
 @pytest.mark.capability("C105")
 def test_what_is_left_out_stays(session: Session):
-    chunks.upsert(session, DEFAULT_SCOPE, chunk("one", external_id="a", title="Title", chunk_metadata={"k": 1}, page=3))
-    again = chunks.upsert(session, DEFAULT_SCOPE, chunk("two", external_id="a"))
+    knowledge.upsert(
+        session, DEFAULT_SCOPE, chunk("one", external_id="a", title="Title", chunk_metadata={"k": 1}, page=3)
+    )
+    again = knowledge.upsert(session, DEFAULT_SCOPE, chunk("two", external_id="a"))
     assert (again.title, again.chunk_metadata, again.page) == ("Title", {"k": 1}, 3)
     assert matching(session, "title") == ["two"]
     assert matching(session, "one") == []
-    chunks.upsert(session, DEFAULT_SCOPE, chunk("two", external_id="a", title="Name"))
+    knowledge.upsert(session, DEFAULT_SCOPE, chunk("two", external_id="a", title="Name"))
     assert (matching(session, "title"), matching(session, "name")) == ([], ["two"])
 
 
 @pytest.mark.capability("C105")
 def test_without_an_external_id_every_write_is_a_new_row(session: Session):
-    chunks.upsert(session, DEFAULT_SCOPE, chunk())
-    chunks.upsert(session, DEFAULT_SCOPE, chunk())
+    knowledge.upsert(session, DEFAULT_SCOPE, chunk())
+    knowledge.upsert(session, DEFAULT_SCOPE, chunk())
     assert session.query(KnowledgeChunk).count() == 2
 
 
@@ -75,10 +77,10 @@ def test_owners_personas_and_sources_have_chunks_of_their_own(session: Session):
     session.add(persona)
     session.flush()
     for _ in range(2):
-        chunks.upsert(session, DEFAULT_SCOPE, chunk(external_id="a"))
-        chunks.upsert(session, DEFAULT_SCOPE, chunk(external_id="a", source="other"))
-        chunks.upsert(session, DEFAULT_SCOPE, chunk(external_id="a"), persona_id=persona.id)
-        chunks.upsert(session, OTHER, chunk(external_id="a"))
+        knowledge.upsert(session, DEFAULT_SCOPE, chunk(external_id="a"))
+        knowledge.upsert(session, DEFAULT_SCOPE, chunk(external_id="a", source="other"))
+        knowledge.upsert(session, DEFAULT_SCOPE, chunk(external_id="a"), persona_id=persona.id)
+        knowledge.upsert(session, OTHER, chunk(external_id="a"))
     assert session.query(KnowledgeChunk).count() == 4
 
 
@@ -87,7 +89,7 @@ def test_owners_personas_and_sources_have_chunks_of_their_own(session: Session):
 def test_ten_at_once_write_one_row():
     def write(number: int) -> object:
         with get_session() as session:
-            return chunks.upsert(session, DEFAULT_SCOPE, chunk(f"text {number}", external_id="a")).id
+            return knowledge.upsert(session, DEFAULT_SCOPE, chunk(f"text {number}", external_id="a")).id
 
     with ThreadPoolExecutor(10) as pool:
         ids = set(pool.map(write, range(10)))
@@ -101,7 +103,7 @@ def test_many_in_opposite_orders_at_once_do_not_lock_one_another_out():
     def write(backwards: bool) -> int:
         chunks = [chunk(str(number), external_id=f"{number:03}") for number in range(200)]
         with get_session() as session:
-            return len(chunks.bulk_upsert(session, DEFAULT_SCOPE, chunks[::-1] if backwards else chunks))
+            return len(knowledge.bulk_upsert(session, DEFAULT_SCOPE, chunks[::-1] if backwards else chunks))
 
     with ThreadPoolExecutor(10) as pool:
         assert list(pool.map(write, [False, True] * 5)) == [200] * 10
@@ -114,7 +116,7 @@ def test_a_thousand_chunks_are_one_statement(session: Session, statements: list[
     chunks = [chunk(f"text {number}", external_id=str(number), title=f"Title {number}") for number in range(1000)]
     for _ in range(2):
         statements.clear()
-        stored = chunks.bulk_upsert(session, DEFAULT_SCOPE, chunks)
+        stored = knowledge.bulk_upsert(session, DEFAULT_SCOPE, chunks)
         assert len(statements) == 1
         assert [row.external_id for row in stored] == [str(number) for number in range(1000)]
     assert session.query(KnowledgeChunk).count() == 1000
@@ -122,7 +124,7 @@ def test_a_thousand_chunks_are_one_statement(session: Session, statements: list[
 
 @pytest.mark.capability("C106")
 def test_more_than_a_thousand_are_a_statement_per_thousand(session: Session, statements: list[str]):
-    stored = chunks.bulk_upsert(session, DEFAULT_SCOPE, [chunk(str(number)) for number in range(1001)])
+    stored = knowledge.bulk_upsert(session, DEFAULT_SCOPE, [chunk(str(number)) for number in range(1001)])
     assert len(statements) == 2
     assert [row.content for row in stored] == [str(number) for number in range(1001)]
 
@@ -130,13 +132,13 @@ def test_more_than_a_thousand_are_a_statement_per_thousand(session: Session, sta
 @pytest.mark.capability("C106")
 def test_the_last_of_several_with_one_identity_wins_and_each_is_answered(session: Session):
     chunks = [chunk("one", external_id="a", title="Title"), chunk("free"), chunk("two", external_id="a")]
-    first, free, second = chunks.bulk_upsert(session, DEFAULT_SCOPE, chunks)
+    first, free, second = knowledge.bulk_upsert(session, DEFAULT_SCOPE, chunks)
     assert first is second
     assert (second.content, second.title, free.content) == ("two", "Title", "free")
 
 
 def test_nothing_to_write_is_no_statement(session: Session, statements: list[str]):
-    assert chunks.bulk_upsert(session, DEFAULT_SCOPE, []) == []
+    assert knowledge.bulk_upsert(session, DEFAULT_SCOPE, []) == []
     assert statements == []
 
 
@@ -150,16 +152,16 @@ def test_nothing_to_write_is_no_statement(session: Session, statements: list[str
 )
 def test_a_chunk_that_cannot_be_stored_says_why(session: Session, given: dict[str, object], said: str):
     with pytest.raises(Invalid, match=said):
-        chunks.bulk_upsert(session, DEFAULT_SCOPE, [given])
+        knowledge.bulk_upsert(session, DEFAULT_SCOPE, [given])
 
 
 def test_words_are_found_without_their_diacritics_and_in_any_case(session: Session):
-    chunks.upsert(session, DEFAULT_SCOPE, chunk("Luceafărul și Șoimul", title="Poeţi"))
+    knowledge.upsert(session, DEFAULT_SCOPE, chunk("Luceafărul și Șoimul", title="Poeţi"))
     assert matching(session, "luceafarul soimul poeti") == ["Luceafărul și Șoimul"]
 
 
 def test_a_chunk_is_indexed_in_its_language(session: Session):
-    stored = chunks.upsert(session, DEFAULT_SCOPE, chunk("running dogs", title="Cats", language="english"))
+    stored = knowledge.upsert(session, DEFAULT_SCOPE, chunk("running dogs", title="Cats", language="english"))
     vector = session.scalar(select(KnowledgeChunk.tsv).where(KnowledgeChunk.id == stored.id))
     assert vector == "'cat':2A 'cats':1A 'dog' 'dogs' 'run' 'running'"
 
@@ -177,19 +179,19 @@ def test_a_chunk_changed_as_an_object_is_found_by_its_new_words(session: Session
 
 
 def test_chunks_are_listed_oldest_first_and_by_source(session: Session):
-    first = chunks.upsert(session, DEFAULT_SCOPE, chunk())
-    second = chunks.upsert(session, DEFAULT_SCOPE, chunk(source="readme", external_id="a"))
-    assert chunks.list_(session, DEFAULT_SCOPE) == [first, second]
-    assert chunks.list_(session, DEFAULT_SCOPE, source="readme") == [second]
-    assert chunks.find_by_external_id(session, DEFAULT_SCOPE, "a") is second
-    assert chunks.find_by_external_id(session, DEFAULT_SCOPE, "a", source="docs") is None
+    first = knowledge.upsert(session, DEFAULT_SCOPE, chunk())
+    second = knowledge.upsert(session, DEFAULT_SCOPE, chunk(source="readme", external_id="a"))
+    assert knowledge.list_(session, DEFAULT_SCOPE) == [first, second]
+    assert knowledge.list_(session, DEFAULT_SCOPE, source="readme") == [second]
+    assert knowledge.find_by_external_id(session, DEFAULT_SCOPE, "a") is second
+    assert knowledge.find_by_external_id(session, DEFAULT_SCOPE, "a", source="docs") is None
 
 
 def test_another_owner_finds_and_deletes_nothing(session: Session):
-    stored = chunks.upsert(session, DEFAULT_SCOPE, chunk(external_id="a"))
-    assert chunks.get(session, DEFAULT_SCOPE, stored.id) is stored
-    assert chunks.find(session, OTHER, stored.id) is None
-    assert chunks.find_by_external_id(session, OTHER, "a") is None
-    assert chunks.list_(session, OTHER) == []
-    assert chunks.delete_(session, OTHER, stored.id) is False
-    assert chunks.delete_(session, DEFAULT_SCOPE, stored.id) is True
+    stored = knowledge.upsert(session, DEFAULT_SCOPE, chunk(external_id="a"))
+    assert knowledge.get(session, DEFAULT_SCOPE, stored.id) is stored
+    assert knowledge.find(session, OTHER, stored.id) is None
+    assert knowledge.find_by_external_id(session, OTHER, "a") is None
+    assert knowledge.list_(session, OTHER) == []
+    assert knowledge.delete_(session, OTHER, stored.id) is False
+    assert knowledge.delete_(session, DEFAULT_SCOPE, stored.id) is True

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.capability("C160")
 START = """
 import sys
 from pathlib import Path
-from deploy.local import servers
+from deploy.local.data import servers
 data, port = Path(sys.argv[1]), int(sys.argv[2])
 assert str(servers.postgres_bin()).startswith(str(data.parent)), servers.postgres_bin()
 servers.initialise_postgres(data, "password")
@@ -32,7 +32,7 @@ with open(data.parent / "log", "wb") as log:
 UPGRADE = """
 import subprocess, sys
 from pathlib import Path
-from deploy.local import servers
+from deploy.local.data import servers
 data, port = Path(sys.argv[1]), sys.argv[2]
 servers.initialise_postgres(data, "password")
 with open(data.parent / "log", "wb") as log:

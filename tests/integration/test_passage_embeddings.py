@@ -15,6 +15,7 @@ from shared.domain.text import content_hash
 from shared.models import Embedding, KnowledgeChunk, PassageEmbedding
 from shared.providers.embedding.client import FakeEmbedding
 from shared.providers.storage.blobs import FakeBlobs
+from shared.queries.knowledge import chunks as knowledge
 from shared.queries.knowledge import embeddings, passage_embeddings
 from shared.queries.scope import DEFAULT_SCOPE, Scope
 from shared.queries.work import engine
@@ -26,7 +27,7 @@ FIRST = UUID(int=0)
 def write(session, *contents, scope=DEFAULT_SCOPE):
     """Write passages and ask for their vectors; return the id of the work, if any."""
     chunks = [{"source": "s", "external_id": str(n), "content": content} for n, content in enumerate(contents)]
-    written = chunks.bulk_upsert(session, scope, chunks)
+    written = knowledge.bulk_upsert(session, scope, chunks)
     return passage_embeddings.add(session, scope, {chunk.content_hash for chunk in written}, model=MODEL)
 
 

@@ -11,6 +11,8 @@ from shared.domain.headings import LONGEST_TITLE, LOOKED_AT, begins_anew, find_h
 RULE = "|-: \t>"  # what the line below a table's headings is made of
 BAR = re.compile(r"(?<!\\)\|")
 LEADING = 4  # lines
+TITLES = 4  # of these above one another, of which all but the last are one line
+LONGEST_LINE = 120  # characters of such a line
 TITLE = 3  # rows of more than one cell, which may still be names and values above the headings
 AFTER_BLANK = 12  # rows that tell whether another table begins
 
@@ -91,12 +93,25 @@ def _is_rule(line: str) -> bool:
 
 
 def _lead(lines: Sequence[str], table: int) -> int:
-    """Return the first of the lines that lead to a table: its title, or a short paragraph in front of it."""
-    last = table - 1
+    """Return the first of the lines that lead to a table: a short paragraph in front of it, its titles, its heading."""
+    first = table
+    for _ in range(TITLES):
+        above = _block_above(lines, first)
+        if above is None or (first != table and (len(above) > 1 or len(lines[above[0]]) > LONGEST_LINE)):
+            break
+        first = above[0]
+        if lines[first].startswith("#"):
+            break
+    return first
+
+
+def _block_above(lines: Sequence[str], place: int) -> range | None:
+    """Return the few lines of text above a place, which blank lines part from the rest; None where there are not any."""
+    last = place - 1
     while last >= 0 and not lines[last].strip():
         last -= 1
     first = last
     while first >= 0 and lines[first].strip() and "|" not in lines[first] and last - first < LEADING:
         first -= 1
     alone = first < last and (first < 0 or not lines[first].strip())
-    return first + 1 if alone else table
+    return range(first + 1, last + 1) if alone else None

@@ -269,7 +269,7 @@ def dripping() -> Iterator[Callable[[bytes], str]]:
     ],
 )
 def test_one_deadline_covers_whatever_a_server_says_slowly(dripping: Callable[[bytes], str], beginning: bytes) -> None:
-    with pytest.raises(Transient, match=r"longer than 0\.3 s"):
+    with pytest.raises(Transient, match=r"longer than"):
         Outbound("127.0.0.1").fetch(dripping(beginning), max_bytes=1 << 30, seconds=0.3)
 
 
