@@ -99,7 +99,7 @@ class Bell:
     def ring(self, queue: str, label: str = "", count: int = 1) -> int:
         """Ask for up to `count` workers on the queue, within its cap; return the bells rung.
 
-        Never raises for a broker that is down and never blocks over 0.3 s; a process without one leaves it to the sweep.
+        Never raises for a broker that is down and never blocks over 0.3 s; a process without one leaves it to sweeps.
         """
         if get_settings().redis_url is None:
             return 0

@@ -106,7 +106,7 @@ def _lead(lines: Sequence[str], table: int) -> int:
 
 
 def _block_above(lines: Sequence[str], place: int) -> range | None:
-    """Return the few lines of text above a place, which blank lines part from the rest; None where there are not any."""
+    """Return the few lines of text above a place, that blank lines part from the rest; None where there are none."""
     last = place - 1
     while last >= 0 and not lines[last].strip():
         last -= 1
