@@ -65,7 +65,9 @@ def deadlocks(url: str, name: str) -> int:
     return int(found or 0)
 
 
-def couple(app: APIFlask, key: str, seed: int, until_: float) -> tuple[Counter[tuple[str, str]], list[str]]:
+def couple(
+    app: APIFlask, key: str, seed: int, until_: float, tally: Counter[str]
+) -> tuple[Counter[tuple[str, str]], list[str]]:
     """Have two act at once, in pairs of acts as chance has it; return how often, and what went wrong."""
     random, done, faults = Random(seed), Counter(), []
     pairs = list(product(crowd.ACTS, repeat=2))
@@ -74,7 +76,7 @@ def couple(app: APIFlask, key: str, seed: int, until_: float) -> tuple[Counter[t
         for pair in cycle(pairs):
             if time.monotonic() > until_:
                 return done, faults
-            actors = [crowd.Actor(client_with(app, key), Random(random.random())) for _ in pair]
+            actors = [crowd.Actor(client_with(app, key), Random(random.random()), tally) for _ in pair]
             acting = [both.submit(crowd.act, actor, [name]) for actor, name in zip(actors, pair, strict=True)]
             faults += [f"{' / '.join(pair)}: {fault}" for future in acting for fault in future.result()]
             done[pair] += 1
@@ -129,13 +131,17 @@ def test_no_two_acts_wait_for_each_other_in_a_ring(
     seed = int(os.environ.get("CROWD_SEED", SystemRandom().randrange(10**6)))
     app = create_app(settings_for_tests(data_dir=tmp_path))
     for _ in range(crowd.FEW):
-        crowd.furnish(crowd.Actor(client_with(app, everything), Random(seed)))
+        crowd.furnish(crowd.Actor(client_with(app, everything), Random(seed), Counter()))
     end = time.monotonic() + SECONDS
     with ThreadPoolExecutor(COUPLES) as couples:
-        acting = [couples.submit(couple, app, everything, seed + number, end) for number in range(COUPLES)]
+        tallies = [Counter[str]() for _ in range(COUPLES)]
+        acting = [couples.submit(couple, app, everything, seed + n, end, tally) for n, tally in enumerate(tallies)]
         ended = [future.result() for future in acting]
     done, faults = sum((each[0] for each in ended), Counter()), [fault for each in ended for fault in each[1]]
     told = f"seed {seed}: {done.total()} pairs, {len(done)} kinds of them"
-    print(told)  # noqa: T201
+    came = sum(tallies, Counter())
+    print(told, dict(came))  # noqa: T201
     reasons = [vars(each).get("reason", each.exc_text) for each in caplog.records if each.name == "gateway.http.errors"]
     assert (deadlocks(database_url, crowded), faults) == (0, []), "\n".join(map(str, [told, *faults, *reasons]))
+    assert came["done"] > came["asked"] / 3, "most acts meet something that is there"
+    assert came["settled"] > done.total()
