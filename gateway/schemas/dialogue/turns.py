@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import Field, field_validator
 
 from gateway.schemas.base import AS_KEPT, Input, Output, example
-from gateway.schemas.paging import PageQuery
 from shared.domain.conversation import ReplyOptions
 from shared.domain.lifecycle import RunStatus
 from shared.domain.trace import Trace
@@ -42,10 +41,6 @@ class SendQuery(Input):
     """Whether to wait for the reply."""
 
     wait: bool = Field(default=False, description="For the reply, two minutes at most: 200 with the message; else 202.")
-
-
-class TurnQuery(PageQuery):
-    """Which turns of a conversation."""
 
 
 class TurnOut(Output):

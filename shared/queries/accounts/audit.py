@@ -52,9 +52,9 @@ def acting(actor: Actor) -> Iterator[None]:
 
 
 class Pending(NamedTuple):
-    """An entry to be written with the commit, unless the savepoint that it belongs to is undone."""
+    """An entry to be written with the commit, unless one of the savepoints that it is in is undone."""
 
-    savepoint: SessionTransaction | None
+    savepoints: list[SessionTransaction]
     values: dict[str, Any]
 
 
@@ -82,7 +82,7 @@ def record(session: Session, action: str, entity: str, entity_id: object = None)
         "request": actor.request,
         "correlation_id": actor.correlation_id,
     }
-    _pending(session).append(Pending(session.get_nested_transaction(), entry))
+    _pending(session).append(Pending(_savepoints(session), entry))
 
 
 def list_(
@@ -110,6 +110,15 @@ def prune(session: Session, *, keep: timedelta, batch: int) -> int:
     old = select(AuditEntry.id).where(AuditEntry.created_at < func.clock_timestamp() - keep)
     some = old.order_by(AuditEntry.created_at).limit(batch).with_for_update(skip_locked=True)
     return removed(session, delete(AuditEntry).where(AuditEntry.id.in_(some)))
+
+
+def _savepoints(session: Session) -> list[SessionTransaction]:
+    """Return the savepoints that are open, the innermost first."""
+    found, each = [], session.get_nested_transaction()
+    while each is not None and each.nested:
+        found.append(each)
+        each = each.parent
+    return found
 
 
 def _pending(session: Session) -> list[Pending]:
@@ -153,7 +162,7 @@ def _write(session: Session) -> None:
 def _forget(session: Session, undone: SessionTransaction) -> None:
     """Forget what was undone: a savepoint's entries, or all."""
     if undone.nested:
-        session.info["audit"] = [entry for entry in _pending(session) if entry.savepoint is not undone]
+        session.info["audit"] = [entry for entry in _pending(session) if undone not in entry.savepoints]
     elif undone.parent is None:
         session.info.pop("audit", None)
 

@@ -27,11 +27,6 @@ def get(session: Session, scope: Scope, persona_id: UUID) -> Persona:
     return found(find(session, scope, persona_id), "persona", persona_id)
 
 
-def find_by_slug(session: Session, scope: Scope, slug: str) -> Persona | None:
-    """Return the persona of this slug, or None."""
-    return session.scalar(owned(Persona, scope).where(Persona.slug == slug))
-
-
 def list_(
     session: Session,
     scope: Scope,

@@ -34,9 +34,7 @@ def pause(session: Session, run_ids: Sequence[int]) -> None:
     _lock_steps(session, run_ids, RunStep.status.in_(UNFINISHED))
     unfinished = _among(WorkflowRun.id, run_ids) & WorkflowRun.status.in_(UNFINISHED)
     since = func.coalesce(WorkflowRun.paused_at, func.clock_timestamp())
-    if not session.scalars(
-        update(WorkflowRun).where(unfinished).values(paused_at=since).returning(WorkflowRun.id)
-    ).all():
+    if not session.scalars(_runs(unfinished).values(paused_at=since).returning(WorkflowRun.id)).all():
         raise Conflict("nothing to pause: every run has ended")
     waiting = RunStep.status.in_((RunStatus.PENDING, RunStatus.ERROR)) & RunStep.ready_at.is_not(None)
     session.execute(_steps_of(run_ids, waiting).values(ready_at=None))
@@ -46,7 +44,7 @@ def resume(session: Session, run_ids: Sequence[int]) -> None:
     """Let paused runs go on where they stopped."""
     _lock_steps(session, run_ids, RunStep.status.in_(UNFINISHED))
     paused = _among(WorkflowRun.id, run_ids) & WorkflowRun.paused_at.is_not(None)
-    going = session.scalars(update(WorkflowRun).where(paused).values(paused_at=None).returning(WorkflowRun.id)).all()
+    going = session.scalars(_runs(paused).values(paused_at=None).returning(WorkflowRun.id)).all()
     in_backoff = _steps_of(going, RunStep.status == RunStatus.ERROR)
     session.execute(in_backoff.values(ready_at=func.clock_timestamp()))
     _go_on(session, going)
@@ -61,7 +59,7 @@ def retry(session: Session, run_ids: Sequence[int]) -> None:
     of_ended = exists().where(ended, WorkflowRun.id == RunStep.workflow_run_id)
     steps = _lock_steps(session, run_ids, RunStep.status != RunStatus.COMPLETED, of_ended)
     groups = _reopen_groups(session, ended)
-    reopened = update(WorkflowRun).where(ended).values(_as_running() | {"paused_at": None})
+    reopened = _runs(ended).values(_as_running() | {"paused_at": None})
     again = session.scalars(reopened.returning(WorkflowRun.id)).all()
     if not again:
         raise Conflict("nothing to retry: no run has failed or was cancelled")
@@ -99,6 +97,12 @@ def _go_on(session: Session, run_ids: Sequence[int]) -> None:
     for queue in session.scalars(select(queues.c.queue).distinct()):
         wake(session, queue, f"{RunStep.__tablename__} of {len(run_ids)} runs")
     session.expire_all()
+
+
+def _runs(which: ColumnElement[bool]) -> Update:
+    """Change runs, which are locked by their ids: two who steer the same runs do not wait for each other in a ring."""
+    locked = select(WorkflowRun.id).where(which).order_by(WorkflowRun.id).with_for_update(key_share=True)
+    return update(WorkflowRun).where(WorkflowRun.id == any_(func.array(locked.scalar_subquery())))
 
 
 def _steps_of(run_ids: Sequence[int], which: ColumnElement[bool]) -> Update:

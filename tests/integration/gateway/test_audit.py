@@ -192,6 +192,8 @@ def test_what_was_undone_is_not_told(session):
         session.add(User(name="stays"))
         undone = session.begin_nested()
         session.add(User(name="goes"))
+        with session.begin_nested():
+            session.add(User(name="goes with it"))
         session.flush()
         undone.rollback()
         session.commit()
