@@ -22,6 +22,7 @@ WIDEST = 50  # cells that one cell may stand for
 MOST_SPACES = 50
 LONGEST_ADDRESS = 200  # characters
 LARGEST_HEADING = 6
+Standing = dict[int, tuple[str, int]]  # by column, what a cell says in the cells that it covers, and in how many rows
 
 
 class Writer:
@@ -177,7 +178,7 @@ class Writer:
 
     def _table(self, element: Element) -> str:
         self._tables += 1
-        lines = [self._row(row) for row in rows_of(element)]
+        lines = list(self._rows(element))
         self._tables -= 1
         filled = [line for line in lines if any(line)]
         if self._tables:
@@ -186,12 +187,27 @@ class Writer:
             return "\n\n".join(line[0] for line in filled)  # a frame around text
         return table(filled)
 
-    def _row(self, row: Element) -> list[str]:
+    def _rows(self, element: Element) -> Iterator[list[str]]:
+        """Yield the rows; what is merged is said in each of its cells."""
+        standing: Standing = {}
+        for row in rows_of(element):
+            line = self._row(row, standing)
+            for _ in range(min(number(reference(row, "number-rows-repeated"), 1), WIDEST) if any(line) else 1):
+                yield line
+                standing = {column: (text, down - 1) for column, (text, down) in standing.items() if down > 1}
+
+    def _row(self, row: Element, standing: Standing) -> list[str]:
         line: list[str] = []
         for cell in children(row, "table-cell", "covered-table-cell"):
-            is_covered = local(cell) == "covered-table-cell"
-            text = line[-1] if is_covered and line else self.text(cell)
-            line += [text] * min(number(reference(cell, "number-columns-repeated"), 1), WIDEST)
+            times = min(number(reference(cell, "number-columns-repeated"), 1), WIDEST)
+            if local(cell) == "covered-table-cell":
+                said = [standing[at][0] if at in standing else "" for at in range(len(line), len(line) + times)]
+                line += said if any(said) else [self.text(cell)] * times
+                continue
+            text = self.text(cell)
+            down, across = (number(reference(cell, f"number-{each}-spanned"), 1) for each in ("rows", "columns"))
+            standing.update((len(line) + at, (text, down)) for at in range(min(max(across, times), WIDEST)))
+            line += [text] * times
         return line
 
 
