@@ -29,6 +29,7 @@ LOOKS = (
 )  # no words of a page
 SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 AS_WRITTEN = frozenset({"", ".txt", ".text", ".log", ".asc", ".ics", ".vcf"})
+LONGEST_TOLD = 160  # characters of a text that is left out
 LONGEST_HEADER = 20_000  # characters; the time to decode one grows with its square
 MESSAGE = re.compile(rb"(?:\A|\n\r?\n)(From [^\n]*+\n)(?=[!-9;-~]++[ \t]*+:)")
 LENGTH = re.compile(rb"(\d{1,10})[ \t]*+\r?\n")
@@ -140,11 +141,18 @@ class _Reader:
         elif kind in LETTERS:
             yield from (text for inner in _inner(part) for text in self.letter(_sent(part, inner)))
         elif kind == "multipart/alternative":
-            yield best(["\n\n".join(self._texts(inner)) for inner in _inner(part)])
+            yield self._best(part)
         elif kind == "multipart/encrypted":
             self.warnings.append("the message is encrypted: save it as plain text")
         else:
             yield from self._mixed(part)
+
+    def _best(self, part: Message) -> str:
+        text, left_out = best(["\n\n".join(self._texts(inner)) for inner in _inner(part)])
+        said = (" ".join(form.split()) for form in left_out)
+        cut = (form if len(form) <= LONGEST_TOLD else f"{form[:LONGEST_TOLD]}…" for form in said)
+        self.warnings += [f"another form of the text was left out, which says: {form}" for form in cut]
+        return text
 
     def _mixed(self, part: Message) -> Iterator[str]:
         """Read the parts of one that is no text of its own; reports are told by the headers of their parts."""
