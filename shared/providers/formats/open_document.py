@@ -53,17 +53,18 @@ class _Reader:
     def document(self) -> Document:
         """Return the whole."""
         body = child(self._content, "body")
-        writer = self._writer()
+        writer = self._writer([])
         slides = [self._slide(page) for page in inside(child(body, "presentation"), "page")]
         sheets = list(self._sheets(child(body, "spreadsheet"), writer))
         text = child(body, "text")
-        told = [writer.text(text), *writer.told()] if text is not None else sheets
-        blocks = [*self._edges("header"), *told, *self._edges("footer")]
+        told = [writer.text(text)] if text is not None else sheets
+        edges = (self._edges(kind, writer.notes) for kind in EDGES)
+        blocks = [*next(edges), *told, *next(edges), *writer.told()]
         about = "\n\n".join(filter(None, blocks))
         return Document(about, self._said("title"), self._author(), list(dict.fromkeys(self._warnings)), slides)
 
-    def _writer(self, *, margin: bool = False) -> Writer:
-        return Writer(self._package, self._lists, self._warnings, margin=margin)
+    def _writer(self, notes: list[str], *, margin: bool = False) -> Writer:
+        return Writer(self._package, self._lists, self._warnings, notes, margin=margin)
 
     def _part(self, name: str, what: str) -> Element | None:
         if not self._package.has(name):
@@ -80,12 +81,12 @@ class _Reader:
     def _author(self) -> str:
         return self._said("initial-creator") or self._said("creator")
 
-    def _edges(self, kind: str) -> list[str]:
+    def _edges(self, kind: str, notes: list[str]) -> list[str]:
         """Return what stands at the head or at the foot of the pages, each once."""
         pages = inside(child(self._styles, "master-styles"), "master-page")
         found = [edge for page in pages for edge in children(page, *EDGES[kind])]
         shown = [edge for edge in found if reference(edge, "display") != "false"]
-        return list(dict.fromkeys(self._writer(margin=True).text(edge) for edge in shown))
+        return list(dict.fromkeys(self._writer(notes, margin=True).text(edge) for edge in shown))
 
     def _sheets(self, body: Element | None, writer: Writer) -> Iterator[str]:
         hidden = hidden_styles(self._content)
@@ -95,7 +96,7 @@ class _Reader:
             self._warnings += sheet.told()
 
     def _slide(self, page: Element) -> str:
-        writer = self._writer()
+        writer = self._writer([])
         blocks = [self._shape(shape, writer) for shape in page if local(shape) not in ("notes", "annotation")]
         for notes in children(page, "notes"):
             said = [writer.text([each]) for each in notes if not _is_of_the_page(each)]

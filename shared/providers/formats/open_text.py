@@ -26,10 +26,12 @@ Standing = dict[int, tuple[str, int]]  # by column, what a cell says in the cell
 
 
 class Writer:
-    """Writes parts of a document; `notes` are those that it refers to, and `warnings` what was not read."""
+    """Writes parts of a document; the notes that these refer to go into `notes`, what was not read into `warnings`."""
 
-    def __init__(self, package: Package, styles: Styles, warnings: list[str], *, margin: bool = False) -> None:
-        self.notes: list[str] = []
+    def __init__(
+        self, package: Package, styles: Styles, warnings: list[str], notes: list[str], *, margin: bool = False
+    ) -> None:
+        self.notes = notes
         self._package = package
         self._styles = styles
         self._warnings = warnings

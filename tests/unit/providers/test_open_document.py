@@ -129,6 +129,14 @@ def test_the_edges_of_pages_and_what_a_document_says_of_itself_are_read() -> Non
     assert (parsed.text, parsed.title, parsed.author) == ("File 772\n\nText.\n\nIBAN DE00", "Letter", "Ana")
 
 
+def test_a_comment_on_the_edge_of_a_page_is_told() -> None:
+    comment = "<office:annotation><text:p>Old name</text:p></office:annotation>"
+    edge = f"<style:footer>{p('File 772' + comment)}</style:footer>"
+    pages = f"<office:master-styles><style:master-page>{edge}</style:master-page></office:master-styles>"
+    parsed = parse(document(p(f"One{NOTE.format('Two.')}"), parts={"styles.xml": part(pages, "document-styles")}))
+    assert parsed.text == "One[1]\n\nFile 772[2]\n\n[1] Two.\n\n[2] Comment: Old name"
+
+
 OBJECT = p('<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame>')
 CELL = "<table:table-cell>{}</table:table-cell>"
 
