@@ -17,6 +17,8 @@ from shared.providers.formats.mail_forms import best, payload, unflowed
 
 EML = "message/rfc822"
 HEADERS = ("From", "To", "Cc", "Date")
+SENT = ("To", "Cc", "Bcc", "Message-ID", "Received")
+SAVED_BY = "saved by"
 LETTERS = (EML, "message/global", "message/news")
 PAGES = ("text/html", "application/xhtml+xml")
 LOOKS = (
@@ -87,10 +89,15 @@ def _read(data: bytes, text_of: TextOf) -> Letter:
 
 
 def _is_saved_page(message: Message) -> bool:
-    """Say whether a browser saved a page as a message, which nobody sent to anybody."""
-    sent = any(name in message for name in ("To", "Cc", "Bcc", "Message-ID", "Received"))
-    saved = "@" not in str(message.get("From", "")) and message.get_content_type() in ("multipart/related", *PAGES)
-    return "Snapshot-Content-Location" in message or (saved and not sent)
+    """Say whether a browser saved a page as a message, and wrote so; a draft has no address to send it to either."""
+    if "Snapshot-Content-Location" in message:
+        return True
+    sender = str(message.get("From", "")).casefold()
+    if "@" in sender or any(name in message for name in SENT):
+        return False
+    root = next(iter(_inner(message)), message)
+    is_placed = "Content-Location" in message or "Content-Location" in root
+    return message.get_content_type() in ("multipart/related", *PAGES) and (is_placed or SAVED_BY in sender)
 
 
 def _plain(value: str | email.header.Header) -> str:
