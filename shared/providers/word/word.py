@@ -1,5 +1,6 @@
 """The body of a Word document to Markdown, in the order of reading."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -35,6 +36,8 @@ LEADING = frozenset(
 )
 SIGNS = ".,:;/|()[]-\N{EN DASH}\N{EM DASH}"
 OUTLINES = frozenset("012345")
+STRUCK, NOT_STRUCK = "\x02", "\x03"  # around what is struck through; no text of XML holds them
+BETWEEN_STRUCK = re.compile("\x03(\\s*+)\x02")
 RAISED = frozenset("0123456789+-\N{MINUS SIGN}")
 
 
@@ -112,7 +115,8 @@ class Writer:
     def _paragraph(self, paragraph: Element) -> Iterator[tuple[str, bool]]:
         outer, self._beside = self._beside, []
         numbers = self._numbers_of_pages(paragraph)
-        text = self._inline(paragraph).replace("~~~~", "").strip()
+        text = BETWEEN_STRUCK.sub(r"\1", self._inline(paragraph)).strip()
+        text = text.replace(STRUCK, "~~").replace(NOT_STRUCK, "~~")
         beside, self._beside = self._beside, outer
         look = child(paragraph, "pPr")
         style = value(look, "pStyle")
@@ -171,7 +175,8 @@ class Writer:
             return ""
         text = self._inline(run)
         if is_on(look, "strike") or is_on(look, "dstrike"):
-            return f"~~{text.strip()}~~" if text.strip() else text
+            inner = text.strip()
+            return text.replace(inner, f"{STRUCK}{inner}{NOT_STRUCK}") if inner else text
         return text
 
     def _field(self, element: Element) -> str:
