@@ -13,6 +13,7 @@ CONTENT, STYLES, META, MANIFEST = "content.xml", "styles.xml", "meta.xml", "META
 EDGES = {"header": ("header-first", "header", "header-left"), "footer": ("footer-first", "footer", "footer-left")}
 TITLES = ("title", "subtitle")
 UNSEEN = ("page-number", "date-time")
+PLACES = (*TITLES, *UNSEEN, "outline", "object", "notes", "page", "handout")  # for what each slide says itself
 
 
 class Document(NamedTuple):
@@ -38,6 +39,32 @@ def read(data: bytes) -> Document:
         raise Invalid("the file is damaged: its text is nested too deeply") from error
 
 
+class Design:
+    """What the designs of a presentation show on its slides."""
+
+    def __init__(self, masters: Element | None, presentation: Element | None) -> None:
+        """Index the designs."""
+        self._masters = {reference(each, "name"): each for each in children(masters, "master-page")}
+        self._declared = children(presentation, "header-decl", "footer-decl", "date-time-decl")
+        self._said: set[str] = set()
+
+    def new(self, page: Element, writer: Writer) -> Iterator[str]:
+        """Yield what stands behind a slide and at its edges, if no slide before said so."""
+        for text in self._shown(page, writer):
+            if text not in self._said:
+                self._said.add(text)
+                yield text
+
+    def _shown(self, page: Element, writer: Writer) -> Iterator[str]:
+        for shape in self._masters.get(reference(page, "master-page-name"), ()):
+            if reference(shape, "class") not in PLACES and local(shape) != "notes":
+                yield writer.text([shape])
+        uses = [reference(page, f"use-{edge}-name") for edge in ("header", "footer", "date-time")]
+        for declared in self._declared:
+            if reference(declared, "name") in uses and reference(declared, "source") != "current-date":
+                yield writer.inline(declared).strip()
+
+
 class _Reader:
     """Reads the parts of a document."""
 
@@ -54,7 +81,8 @@ class _Reader:
         """Return the whole."""
         body = child(self._content, "body")
         writer = self._writer([])
-        slides = [self._slide(page) for page in inside(child(body, "presentation"), "page")]
+        shown = Design(child(self._styles, "master-styles"), child(body, "presentation"))
+        slides = [self._slide(page, shown) for page in inside(child(body, "presentation"), "page")]
         sheets = list(self._sheets(child(body, "spreadsheet"), writer))
         text = child(body, "text")
         told = [writer.text(text)] if text is not None else sheets
@@ -95,9 +123,11 @@ class _Reader:
             yield sheet.text()
             self._warnings += sheet.told()
 
-    def _slide(self, page: Element) -> str:
+    def _slide(self, page: Element, design: "Design") -> str:
+        """Return the words of a slide; what its design shows on each is said on the first."""
         writer = self._writer([])
         blocks = [self._shape(shape, writer) for shape in page if local(shape) not in ("notes", "annotation")]
+        blocks += design.new(page, self._writer(writer.notes, margin=True))
         for notes in children(page, "notes"):
             said = [writer.text([each]) for each in notes if not _is_of_the_page(each)]
             text = "\n\n".join(filter(None, said))

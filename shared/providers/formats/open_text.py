@@ -64,6 +64,8 @@ class Writer:
                 yield from self._list(each, reference(each, "style-name"), 1)
             elif kind == "table":
                 yield self._table(each), False
+            elif kind == "math":
+                yield " ".join(_formula(each).split()), False
             elif kind in SHAPES:
                 yield from ((block, False) for block in self._shape(each))
             elif kind not in SILENT:
@@ -157,7 +159,8 @@ class Writer:
     def _shape(self, element: Element) -> list[str]:
         """Return the words of a shape: those in it, those of the object it shows, and what is said instead of it."""
         said = [" ".join("".join(each.itertext()).split()) for each in children(element, "title", "desc")]
-        objects = [self._object(each) for each in children(element, "object", "object-ole")]
+        placed = [each for each in children(element, "object", "object-ole") if not len(each)]
+        objects = map(self._object, placed)  # the others hold what they show
         body = self.text([each for each in element if local(each) not in ("title", "desc")])
         return [each for each in (*dict.fromkeys(said), *objects, body) if each]
 
@@ -166,6 +169,8 @@ class Writer:
         try:
             if local(element) == "object-ole":
                 raise Unread("it is a file apart")
+            if not folder.strip("."):
+                raise Unread("it is not in the file")
             return self._embedded(self._package.tree(f"{folder}/content.xml"))
         except Unread as error:
             self._warnings.append(f"an embedded object was not read: {error}")

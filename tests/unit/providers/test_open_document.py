@@ -234,6 +234,24 @@ def test_a_presentation_is_read_slide_by_slide() -> None:
     ]
 
 
+def test_what_the_design_of_slides_shows_is_read_once() -> None:
+    def box(text: str, about: str = "") -> str:
+        return f"<draw:frame {about}><draw:text-box>{p(text)}</draw:text-box></draw:frame>"
+
+    number = "Slide <text:page-number>&lt;number&gt;</text:page-number>"
+    places = box("Click to edit", 'presentation:class="title"') + box(number, 'presentation:class="page-number"')
+    notes = f"<presentation:notes>{box('Click to move')}</presentation:notes>"
+    shown = f"<draw:g>{box('Strictly confidential')}</draw:g>" + box("Harbour office", 'presentation:class="footer"')
+    master = f'<style:master-page style:name="M">{places}{shown}{notes}</style:master-page>'
+    unused = f'<style:master-page style:name="N">{box("Unused")}</style:master-page>'
+    styles = part(f"<office:master-styles>{master}{unused}</office:master-styles>", "document-styles")
+    declared = '<presentation:footer-decl presentation:name="f">Board, 3 May</presentation:footer-decl>'
+    uses = 'draw:master-page-name="M" presentation:use-footer-name="f"'
+    body = declared + "".join(f"<draw:page {uses}>{box(text)}</draw:page>" for text in ("One", "Two"))
+    parsed = parse(document(body, "presentation", parts={"styles.xml": styles}), ODP)
+    assert parsed.text == "One\n\nStrictly confidential\n\nHarbour office\n\nBoard, 3 May\n\nTwo"
+
+
 def test_an_encrypted_or_damaged_document_says_so() -> None:
     with pytest.raises(Invalid, match="encrypted"):
         parse(zipped({"mimetype": ODT, "content.xml": "\x01", "META-INF/manifest.xml": "<encryption-data/>"}))

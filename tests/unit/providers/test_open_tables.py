@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.providers.test_open_document import p, read
+from tests.unit.providers.test_open_document import document, p, parse, read
 
 
 def merged(text: str, down: int, across: int = 1) -> str:
@@ -63,3 +63,17 @@ def test_a_row_that_stands_for_several_is_said_as_often() -> None:
     rows = f"<table:table-row>{plain('Name', 'Town')}</table:table-row>"
     rows += f'<table:table-row table:number-rows-repeated="2">{plain("Ada", "Bern")}</table:table-row>'
     assert read(f"<table:table>{rows}</table:table>").count("| Ada | Bern |") == 2
+
+
+@pytest.mark.parametrize("href", ["", 'xlink:href=""', 'xlink:href="./"', 'xlink:href="/"', 'xlink:href="."'])
+def test_an_object_without_a_place_is_told_and_no_table_twice(href: str) -> None:
+    table = f"<table:table><table:table-row>{plain('a', 'b')}</table:table-row></table:table>"
+    parsed = parse(document(table + p(f"<draw:frame><draw:object {href}/></draw:frame>")))
+    assert parsed.text == "| a | b |\n| --- | --- |"
+    assert parsed.warnings == ["an embedded object was not read: it is not in the file"]
+
+
+def test_an_object_that_stands_in_the_text_itself_is_read() -> None:
+    inner = "<math><semantics><mrow><mi>E</mi><mo>=</mo><mn>2</mn></mrow><annotation>x</annotation></semantics></math>"
+    parsed = parse(document(p(f"Power <draw:frame><draw:object>{inner}</draw:object></draw:frame>")))
+    assert (parsed.text, parsed.warnings) == ("Power\n\nE=2", [])
