@@ -35,6 +35,7 @@ LONGEST_TOLD = 160  # characters of a text that is left out
 LONGEST_HEADER = 20_000  # characters; the time to decode one grows with its square
 MESSAGE = re.compile(rb"(?:\A|\n\r?\n)(From [^\n]*+\n)(?=[!-9;-~]++[ \t]*+:)")
 LENGTH = re.compile(rb"(\d{1,10})[ \t]*+\r?\n")
+NOTES = (b"<?xml", b"<!DOCTYPE plist", b"<plist")
 ESCAPED = re.compile(rb"^>(>*+From )", re.MULTILINE)
 
 Message = email.message.Message
@@ -61,9 +62,15 @@ def read(data: bytes, text_of: TextOf) -> Letter:
 
 
 def _unwrapped(data: bytes) -> bytes:
-    """Return a message without what one program puts around it: its length before, and notes of its own behind."""
+    """Return a message without what one program puts around it: its length before, and notes of its own behind.
+
+    A number that is no length stands before all of it.
+    """
     found = LENGTH.match(data)
-    return data[found.end() : found.end() + int(found[1])] if found else data
+    if not found:
+        return data
+    message, behind = data[found.end() :][: int(found[1])], data[found.end() + int(found[1]) :].strip()
+    return message if message and (not behind or behind.startswith(NOTES)) else data[found.end() :]
 
 
 def _messages(data: bytes) -> Iterator[bytes]:

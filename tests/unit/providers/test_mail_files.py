@@ -93,3 +93,10 @@ def test_a_message_kept_with_its_length_is_read() -> None:
     inner = b"Subject: x\nFrom: a@b.c\n\nThe anvil."
     data = str(len(inner)).encode() + b"  \n" + inner + b"<?xml version='1.0'?><plist/>"
     assert parsed(data, "a.emlx").text == "# x\n\nFrom: a@b.c\n\nThe anvil."
+
+
+@pytest.mark.parametrize("length", ["0", "7", "12", "99999", "0000000000"])
+@pytest.mark.parametrize("name", ["a.emlx", "a.eml"])
+def test_a_message_behind_a_number_that_is_not_its_length_is_read(length: str, name: str) -> None:
+    data = f"{length}\nSubject: x\nFrom: a@b.c\n\nThe anvil.".encode()
+    assert parsed(data, name).text == "# x\n\nFrom: a@b.c\n\nThe anvil."
