@@ -122,7 +122,7 @@ def _placed(table: str, text: str) -> Iterator[tuple[int, list[str], tuple[int, 
     """Yield the rows below titles and comments, each with its line and where a parsed table has it."""
     places = _row_places(text)
     for part in delimited.read(table):
-        for line, cells in part.rows:
+        for line, cells, _ in part.rows:
             yield line, cells, next(places)
 
 

@@ -108,6 +108,7 @@ FOREIGN = {
     "shared.providers.office.number_format.MONEY": "match",
     "shared.providers.office.number_format.TOKEN": "findall",
     "shared.providers.word.numbering.PLACE": "findall",
+    "shared.providers.word.word.BETWEEN_STRUCK": "findall",
     "shared.providers.formats.open_sheet.DIGITS": "findall",
     "shared.providers.formats.open_sheet.DURATION": "fullmatch",
     "shared.providers.formats.open_sheet.NUMBER": "fullmatch",

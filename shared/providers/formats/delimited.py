@@ -13,20 +13,22 @@ from shared.domain.headings import LOOKED_AT, begins_anew, find_headings
 DELIMITERS = "\t;|,"  # of two that part all rows alike, the first: commas are in amounts and in words
 NAMED = re.compile(r"\s{0,99}\"?sep=(\t|[^\w\s\"])\"?[,;|\t]{0,9999}\s*\Z", re.IGNORECASE)
 NONE = "\x1f"  # which no text that is taken holds
-END = "\x1e"
 COMMENT = "#"
 SAMPLE = 100  # rows
 AFTER_BLANK = 12  # rows that tell whether another table begins
 MOST_TRIES = 2000  # in files with a blank line below each row
-EVEN = 0.8  # of the lines in a quoted cell, which a row each would be parted like
+QUOTE = '"'
+LETTER = "\x1d"  # stands for a quotation mark that quotes nothing; no text that is taken holds it
+LINES_TOLD = 5
 csv.field_size_limit(1 << 30)
 
 
 class Record(NamedTuple):
-    """A row, and the number of the line on which it ends."""
+    """A row, and the number of the line on which it ends; `unquoted` where a mark in it is no quotation."""
 
     line: int
     cells: list[str]
+    unquoted: bool = False
 
 
 class Part(NamedTuple):
@@ -38,9 +40,29 @@ class Part(NamedTuple):
     has_headings: bool
 
 
+class Rows(NamedTuple):
+    """Rows as Markdown tables; `warnings` names where quotation marks were taken for letters."""
+
+    text: str
+    warnings: list[str]
+
+
 def to_markdown(text: str) -> str:
     """Return a text of rows as Markdown tables."""
-    return "\n\n".join(filter(None, map(_written, read(text))))
+    return told(text).text
+
+
+def told(text: str) -> Rows:
+    """Return a text of rows as Markdown tables, and what a reader should know of them."""
+    parts = read(text)
+    lines = [record.line for part in parts for record in (*part.above, *part.rows) if record.unquoted]
+    return Rows("\n\n".join(filter(None, map(_written, parts))), _warnings(lines))
+
+
+def _warnings(lines: Sequence[int]) -> list[str]:
+    named = ", ".join(map(str, lines[:LINES_TOLD])) + (" and others" if len(lines) > LINES_TOLD else "")
+    marks = "quotation marks that end nowhere, or within another row, were read as letters"
+    return [f"{marks}: line{'s' * (len(lines) > 1)} {named}"] if lines else []
 
 
 def read(text: str) -> list[Part]:
@@ -66,14 +88,57 @@ def delimiter_of(text: str) -> str:
 
 def _evenness(text: str, delimiter: str) -> float:
     """Return how much of the rows a delimiter parts alike, 0 where it parts few."""
-    widths = [len(row) for row in islice(filter(None, _reader(text, delimiter)), SAMPLE)]
+    widths = [len(row) for row in islice(filter(None, _reader(_proven(text, delimiter), delimiter)), SAMPLE)]
     usual = Counter(widths).most_common(1)[0][0] if widths else 1
     return sum(min(width / usual, 1.0) for width in widths if width > 1) / len(widths) if usual > 1 else 0.0
 
 
-def _reader(text: str, delimiter: str, *, quoted: bool = True) -> Any:
-    marks: Any = {} if quoted else {"quoting": csv.QUOTE_NONE}
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, **marks)
+def _reader(text: str, delimiter: str) -> Any:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+
+
+def _proven(text: str, delimiter: str) -> str:
+    """Return a text in which only those marks are left that begin a quotation: behind its last the cell ends.
+
+    One that ends on its line with more behind it is left, too, unless its last mark begins a cell itself.
+    """
+    out: list[str] = []
+    done = at = 0
+    while (begin := text.find(QUOTE, at)) >= 0:
+        at = begin + 1
+        if not _begins_cell(text, begin, delimiter):
+            continue
+        end = _end_of(text, begin)
+        if end < 0 or not (_ends_cell(text, end + 1, delimiter) or _is_within(text, begin, end, delimiter)):
+            out += [text[done:begin], LETTER]
+            done = at
+        else:
+            at = end + 1
+    return "".join([*out, text[done:]])
+
+
+def _end_of(text: str, begin: int) -> int:
+    """Return where the mark is that ends a quotation, two of them being one in it; -1 without."""
+    end = text.find(QUOTE, begin + 1)
+    while end >= 0 and text.startswith(QUOTE, end + 1):
+        end = text.find(QUOTE, end + 2)
+    return end
+
+
+def _is_within(text: str, begin: int, end: int, delimiter: str) -> bool:
+    return text.find("\n", begin, end) < 0 and not _begins_cell(text, end, delimiter)
+
+
+def _begins_cell(text: str, at: int, delimiter: str) -> bool:
+    while at and text[at - 1] == " ":
+        at -= 1
+    return not at or text[at - 1] in ("\n", delimiter)
+
+
+def _ends_cell(text: str, at: int, delimiter: str) -> bool:
+    while text.startswith(" ", at):
+        at += 1
+    return at >= len(text) or text[at] in ("\n", "\r", delimiter)
 
 
 def _comments(lines: Sequence[str]) -> tuple[list[str], int, str]:
@@ -99,26 +164,36 @@ def _is_heading(lines: Sequence[str], delimiter: str) -> bool:
 
 
 def _records(text: str, delimiter: str, before: int) -> list[Record]:
-    """Return the rows; where a quotation mark has no other, all of them are only marks."""
-    records = [*_numbered(f"{text}\n{END}", delimiter, before, quoted=True)]
-    if records[-1].cells != [END] or any(_holds_rows(record.cells, delimiter) for record in records):
-        records = [*_numbered(f"{text}\n{END}", delimiter, before, quoted=False)]
-    return records[:-1]
+    """Return the rows, with only those marks as quotations that are."""
+    proven = _proven(text, delimiter)
+    reader = _reader(proven, delimiter)
+    records = [Record(reader.line_num, cells) for cells in reader]
+    usual = _usual(records)
+    lines = [*io.StringIO(proven, newline="")]
+    starts = [0, *(record.line for record in records[:-1])]
+    spans = zip(starts, records, strict=False)
+    found = [_settled(record, lines[start : record.line], delimiter, usual) for start, record in spans]
+    return [record._replace(line=before + record.line) for several in found for record in several]
 
 
-def _numbered(text: str, delimiter: str, before: int, *, quoted: bool) -> Iterator[Record]:
-    reader = _reader(text, delimiter, quoted=quoted)
-    for cells in reader:
-        yield Record(before + reader.line_num, cells)
+def _usual(records: Sequence[Record]) -> int:
+    widths = Counter(len(record.cells) for record in records if record.cells)
+    return widths.most_common(1)[0][0] if widths else 0
 
 
-def _holds_rows(cells: Sequence[str], delimiter: str) -> bool:
-    """Say whether a cell holds lines that are rows themselves: its quotation mark was none, and met another far on."""
-    lines = next((cell.split("\n") for cell in cells if cell.count("\n") > 1), None)
-    if lines is None:
-        return False
-    usual, times = Counter(line.count(delimiter) for line in lines[1:-1]).most_common(1)[0]
-    return usual >= (1 if delimiter == "\t" else 2) and times >= EVEN * (len(lines) - 2)
+def _settled(record: Record, lines: Sequence[str], delimiter: str, usual: int) -> list[Record]:
+    """Return a row, or its lines as a row each where these alone are as wide as most: its quotation was none."""
+    written = "".join(lines)
+    if len(lines) > 1 and len(record.cells) != usual:
+        letters = [*_reader(written.replace(QUOTE, LETTER), delimiter)]
+        if all(len(cells) == usual for cells in letters):
+            first = record.line - len(letters) + 1
+            return [Record(first + at, _in_letters(cells), True) for at, cells in enumerate(letters)]
+    return [Record(record.line, _in_letters(record.cells), LETTER in written)]
+
+
+def _in_letters(cells: Sequence[str]) -> list[str]:
+    return [cell.replace(LETTER, QUOTE) for cell in cells]
 
 
 def _tables(records: Sequence[Record]) -> Iterator[list[Record]]:

@@ -17,6 +17,8 @@ from shared.providers.formats.mail_forms import best, payload, unflowed
 
 EML = "message/rfc822"
 HEADERS = ("From", "To", "Cc", "Date")
+SENT = ("To", "Cc", "Bcc", "Message-ID", "Received")
+SAVED_BY = "saved by"
 LETTERS = (EML, "message/global", "message/news")
 PAGES = ("text/html", "application/xhtml+xml")
 LOOKS = (
@@ -29,9 +31,11 @@ LOOKS = (
 )  # no words of a page
 SIGNATURES = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 AS_WRITTEN = frozenset({"", ".txt", ".text", ".log", ".asc", ".ics", ".vcf"})
+LONGEST_TOLD = 160  # characters of a text that is left out
 LONGEST_HEADER = 20_000  # characters; the time to decode one grows with its square
 MESSAGE = re.compile(rb"(?:\A|\n\r?\n)(From [^\n]*+\n)(?=[!-9;-~]++[ \t]*+:)")
 LENGTH = re.compile(rb"(\d{1,10})[ \t]*+\r?\n")
+NOTES = (b"<?xml", b"<!DOCTYPE plist", b"<plist")
 ESCAPED = re.compile(rb"^>(>*+From )", re.MULTILINE)
 
 Message = email.message.Message
@@ -58,9 +62,15 @@ def read(data: bytes, text_of: TextOf) -> Letter:
 
 
 def _unwrapped(data: bytes) -> bytes:
-    """Return a message without what one program puts around it: its length before, and notes of its own behind."""
+    """Return a message without what one program puts around it: its length before, and notes of its own behind.
+
+    A number that is no length stands before all of it.
+    """
     found = LENGTH.match(data)
-    return data[found.end() : found.end() + int(found[1])] if found else data
+    if not found:
+        return data
+    message, behind = data[found.end() :][: int(found[1])], data[found.end() + int(found[1]) :].strip()
+    return message if message and (not behind or behind.startswith(NOTES)) else data[found.end() :]
 
 
 def _messages(data: bytes) -> Iterator[bytes]:
@@ -86,10 +96,15 @@ def _read(data: bytes, text_of: TextOf) -> Letter:
 
 
 def _is_saved_page(message: Message) -> bool:
-    """Say whether a browser saved a page as a message, which nobody sent to anybody."""
-    sent = any(name in message for name in ("To", "Cc", "Bcc", "Message-ID", "Received"))
-    saved = "@" not in str(message.get("From", "")) and message.get_content_type() in ("multipart/related", *PAGES)
-    return "Snapshot-Content-Location" in message or (saved and not sent)
+    """Say whether a browser saved a page as a message, and wrote so; a draft has no address to send it to either."""
+    if "Snapshot-Content-Location" in message:
+        return True
+    sender = str(message.get("From", "")).casefold()
+    if "@" in sender or any(name in message for name in SENT):
+        return False
+    root = next(iter(_inner(message)), message)
+    is_placed = "Content-Location" in message or "Content-Location" in root
+    return message.get_content_type() in ("multipart/related", *PAGES) and (is_placed or SAVED_BY in sender)
 
 
 def _plain(value: str | email.header.Header) -> str:
@@ -140,11 +155,18 @@ class _Reader:
         elif kind in LETTERS:
             yield from (text for inner in _inner(part) for text in self.letter(_sent(part, inner)))
         elif kind == "multipart/alternative":
-            yield best(["\n\n".join(self._texts(inner)) for inner in _inner(part)])
+            yield self._best(part)
         elif kind == "multipart/encrypted":
             self.warnings.append("the message is encrypted: save it as plain text")
         else:
             yield from self._mixed(part)
+
+    def _best(self, part: Message) -> str:
+        text, left_out = best(["\n\n".join(self._texts(inner)) for inner in _inner(part)])
+        said = (" ".join(form.split()) for form in left_out)
+        cut = (form if len(form) <= LONGEST_TOLD else f"{form[:LONGEST_TOLD]}…" for form in said)
+        self.warnings += [f"another form of the text was left out, which says: {form}" for form in cut]
+        return text
 
     def _mixed(self, part: Message) -> Iterator[str]:
         """Read the parts of one that is no text of its own; reports are told by the headers of their parts."""

@@ -7,11 +7,13 @@ import quopri
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 Message = email.message.Message
 
 LARGEST_SHARE = 4  # times longer a page may be than a text beside it, which else only says that there is a page
 MOST_FORMS = 8  # that are compared
+LONGEST_HINT = 120  # characters in which a text may only say that there is a page
 COVERED = 0.9  # of the words of another form: the rest are links, and the words of pictures
 WORD = re.compile(r"[^\W_\u0e00-\u0eff\u1000-\u109f\u3040-\u9fff\uac00-\ud7af]+|\w")
 ADDRESS = re.compile(r"https?://[^\s<>()\[\]]++")
@@ -23,15 +25,22 @@ DECODED = ("quoted-printable", "base64")
 QUOTES = re.compile(r">*+")
 
 
-def best(texts: Sequence[str]) -> str:
+class Forms(NamedTuple):
+    """What is told of a text that comes in several forms; `left_out` are those forms that say other words."""
+
+    text: str
+    left_out: list[str]
+
+
+def best(texts: Sequence[str]) -> Forms:
     """Return the plainest of a text's forms that loses nothing; where each says something of its own, all of them."""
     kept: list[str] = []
     for text in texts[:MOST_FORMS]:
         if text.strip() and not any(_covers(other, text) for other in kept):
             kept = [*(other for other in kept if not _covers(text, other)), text]
     richest = max(kept, key=len, default="")
-    told = (text for text in kept if text is richest or _says_more(text, richest))
-    return "\n\n".join([*told, *texts[MOST_FORMS:]])
+    told = [text for text in kept if text is richest or _says_more(text, richest)]
+    return Forms("\n\n".join([*told, *texts[MOST_FORMS:]]), [text for text in kept if text not in told])
 
 
 def _covers(text: str, other: str) -> bool:
@@ -47,9 +56,12 @@ def _words(text: str) -> Counter[str]:
 
 
 def _says_more(text: str, richest: str) -> bool:
-    if SPEAKS_OF_THE_PAGE.search(text):
+    words = ADDRESS.sub(" ", text)
+    if any(character.isdigit() for character in words):
+        return True
+    if len(words.strip()) <= LONGEST_HINT and SPEAKS_OF_THE_PAGE.search(words):
         return False
-    return len(text) * LARGEST_SHARE >= len(richest) or any(character.isdigit() for character in text)
+    return len(text) * LARGEST_SHARE >= len(richest)
 
 
 def payload(part: Message) -> bytes:

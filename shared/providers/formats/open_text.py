@@ -22,13 +22,16 @@ WIDEST = 50  # cells that one cell may stand for
 MOST_SPACES = 50
 LONGEST_ADDRESS = 200  # characters
 LARGEST_HEADING = 6
+Standing = dict[int, tuple[str, int]]  # by column, what a cell says in the cells that it covers, and in how many rows
 
 
 class Writer:
-    """Writes parts of a document; `notes` are those that it refers to, and `warnings` what was not read."""
+    """Writes parts of a document; the notes that these refer to go into `notes`, what was not read into `warnings`."""
 
-    def __init__(self, package: Package, styles: Styles, warnings: list[str], *, margin: bool = False) -> None:
-        self.notes: list[str] = []
+    def __init__(
+        self, package: Package, styles: Styles, warnings: list[str], notes: list[str], *, margin: bool = False
+    ) -> None:
+        self.notes = notes
         self._package = package
         self._styles = styles
         self._warnings = warnings
@@ -61,6 +64,8 @@ class Writer:
                 yield from self._list(each, reference(each, "style-name"), 1)
             elif kind == "table":
                 yield self._table(each), False
+            elif kind == "math":
+                yield " ".join(_formula(each).split()), False
             elif kind in SHAPES:
                 yield from ((block, False) for block in self._shape(each))
             elif kind not in SILENT:
@@ -154,7 +159,8 @@ class Writer:
     def _shape(self, element: Element) -> list[str]:
         """Return the words of a shape: those in it, those of the object it shows, and what is said instead of it."""
         said = [" ".join("".join(each.itertext()).split()) for each in children(element, "title", "desc")]
-        objects = [self._object(each) for each in children(element, "object", "object-ole")]
+        placed = [each for each in children(element, "object", "object-ole") if not len(each)]
+        objects = map(self._object, placed)  # the others hold what they show
         body = self.text([each for each in element if local(each) not in ("title", "desc")])
         return [each for each in (*dict.fromkeys(said), *objects, body) if each]
 
@@ -163,6 +169,8 @@ class Writer:
         try:
             if local(element) == "object-ole":
                 raise Unread("it is a file apart")
+            if not folder.strip("."):
+                raise Unread("it is not in the file")
             return self._embedded(self._package.tree(f"{folder}/content.xml"))
         except Unread as error:
             self._warnings.append(f"an embedded object was not read: {error}")
@@ -177,7 +185,7 @@ class Writer:
 
     def _table(self, element: Element) -> str:
         self._tables += 1
-        lines = [self._row(row) for row in rows_of(element)]
+        lines = list(self._rows(element))
         self._tables -= 1
         filled = [line for line in lines if any(line)]
         if self._tables:
@@ -186,12 +194,27 @@ class Writer:
             return "\n\n".join(line[0] for line in filled)  # a frame around text
         return table(filled)
 
-    def _row(self, row: Element) -> list[str]:
+    def _rows(self, element: Element) -> Iterator[list[str]]:
+        """Yield the rows; what is merged is said in each of its cells."""
+        standing: Standing = {}
+        for row in rows_of(element):
+            line = self._row(row, standing)
+            for _ in range(min(number(reference(row, "number-rows-repeated"), 1), WIDEST) if any(line) else 1):
+                yield line
+                standing = {column: (text, down - 1) for column, (text, down) in standing.items() if down > 1}
+
+    def _row(self, row: Element, standing: Standing) -> list[str]:
         line: list[str] = []
         for cell in children(row, "table-cell", "covered-table-cell"):
-            is_covered = local(cell) == "covered-table-cell"
-            text = line[-1] if is_covered and line else self.text(cell)
-            line += [text] * min(number(reference(cell, "number-columns-repeated"), 1), WIDEST)
+            times = min(number(reference(cell, "number-columns-repeated"), 1), WIDEST)
+            if local(cell) == "covered-table-cell":
+                said = [standing[at][0] if at in standing else "" for at in range(len(line), len(line) + times)]
+                line += said if any(said) else [self.text(cell)] * times
+                continue
+            text = self.text(cell)
+            down, across = (number(reference(cell, f"number-{each}-spanned"), 1) for each in ("rows", "columns"))
+            standing.update((len(line) + at, (text, down)) for at in range(min(max(across, times), WIDEST)))
+            line += [text] * times
         return line
 
 

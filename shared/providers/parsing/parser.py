@@ -95,7 +95,7 @@ class Parser(Protocol):
 
 
 class KreuzbergParser:
-    """kreuzberg 4.10 without OCR for PDF, RTF and tables, readers of ours for the rest; plain text stays as it is."""
+    """kreuzberg 4.10 without OCR for PDF and RTF, readers of ours for the rest; plain text stays as it is."""
 
     def parse(self, data: bytes, mime_type: str) -> Parsed:
         """Read a document."""
@@ -243,6 +243,10 @@ def _read_text(text: str, mime_type: str) -> Parsed:
     return Parsed(without_pictures(without_drawings(drawn) if mime_type == MARKDOWN else drawn))
 
 
+def _read_rows(rows: delimited.Rows) -> Parsed:
+    return Parsed(without_pictures(rows.text), warnings=rows.warnings)
+
+
 def _read_page(page: str) -> Parsed:
     read = html.read(page)
     return Parsed(clean(read.text), (), clean(read.title or "") or None, None, read.warnings)
@@ -277,7 +281,7 @@ READERS: dict[str, Callable[[bytes], Parsed]] = {
     JSONL: lambda data: Parsed(decode_text(data)),  # whose lines must stay what they are
     EPUB: lambda data: _read_book(epub.Book(data)),
     HTML: lambda data: _read_page(decode_text(data)),
-    CSV: lambda data: Parsed(without_pictures(delimited.to_markdown(clean(decode_text(data))))),
+    CSV: lambda data: _read_rows(delimited.told(clean(decode_text(data)))),
     DOCX: lambda data: _told(docx.read(data, _text_within)),
     XLSX: lambda data: _told(sheets.read(data)),
     PPTX: lambda data: _read_slides(slides.read(data, _text_within)),

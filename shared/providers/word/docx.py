@@ -7,7 +7,7 @@ from shared.errors import Invalid
 from shared.providers.office.embedded import TextOf, too_deep
 from shared.providers.office.package import Element, Package, Unread, child, children, inside, reference
 from shared.providers.word.numbering import Lists, Styles
-from shared.providers.word.word import Source, Writer
+from shared.providers.word.word import Marks, Source, Writer
 
 MAIN = "word/document.xml"
 NOTES = {"footnote": "footnotes", "endnote": "endnotes", "comment": "comments"}
@@ -45,6 +45,7 @@ class _Reader:
         self._numbers = self._part("numbering", "the numbers of the lists")
         self._writers: dict[str, Writer] = {}
         self._notes = {(kind, id): note for kind in NOTES for id, note in self._found(kind)}
+        self._marks = Marks(set(self._notes))
 
     def text(self) -> str:
         """Return the whole text: the heads of the pages before it, their feet and the notes behind; raises Unread."""
@@ -53,11 +54,11 @@ class _Reader:
         within = child(root, "body")
         body = writer.text(root if within is None else within)
         blocks = [*self._margins(root, "headerReference"), body, *self._margins(root, "footerReference")]
-        return "\n\n".join(filter(None, [*blocks, *self._told(writer.marks)]))
+        return "\n\n".join(filter(None, [*blocks, *self._told()]))
 
     def _writer(self, part: str, *, margin: bool = False) -> Writer:
         source = Source(self.package, part, self._styles, Lists(self._numbers, self._styles), self._text_of)
-        return Writer(source, self.warnings, set(self._notes), margin=margin)
+        return Writer(source, self.warnings, self._marks, margin=margin)
 
     def _names(self, kind: str) -> Iterator[str]:
         """Return the names of the parts of a kind, linked or by their usual name."""
@@ -89,12 +90,19 @@ class _Reader:
                 self.warnings.append(f"what stands at the edge of the pages was not read: {error}")
         return list(dict.fromkeys(told))
 
-    def _told(self, marks: dict[tuple[str, str], int]) -> Iterator[str]:
-        """Return the notes in the order of their marks, and the comments that nothing refers to."""
-        for key, mark in marks.items():
-            yield f"[{mark}] {self._note(*key)}"
-        rest = [key for key in self._notes if key not in marks and key[0] == "comment"]
-        yield from filter(None, (self._note(*key) for key in rest))
+    def _told(self) -> Iterator[str]:
+        """Yield the notes in the order of their marks, and comments without one; each may refer to more."""
+        yield from self._marked(0)
+        told = len(self._marks)
+        for key in self._notes:
+            if key not in self._marks and key[0] == "comment" and (text := self._note(*key)):
+                yield text
+        yield from self._marked(told)
+
+    def _marked(self, told: int) -> Iterator[str]:
+        while new := [*self._marks][told:]:
+            yield from (f"[{self._marks[key]}] {self._note(*key)}" for key in new)
+            told += len(new)
 
     def _note(self, kind: str, id: str) -> str:
         note = self._notes[kind, id]

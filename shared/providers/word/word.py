@@ -1,5 +1,6 @@
 """The body of a Word document to Markdown, in the order of reading."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -35,6 +36,8 @@ LEADING = frozenset(
 )
 SIGNS = ".,:;/|()[]-\N{EN DASH}\N{EM DASH}"
 OUTLINES = frozenset("012345")
+STRUCK, NOT_STRUCK = "\x02", "\x03"  # around what is struck through; no text of XML holds them
+BETWEEN_STRUCK = re.compile("\x03(\\s*+)\x02")
 RAISED = frozenset("0123456789+-\N{MINUS SIGN}")
 
 
@@ -48,17 +51,26 @@ class Source(NamedTuple):
     text_of: TextOf
 
 
-class Writer:
-    """Writes a part; `marks` are the notes that it refers to, in their order, and `warnings` what was not read."""
+class Marks(dict[tuple[str, str], int]):
+    """The marks of the notes of a document that all its parts refer to, in their order; `known` are all its notes."""
 
-    def __init__(
-        self, source: Source, warnings: list[str], notes: set[tuple[str, str]], *, margin: bool = False
-    ) -> None:
-        self.marks: dict[tuple[str, str], int] = {}
+    def __init__(self, known: set[tuple[str, str]]) -> None:
+        super().__init__()
+        self.known = known
+
+    def told(self, key: tuple[str, str]) -> str:
+        """Return the mark of a note, as it is written; nothing where there is no such note."""
+        return f"[{self.setdefault(key, len(self) + 1)}]" if key in self.known else ""
+
+
+class Writer:
+    """Writes a part; it puts the notes that it refers to into `marks`, and what was not read into `warnings`."""
+
+    def __init__(self, source: Source, warnings: list[str], marks: Marks, *, margin: bool = False) -> None:
         self._source = source
         self._links = source.package.links(source.part)
         self._warnings = warnings
-        self._notes = notes
+        self._marks = marks
         self._margin = margin  # of a page, where its number says nothing
         self._beside: list[str] = []  # what stands in boxes
         self._tables = 0  # that are open
@@ -103,7 +115,8 @@ class Writer:
     def _paragraph(self, paragraph: Element) -> Iterator[tuple[str, bool]]:
         outer, self._beside = self._beside, []
         numbers = self._numbers_of_pages(paragraph)
-        text = self._inline(paragraph).replace("~~~~", "").strip()
+        text = BETWEEN_STRUCK.sub(r"\1", self._inline(paragraph)).strip()
+        text = text.replace(STRUCK, "~~").replace(NOT_STRUCK, "~~")
         beside, self._beside = self._beside, outer
         look = child(paragraph, "pPr")
         style = value(look, "pStyle")
@@ -162,7 +175,8 @@ class Writer:
             return ""
         text = self._inline(run)
         if is_on(look, "strike") or is_on(look, "dstrike"):
-            return f"~~{text.strip()}~~" if text.strip() else text
+            inner = text.strip()
+            return text.replace(inner, f"{STRUCK}{inner}{NOT_STRUCK}") if inner else text
         return text
 
     def _field(self, element: Element) -> str:
@@ -191,8 +205,7 @@ class Writer:
         return f"[{text}]({address})" if safe else text
 
     def _note(self, element: Element) -> str:
-        key = (local(element).removesuffix("Reference"), reference(element))
-        return f"[{self.marks.setdefault(key, len(self.marks) + 1)}]" if key in self._notes else ""
+        return self._marks.told((local(element).removesuffix("Reference"), reference(element)))
 
     def _ruby(self, element: Element) -> str:
         above = "".join(self._inline(each) for each in children(element, "rt"))

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from shared.providers.formats.delimited import to_markdown
+from shared.providers.formats.delimited import to_markdown, told
 from shared.providers.parsing.chunker import chunk
 from shared.providers.parsing.parser import KreuzbergParser
 from shared.providers.parsing.sniff import CSV, sniff
@@ -86,6 +86,53 @@ def test_each_passage_of_a_file_of_rows_has_the_headings(suffix: str) -> None:
 )
 def test_all_cells_come_through(text: str, expected: list[str]) -> None:
     assert to_markdown(text).split("\n") == expected
+
+
+PROSE = "First, second, third,\nthen, as said, more,\nand, at last, this."
+
+
+@pytest.mark.parametrize("prose", [PROSE, "a,b,c\nd,e,f\ng,h,i", 'She said ""no"",\nand, well, left, so, be it.\nEnd'])
+def test_a_quoted_cell_of_several_lines_is_one_whatever_they_hold(prose: str) -> None:
+    text = f'id,text,by\n1,short,Ann\n2,"{prose}",Ben\n3,"a, b",Cy\n'
+    cell = " ".join(prose.replace('""', '"').split())
+    rows = told(text)
+    assert rows.text.split("\n")[2:] == ["| 1 | short | Ann |", f"| 2 | {cell} | Ben |", "| 3 | a, b | Cy |"]
+    assert rows.warnings == []
+
+
+def test_a_mark_that_ends_nowhere_tears_no_other_row_and_is_told() -> None:
+    text = f'id,text,by\n1,"{PROSE}",Ann\n2,"5 inch,Ben\n3,"a, b",Cy\n4,"{PROSE}",Di\n5,"7 inch,Ed\n'
+    rows = told(text)
+    prose = " ".join(PROSE.split())
+    assert rows.text.split("\n")[2:] == [
+        f"| 1 | {prose} | Ann |",
+        '| 2 | "5 inch | Ben |',
+        "| 3 | a, b | Cy |",
+        f"| 4 | {prose} | Di |",
+        '| 5 | "7 inch | Ed |',
+    ]
+    assert rows.warnings == [
+        "quotation marks that end nowhere, or within another row, were read as letters: lines 5, 10"
+    ]
+    assert KreuzbergParser().parse(text.encode(), CSV).warnings == rows.warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        pytest.param(
+            'a,b,c,d\n1,"5 inch,x,2\n2,y,6 inch",3\n3,z,7,4\n4,z,7,4\n5,z,7,4',
+            ['1 | "5 inch | x | 2', '2 | y | 6 inch" | 3'],
+            id="marks that meet in another column",
+        ),
+        pytest.param('a\tb\tc\nx\t"5 inch\t"7 inch\ny\t1\t2', ['x | "5 inch | "7 inch'], id="on one line"),
+        pytest.param('a,b\n"Big, fat" Joe,3\ny,1', ["Big, fat Joe | 3"], id="words behind a quotation"),
+        pytest.param('"Orders, new, of May"\na,b,c\n1,2,3\n2,3,4', ["1 | 2 | 3"], id="a quoted title"),
+    ],
+)
+def test_what_a_mark_quotes_is_told_by_the_rows(text: str, rows: list[str]) -> None:
+    assert all(f"| {row} |" in to_markdown(text) for row in rows)
+    assert "Orders, new, of May" in to_markdown(text) or not text.startswith('"')
 
 
 def test_tables_below_each_other_are_several() -> None:

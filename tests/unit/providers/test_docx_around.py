@@ -187,6 +187,13 @@ def test_what_is_struck_through_is_marked_once() -> None:
     assert read(f"<w:p>{struck}<w:r><w:t>new</w:t></w:r></w:p>") == "~~old~~new"
 
 
+def test_the_words_of_what_is_struck_through_stay_apart_and_signs_like_its_marks_stay() -> None:
+    words = ("two ", "old", " words")
+    struck = [f'<w:r><w:rPr><w:strike/></w:rPr><w:t xml:space="preserve">{word}</w:t></w:r>' for word in words]
+    body = f"<w:p>{struck[0]}<w:ins>{struck[1]}</w:ins>{struck[2]}</w:p>{said('Cut here: ~~~~~~~~ and ~~~~')}"
+    assert read(body) == "~~two old words~~\n\nCut here: ~~~~~~~~ and ~~~~"
+
+
 def test_a_power_is_no_digit_and_a_cell_of_a_table_may_hold_one() -> None:
     power = '<w:r><w:t>10</w:t></w:r><w:r><w:rPr><w:vertAlign w:val="superscript"/></w:rPr><w:t>6</w:t></w:r>'
     inner = f"<w:tbl><w:tr><w:tc>{said('a')}</w:tc><w:tc>{said('b')}</w:tc></w:tr></w:tbl>"

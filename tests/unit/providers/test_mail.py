@@ -139,10 +139,14 @@ def parsed(data: bytes, name: str = "a.eml") -> Parsed:
 
 
 def of_forms(plain: str, page: str) -> str:
+    return in_forms(plain, page).text
+
+
+def in_forms(plain: str, page: str) -> Parsed:
     both = EmailMessage()
     both.set_content(plain)
     both.add_alternative(page, subtype="html")
-    return parsed(b"From: a@b.c\n" + both.as_bytes()).text
+    return parsed(b"From: a@b.c\n" + both.as_bytes())
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,32 @@ def test_a_page_may_be_saved_in_one_part() -> None:
     assert (page.text, page.title) == ("M\u00fchle", "M\u00fchle")
 
 
+@pytest.mark.parametrize("sender", ["Ana Low", "Ana Low <ana@example.org>", "=?utf-8?Q?Ana_Low?="])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/html", "<p>The key is with Ottokar.</p>"),
+        (
+            'multipart/related; boundary="B"',
+            "--B\nContent-Type: text/html\n\n<p>The key is with Ottokar.</p>\n--B\nContent-Type: image/gif\n"
+            "Content-Location: a.gif\n\nGIF89a\n--B--\n",
+        ),
+    ],
+)
+def test_a_draft_that_names_nobody_is_no_page(sender: str, kind: str, body: str) -> None:
+    head = f"From: {sender}\nDate: Mon, 1 Mar 2032 10:00:00 +0000\nSubject: Key\nContent-Type: {kind}\n\n"
+    text = parsed((head + body).encode(), "a.eml").text
+    told = sender.replace("=?utf-8?Q?Ana_Low?=", "Ana Low")
+    assert text.startswith(f"# Key\n\nFrom: {told}\nDate: Mon, 1 Mar 2032 10:00:00 +0000\n\nThe key")
+
+
+@pytest.mark.parametrize("sender", ["", "From: Gespeichert von einem Browser\n"])
+def test_a_page_is_known_by_the_place_that_it_was_saved_from(sender: str) -> None:
+    head = f'{sender}Subject: Mill\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary="B"\n\n--B\n'
+    body = "Content-Location: file:///C:/a.htm\nContent-Type: text/html\n\n<p>The cock.</p>\n--B--\n"
+    assert parsed((head + body).encode(), "a.mht").text == "The cock."
+
+
 MAILBOX = (
     b"From a@b.c Mon Jan  1 00:00:00 2030\nFrom: a@b.c\nSubject: first\n\nThe anvil weighs ninety.\n>From here on.\n\n"
     b"From now on, no hammer.\n\n"
@@ -67,3 +93,10 @@ def test_a_message_kept_with_its_length_is_read() -> None:
     inner = b"Subject: x\nFrom: a@b.c\n\nThe anvil."
     data = str(len(inner)).encode() + b"  \n" + inner + b"<?xml version='1.0'?><plist/>"
     assert parsed(data, "a.emlx").text == "# x\n\nFrom: a@b.c\n\nThe anvil."
+
+
+@pytest.mark.parametrize("length", ["0", "7", "12", "99999", "0000000000"])
+@pytest.mark.parametrize("name", ["a.emlx", "a.eml"])
+def test_a_message_behind_a_number_that_is_not_its_length_is_read(length: str, name: str) -> None:
+    data = f"{length}\nSubject: x\nFrom: a@b.c\n\nThe anvil.".encode()
+    assert parsed(data, name).text == "# x\n\nFrom: a@b.c\n\nThe anvil."

@@ -129,6 +129,14 @@ def test_the_edges_of_pages_and_what_a_document_says_of_itself_are_read() -> Non
     assert (parsed.text, parsed.title, parsed.author) == ("File 772\n\nText.\n\nIBAN DE00", "Letter", "Ana")
 
 
+def test_a_comment_on_the_edge_of_a_page_is_told() -> None:
+    comment = "<office:annotation><text:p>Old name</text:p></office:annotation>"
+    edge = f"<style:footer>{p('File 772' + comment)}</style:footer>"
+    pages = f"<office:master-styles><style:master-page>{edge}</style:master-page></office:master-styles>"
+    parsed = parse(document(p(f"One{NOTE.format('Two.')}"), parts={"styles.xml": part(pages, "document-styles")}))
+    assert parsed.text == "One[1]\n\nFile 772[2]\n\n[1] Two.\n\n[2] Comment: Old name"
+
+
 OBJECT = p('<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame>')
 CELL = "<table:table-cell>{}</table:table-cell>"
 
@@ -224,6 +232,24 @@ def test_a_presentation_is_read_slide_by_slide() -> None:
         "## Costs\n\nQuay 312\n\nNotes: Ask Ludvig",
         "End",
     ]
+
+
+def test_what_the_design_of_slides_shows_is_read_once() -> None:
+    def box(text: str, about: str = "") -> str:
+        return f"<draw:frame {about}><draw:text-box>{p(text)}</draw:text-box></draw:frame>"
+
+    number = "Slide <text:page-number>&lt;number&gt;</text:page-number>"
+    places = box("Click to edit", 'presentation:class="title"') + box(number, 'presentation:class="page-number"')
+    notes = f"<presentation:notes>{box('Click to move')}</presentation:notes>"
+    shown = f"<draw:g>{box('Strictly confidential')}</draw:g>" + box("Harbour office", 'presentation:class="footer"')
+    master = f'<style:master-page style:name="M">{places}{shown}{notes}</style:master-page>'
+    unused = f'<style:master-page style:name="N">{box("Unused")}</style:master-page>'
+    styles = part(f"<office:master-styles>{master}{unused}</office:master-styles>", "document-styles")
+    declared = '<presentation:footer-decl presentation:name="f">Board, 3 May</presentation:footer-decl>'
+    uses = 'draw:master-page-name="M" presentation:use-footer-name="f"'
+    body = declared + "".join(f"<draw:page {uses}>{box(text)}</draw:page>" for text in ("One", "Two"))
+    parsed = parse(document(body, "presentation", parts={"styles.xml": styles}), ODP)
+    assert parsed.text == "One\n\nStrictly confidential\n\nHarbour office\n\nBoard, 3 May\n\nTwo"
 
 
 def test_an_encrypted_or_damaged_document_says_so() -> None:
