@@ -86,7 +86,7 @@ def broken_zip(method: int) -> bytes:
 
 
 @pytest.mark.capability("C199")
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_an_archive_with_a_broken_member_is_damaged(method: int) -> None:
     with pytest.raises(Invalid, match="damaged"):
         sniff(broken_zip(method), "a.epub")
