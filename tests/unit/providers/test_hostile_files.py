@@ -1,15 +1,18 @@
 """What a small file of parts makes of itself is bounded, and what a strange one breaks is its own reading."""
 
 import io
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from shared.errors import Refused
 from shared.providers.files.archives import Archive, Unpackable
+from shared.providers.office.formulas import formula
 from shared.providers.office.package import Package, Unread
 from shared.providers.web import epub
 from tests.architecture.sources import PRODUCT, sources
@@ -68,3 +71,17 @@ def test_one_place_opens_the_archives_of_others() -> None:
         "shared/providers/office/package.py",
         "shared/providers/web/epub.py",
     }
+
+
+@pytest.mark.parametrize("kind", ["sub", "sup", "e", "lim", "num", "deg"])
+@pytest.mark.parametrize("around", ["nary", "sSub", "sSup", "sSubSup", "limLow", "f", "rad", "d", "box"])
+def test_a_formula_in_formulas_is_read_once(around: str, kind: str) -> None:
+    inner = f"<{around}><{kind}>" * 40 + "<t>x</t>" + f"</{kind}></{around}>" * 40
+    started = time.process_time()
+    assert formula(ElementTree.fromstring(inner)).count("x") <= 1
+    assert time.process_time() - started < 1
+
+
+def test_a_sign_of_a_formula_is_short() -> None:
+    long = f"<d><dPr><sepChr xmlns:m='m' m:val='{'-' * 1000}'/></dPr>{'<e><t>x</t></e>' * 3}</d>"
+    assert formula(ElementTree.fromstring(long)) == "(x--x--x)"
