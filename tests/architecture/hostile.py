@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 MEGABYTE = 1_000_000
 SIZES = (4_000, 32_000, 250_000, MEGABYTE)
 SLOWEST = 5  # texts that grow to a megabyte
-MOST_ATOMS, MOST_BEGINNINGS = 10, 16
+MOST_ATOMS, MOST_BEGINNINGS, MOST_PARTS = 10, 16, 8
+BETWEEN = (" ", ".", "-", "\n")  # what words that are repeated are parted by
 ALWAYS = (" ", "\n", "a", "1", ".", "\u0301")
 NEVER = "\0"
 ENDS = ("", NEVER, f"\n{NEVER}")
@@ -57,8 +58,28 @@ def hostile_texts(pattern: re.Pattern[Any]) -> list[Text]:
     return [
         *(Text(start, atom, end) for start in ("", *whole) for atom in atoms for end in ENDS),
         *(Text("", one + other, end) for one, other in permutations(atoms, 2) for end in ENDS),
+        *(Text(start, part + between) for start in _before(nodes) for part in _longest(nodes) for between in BETWEEN),
         *(Text("", start + atom * times) for start in starts for atom in atoms[:4] for times in (0, 1, 100)),
     ]
+
+
+def _before(nodes: Any) -> list[str]:
+    """Return nothing, and what stands before each repeat at the top of an expression."""
+    told = [next(_samples(nodes[:at]), "") for at, (kind, _) in enumerate(nodes) if kind in REPEATS]
+    return list(dict.fromkeys(["", *told]))[:MOST_PARTS]
+
+
+def _longest(nodes: Any) -> list[str]:
+    """Return the longest of what the parts of an expression match, such as `1111` for four digits."""
+    return sorted(dict.fromkeys(_words(nodes)), key=lambda part: -len(part))[:MOST_PARTS]
+
+
+def _words(nodes: Any) -> Iterator[str]:
+    for kind, value in nodes:
+        if kind in REPEATS or kind in BODY:
+            yield from filter(None, _parts(kind, value)[:2])
+            for body in [value[2]] if kind in REPEATS else BODY[kind](value):
+                yield from _words(body)
 
 
 def _atoms(nodes: Any) -> Iterator[str]:

@@ -164,6 +164,7 @@ FOREIGN = {
     "shared.providers.parsing.sniff.PDF_OBJECT": "search",
     "shared.providers.parsing.sniff.MAIL_BEGINNING": "match",
     "shared.providers.parsing.sniff.MAILBOX_BEGINNING": "match",
+    "shared.providers.parsing.sniff.YEAR": "search",
     "shared.providers.parsing.sniff.HEADERS_END": "search",
     "shared.providers.parsing.sniff.BINARY": "search",
     "shared.providers.parsing.sniff.BLANK": "match",
@@ -238,6 +239,11 @@ def test_an_expression_reads_a_megabyte_of_hostile_text_in_a_second(name: str) -
     for pattern in held(name):
         slow = growing_until_slow(partial(read, pattern, FOREIGN[name]), hostile_texts(pattern))
         assert slow is None, f"{pattern.pattern} takes too long to read {slow}"
+
+
+def test_an_expression_that_words_at_many_places_make_slow_is_found_out() -> None:
+    pattern = re.compile(r"From \S++ [^\n]*?\d{4}\b[^\n]*+\n[!-9;-~]++:")
+    assert growing_until_slow(partial(read, pattern, "match"), hostile_texts(pattern)) is not None
 
 
 def read(pattern: re.Pattern[Any], method: str, text: str) -> None:

@@ -1,12 +1,11 @@
 """What a ZIP file holds: a document of several parts, told where it lies and without unpacking it."""
 
-import lzma
 import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import IO, BinaryIO, Literal
 
 from shared.errors import Invalid, Refused
 
@@ -21,7 +20,6 @@ EPUB = "application/epub+zip"
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
-    lzma.LZMAError,
     NotImplementedError,
     RuntimeError,
     OSError,
@@ -29,6 +27,7 @@ DAMAGED = (
     EOFError,
     struct.error,
 )
+READ_BIT_BY_BIT = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of the other methods one read unpacks all that is packed
 OFFICE_MEMBERS = (("word/document.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX))
 # The types of a main part: of documents, templates and shows, with macros, which are not read, or without.
 MAIN_TYPES = {
@@ -52,11 +51,39 @@ INDEX_WITHIN = (1 << 16) + 22 + 20 + 56
 ENDS = ((b"PK\x05\x06", "<12xL"), (b"PK\x06\x06", "<40xQ"))
 
 
+class Unpackable(Refused):
+    """A member is packed in a way that documents are not, and that nothing bounds."""
+
+
+class Archive(zipfile.ZipFile):
+    """A ZIP file of somebody else's: a member costs no more memory than is read of it."""
+
+    def open(
+        self,
+        name: str | zipfile.ZipInfo,
+        mode: Literal["r", "w"] = "r",
+        pwd: bytes | None = None,
+        *,
+        force_zip64: bool = False,
+    ) -> IO[bytes]:
+        """Open a member; raises Unpackable for one that is packed in an unusual way."""
+        found = name if isinstance(name, zipfile.ZipInfo) else self.getinfo(name)
+        if found.compress_type not in READ_BIT_BY_BIT:
+            raise Unpackable("it is packed in an unusual way: save it again, or pack it as a usual ZIP file (deflate)")
+        return super().open(name, mode, pwd, force_zip64=force_zip64)
+
+    def read(self, name: str | zipfile.ZipInfo, pwd: bytes | None = None) -> bytes:
+        """Return a member, of which no more is unpacked than it says that it holds."""
+        found = name if isinstance(name, zipfile.ZipInfo) else self.getinfo(name)
+        with self.open(found, pwd=pwd) as member:
+            return member.read(found.file_size)
+
+
 def package_type(file: BinaryIO) -> str:
     """Return the MIME type of a document that is an archive; raises Invalid for a damaged one, Refused for others."""
     try:
         _require_short_index(file)
-        with zipfile.ZipFile(file) as archive:
+        with Archive(file) as archive:
             names = archive.namelist()
             declared = _declared(archive, names)
             types = _beginning(archive, names, CONTENT_TYPES, LARGEST_TYPES)
@@ -65,7 +92,7 @@ def package_type(file: BinaryIO) -> str:
     return declared or _office_type(names, types)
 
 
-def _declared(archive: zipfile.ZipFile, names: Sequence[str]) -> str:
+def _declared(archive: Archive, names: Sequence[str]) -> str:
     """Return the type that a document names, or that its list of contents tells where programs left the name out."""
     kind = _beginning(archive, names, "mimetype", 256).decode("utf-8-sig", "replace").strip(PADDING).lower()
     kind = kind.partition(";")[0].strip()
@@ -77,7 +104,7 @@ def _declared(archive: zipfile.ZipFile, names: Sequence[str]) -> str:
     return next((DECLARED[each] for each in DECLARED if f'"{each}"'.encode() in listed), "")
 
 
-def _beginning(archive: zipfile.ZipFile, names: Sequence[str], sought: str, size: int) -> bytes:
+def _beginning(archive: Archive, names: Sequence[str], sought: str, size: int) -> bytes:
     """Return the beginning of a member, however its name is written; nothing where there is none."""
     name = next((name for name in names if name.replace("\\", "/").lower() == sought.lower()), None)
     return archive.open(name).read(size) if name is not None else b""

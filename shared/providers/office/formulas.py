@@ -5,6 +5,7 @@ from collections.abc import Callable
 from shared.providers.office.package import Element, child, children, inside, local, reference
 
 SINGLE = 1  # characters that need no brackets
+LONGEST_SIGN = 2  # characters
 
 
 def formula(element: Element) -> str:
@@ -26,13 +27,13 @@ def _bracketed(element: Element | None) -> str:
 
 def _sign(element: Element, name: str, default: str) -> str:
     """Return a sign that a formula's look names."""
-    found = next(inside(element[0], name), None) if len(element) else None
-    return default if found is None else reference(found, "val")
+    found = next(inside(child(element, f"{local(element)}Pr"), name), None)
+    return default if found is None else reference(found, "val")[:LONGEST_SIGN]
 
 
 def _low_and_high(element: Element) -> str:
-    low, high = child(element, "sub"), child(element, "sup")
-    return (f"_{_bracketed(low)}" if _joined(low) else "") + (f"^{_bracketed(high)}" if _joined(high) else "")
+    told = ((sign, _bracketed(child(element, name))) for sign, name in (("_", "sub"), ("^", "sup")))
+    return "".join(f"{sign}{inner}" for sign, inner in told if inner)
 
 
 def _delimited(element: Element) -> str:

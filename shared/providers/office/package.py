@@ -2,14 +2,13 @@
 
 import io
 import posixpath
-import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from shared.errors import Invalid
-from shared.providers.files.archives import DAMAGED
+from shared.providers.files.archives import DAMAGED, Archive, Unpackable
 
 CORE = "docProps/core.xml"
 ROOT = ""
@@ -39,7 +38,7 @@ class Package:
     def __init__(self, data: bytes) -> None:
         """Find the parts."""
         try:
-            self._archive = zipfile.ZipFile(io.BytesIO(data))
+            self._archive = Archive(io.BytesIO(data))
         except DAMAGED as error:
             raise Invalid("the file is damaged or cut off") from error
         self._links: dict[str, dict[str, Link]] = {}
@@ -58,6 +57,8 @@ class Package:
             return self._archive.read(found)
         except KeyError as error:
             raise Unread("it is missing in the file") from error
+        except Unpackable as error:
+            raise Unread(str(error)) from error
         except DAMAGED as error:
             raise Unread("it is locked" if "password" in str(error) else "it is damaged") from error
 

@@ -58,7 +58,8 @@ PDF_END = b"%%EOF"
 RTF_BEGINNING = b"{\\rtf"
 MAIL_SUFFIXES = (".eml", ".mht", ".mhtml", ".mbox", ".mbx", ".emlx")
 MAIL_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*+(?:\d{1,10}[ \t]*+\r?\n)?(?:From [^\n]*+\n)?[!-9;-~]++[ \t]*+:")
-MAILBOX_BEGINNING = re.compile(rb"From \S++ [^\n]*?\d{4}\b[^\n]*+\n[!-9;-~]++:")
+MAILBOX_BEGINNING = re.compile(rb"From \S++ ([^\n]*+)\n[!-9;-~]++:")
+YEAR = re.compile(rb"\d{4}\b")
 HEADERS_END = re.compile(rb"\n\r?\n")
 SAVED_PAGE = (b"\nmime-version:", b"\ncontent-type: multipart/related")
 SCRIPT = b"#!"
@@ -112,7 +113,8 @@ def _by_beginning(head: bytes, suffix: str) -> str | None:
 
 def _begins_as_mails(head: bytes) -> bool:
     """Say whether a file of messages, or a page saved as one, begins here whatever its name."""
-    if MAILBOX_BEGINNING.match(head):
+    mailbox = MAILBOX_BEGINNING.match(head)
+    if mailbox and YEAR.search(mailbox[1]):
         return True
     if not MAIL_BEGINNING.match(head):
         return False

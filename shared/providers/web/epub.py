@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from shared.domain.text import normalised
 from shared.errors import Invalid, Refused
 from shared.providers.files import encoding
-from shared.providers.files.archives import DAMAGED
+from shared.providers.files.archives import DAMAGED, Archive, Unpackable
 from shared.providers.web.markup import VOID
 
 CONTAINER = "META-INF/container.xml"
@@ -54,10 +54,12 @@ class Book:
     def __init__(self, data: bytes) -> None:
         """Find the chapters."""
         try:
-            self._archive = zipfile.ZipFile(io.BytesIO(data))
+            self._archive = Archive(io.BytesIO(data))
             self._names = Names(self._archive)
             self._folder, package = self._package()
             self._find(package)
+        except Unpackable:
+            raise
         except (*DAMAGED, ElementTree.ParseError, Refused) as error:
             locked = "password" in str(error)  # all that the library says of it
             raise Invalid(LOCKED if locked else "the file is damaged or cut off") from error
@@ -123,7 +125,7 @@ class Book:
 class Names:
     """The files of an archive, found by a reference however it writes the name."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
+    def __init__(self, archive: Archive) -> None:
         """Index the files."""
         self._files = [info for info in archive.infolist() if not info.is_dir()]
         self._exact = {_plain(info.filename): info for info in self._files}

@@ -120,6 +120,8 @@ def math(text: str) -> str:
     [
         (f"<m:f><m:num>{math('a+b')}</m:num><m:den>{math('c')}</m:den></m:f>", "E is (a+b)/c so"),
         (f"<m:sSup><m:e>{math('mc')}</m:e><m:sup>{math('2')}</m:sup></m:sSup>", "E is mc^2 so"),
+        (f"<m:sSub><m:e>{math('x')}</m:e><m:sub>{math('i+1')}</m:sub></m:sSub>", "E is x_(i+1) so"),
+        (f"<m:nary><m:naryPr/><m:sub/><m:sup/><m:e>{math('x')}</m:e></m:nary>", "E is ∫ x so"),
         (f"<m:rad><m:deg/><m:e>{math('x')}</m:e></m:rad>", "E is √(x) so"),
         (f"<m:d><m:dPr/><m:e>{math('x')}</m:e></m:d>", "E is (x) so"),
         (f"<m:box><m:e>{math('x=7')}</m:e></m:box>", "E is x=7 so"),

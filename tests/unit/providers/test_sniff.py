@@ -75,6 +75,22 @@ def test_a_book_is_one_although_its_type_is_written_badly_or_not_at_all(said: st
     assert sniff.sniff(out.getvalue(), "a.zip") == sniff.EPUB
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(
+    "member", ["mimetype", "META-INF/container.xml", "META-INF/manifest.xml", "[Content_Types].xml"]
+)
+def test_a_member_that_would_be_unpacked_whole_is_not_opened(method: int, member: str) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr(member, b" " * (32 << 20))
+    tracemalloc.start()
+    with pytest.raises(Refused, match="packed in an unusual way"):
+        sniff.sniff_file(io.BytesIO(out.getvalue()), "a.docx")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * sniff.HEAD
+
+
 @pytest.mark.parametrize(
     ("data", "name", "said"),
     [
