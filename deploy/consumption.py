@@ -17,12 +17,13 @@ TABLES = (
     "webhook_deliveries",
 )
 ALIVE_SECONDS = 20  # as shared.queries.kinds has it
+VERSION = 1  # as shared.domain.lifecycle has it
 NEW = 60.0  # seconds in which a worker may still find its queues as others left them
 UPKEEP = "upkeep"  # where nothing may wait, but a sweep comes every few seconds
 QUIET = 30.0  # seconds without one
 STALE = """
     SELECT queue FROM {t} WHERE status = 'PENDING' AND queue = ANY(%(queues)s)
-        AND ready_at < clock_timestamp() - interval '30 s'"""
+        AND ready_at < clock_timestamp() - interval '30 s' AND needs_version <= %(version)s"""
 RUNNING = "SELECT queue FROM {t} WHERE status = 'RUNNING' AND queue = ANY(%(queues)s)"
 CLAIMING = """
     SELECT jsonb_array_elements_text(queues) FROM workercheckin
@@ -81,10 +82,11 @@ def condition_of(url: str, queues: Collection[str], node: str) -> Condition:
 
 def _look(url: str, queues: Collection[str], node: str) -> Look:
     statement = LOOK.format(stale=_of_all(STALE), running=_of_all(RUNNING), claiming=CLAIMING)
+    given = {"queues": list(queues), "node": node, "alive": ALIVE_SECONDS, "version": VERSION}
     connection = psycopg2.connect(url, connect_timeout=5)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(statement, {"queues": list(queues), "node": node, "alive": ALIVE_SECONDS})
+            cursor.execute(statement, given)
             (row,) = cursor.fetchall()
     finally:
         connection.close()

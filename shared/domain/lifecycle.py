@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from typing_extensions import TypedDict
 
+VERSION = 1  # of this code: one more when older workers would do new rows of work wrongly (`Work.needs_version`)
 POISON_CRASHES = 3
 POISON = "lost its worker three times"
 LONGEST_BACKOFF = 300.0  # seconds

@@ -168,6 +168,7 @@ class Work(Numbered, Progress, Base):
     """
 
     __abstract__ = True
+    version: ClassVar[int] = 1  # that new rows need; `Kind.version` says it
 
     queue: Mapped[str] = mapped_column(String(32))
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -181,6 +182,12 @@ class Work(Numbered, Progress, Base):
     worker_id: Mapped[str | None] = mapped_column(String(200))  # the process that claimed it last
     lease_until: Mapped[datetime | None]  # until when that process may hold it without a renewal
     cancel_requested_at: Mapped[datetime | None]
+
+    @declared_attr
+    @classmethod
+    def needs_version(cls) -> Mapped[int]:
+        """The oldest version of the code that may take the row: an update is rolled out beside older workers."""
+        return mapped_column(default=lambda: cls.version, server_default="1")
 
     @declared_attr.directive
     @classmethod

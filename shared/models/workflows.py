@@ -141,6 +141,7 @@ class WorkerCheckin(Base):
     first_checkin: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     last_checkin: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     queues: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    version: Mapped[int] = mapped_column(default=1, server_default="1")  # of its code, as `Work.needs_version` asks
     slots: Mapped[int] = mapped_column(default=1, server_default="1")
     stuck: Mapped[int] = mapped_column(default=0, server_default="0")  # slots whose work ignores that it must stop
     last_claim: Mapped[datetime | None]  # without one for long while rows wait, the worker is deaf

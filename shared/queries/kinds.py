@@ -88,6 +88,7 @@ class Kind:
     retry: Callable[[Session, Any], None] = _again
     prune: Prune | None = None
     keep_hours: Callable[[Settings], float] | None = None  # how long ended rows are kept
+    version: int = 1  # of the code that new rows need; workers of an older one leave them alone
 
 
 def _with_conversation(model: Any) -> Owner:
@@ -184,6 +185,7 @@ def declare(kind: Kind) -> None:
     if kind.path in KINDS:
         raise ValueError(f"there is a kind of work at {kind.path} already")
     endings.declare(kind.model, kind.endings)
+    kind.model.version = kind.version
     KINDS[kind.path] = kind
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from shared.api import Base  # imports every model
+from shared.domain.lifecycle import VERSION
 from shared.domain.workflow import WorkflowStepType, queue_of
 from shared.models.base import Work
 from shared.queries.kinds import DECLARED
@@ -66,6 +67,10 @@ def test_a_worker_registers_what_the_catalogue_names_and_nothing_else(worker: di
 
 def test_every_table_of_work_is_declared_once() -> None:
     assert sorted(kind.model.__tablename__ for kind in DECLARED) == sorted(tables())
+
+
+def test_this_code_may_do_every_kind_of_work_that_it_declares() -> None:
+    assert [kind.path for kind in DECLARED if kind.version > VERSION] == []
 
 
 def test_every_table_of_work_has_a_handler_or_says_why_not(worker: dict[str, Any]) -> None:

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import func, text
 
 from deploy import health
-from deploy.consumption import ALIVE_SECONDS, NEW, QUIET, TABLES, UPKEEP, Condition, condition_of
+from deploy.consumption import ALIVE_SECONDS, NEW, QUIET, TABLES, UPKEEP, VERSION, Condition, condition_of
 from shared import tasks
 from shared.db import Session, get_session
+from shared.domain import lifecycle
 from shared.models import Conversation, Persona, SweepWatch, WorkerCheckin
 from shared.queries import kinds
 from shared.queries.dialogue import turns
@@ -71,7 +72,7 @@ def condition(session: Session, queues: list[str], node: str) -> Condition:
 
 def test_the_tables_that_are_told_are_those_of_the_models() -> None:
     assert tuple(model.__tablename__ for model in engine.models()) == TABLES
-    assert kinds.ALIVE_SECONDS == ALIVE_SECONDS
+    assert (kinds.ALIVE_SECONDS, lifecycle.VERSION) == (ALIVE_SECONDS, VERSION)
 
 
 def test_a_check_does_without_what_takes_long_to_import() -> None:
@@ -105,6 +106,14 @@ def test_a_worker_that_lives_while_its_rows_wait_is_deaf(session: Session) -> No
     check_in(session, claimed=LONG_AGO)
     let_wait(session, 31)
     assert condition(session, ["dialogue"], NODE) is Condition.DEAF
+
+
+def test_a_worker_whose_rows_wait_for_newer_code_is_well(session: Session) -> None:
+    check_in(session, claimed=LONG_AGO)
+    let_wait(session, 31)
+    session.execute(text("UPDATE turns SET needs_version = :newer"), {"newer": VERSION + 1})
+    assert condition(session, ["dialogue"], NODE) is Condition.WELL
+    assert workers.deaf_queues(session) == set()
 
 
 @pytest.mark.parametrize(

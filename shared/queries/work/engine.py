@@ -11,7 +11,7 @@ from sqlalchemy import TextClause, select, text
 from sqlalchemy.orm import Session
 
 from shared.db import wake
-from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, Meta, RunStatus, quoted
+from shared.domain.lifecycle import POISON, POISON_CRASHES, RETRIABLE, TERMINAL, VERSION, Meta, RunStatus, quoted
 from shared.models.base import Base, Work
 from shared.queries.work import endings
 
@@ -25,7 +25,8 @@ PENDING, RUNNING, ERROR, FAILED, CANCELLED = map(
 AS_BEFORE = "priority = coalesce((status_meta ->> 'made_room')::int, priority), status_meta = status_meta - 'made_room'"
 WAITED_ENOUGH = 60.0  # seconds: however many came meanwhile, it goes before them
 
-RUNNABLE = f"queue = :queue AND status = {PENDING} AND ready_at IS NOT NULL AND (crashes = 0 OR :suspects)"
+READY = f"queue = :queue AND status = {PENDING} AND ready_at IS NOT NULL"
+RUNNABLE = f"{READY} AND (crashes = 0 OR :suspects) AND needs_version <= :version"
 # `more` is read as of the statement's start, when the claimed rows were still waiting.
 CLAIM = f"""
     WITH best AS MATERIALIZED (SELECT id FROM {{t}} WHERE {RUNNABLE}
@@ -112,7 +113,8 @@ RETRY = f"""
         ready_at = CASE WHEN :ready THEN clock_timestamp() END, {AS_BEFORE}
     WHERE id = ANY(ARRAY(SELECT id FROM {{t}} WHERE id = ANY(:ids) AND status = ANY(:states)
         ORDER BY id FOR NO KEY UPDATE)) RETURNING id, queue"""
-WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {RUNNABLE} LIMIT :limit) AS waiting"
+# Newer rows, too: an older worker may have answered their bell, and only another one reaches a newer worker.
+WAITING = f"SELECT count(*) FROM (SELECT 1 FROM {{t}} WHERE {READY} LIMIT :limit) AS waiting"
 
 
 class Claim(NamedTuple):
@@ -153,15 +155,17 @@ def claim(
     lease: float,
     limit: int,
     suspects: bool,
+    version: int = VERSION,
 ) -> list[Claim]:
     """Take up to `limit` of the best runnable rows of one table on the queue; none when nothing waits.
 
     They are `worker`'s for `lease` seconds. Rows that another transaction has locked are passed over: two claims never
     wait for each other. A row that has lost a worker before (`crashes > 0`) is taken only with `suspects`, when it is
-    the best, and alone.
+    the best, and alone. Rows that need a newer `version` of the code than the worker's are left to others.
     """
-    given = {"queue": queue, "worker": worker, "lease": lease, "suspects": suspects, "limit": limit}
-    candidates = _best_first(session, kinds, queue, suspects)
+    asked = {"queue": queue, "suspects": suspects, "version": version}
+    given = asked | {"worker": worker, "lease": lease, "limit": limit}
+    candidates = _best_first(session, kinds, asked)
     for model in candidates:
         if limit > 1:
             alone = suspects and bool(session.scalar(_for(BEST_CRASHES, model), given))
@@ -171,22 +175,22 @@ def claim(
     return []
 
 
-def _best_first(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Collection[type[Work]]:
+def _best_first(session: Session, kinds: Collection[type[Work]], asked: dict[str, Any]) -> Collection[type[Work]]:
     if len(kinds) < 2:
         return kinds
     by_name = {model.__tablename__: model for model in kinds}
-    return [by_name[row.name] for row in _best(session, kinds, queue, suspects)]
+    return [by_name[row.name] for row in _best(session, kinds, asked)]
 
 
-def _best(session: Session, kinds: Collection[type[Work]], queue: str, suspects: bool) -> Sequence[Any]:
+def _best(session: Session, kinds: Collection[type[Work]], asked: dict[str, Any]) -> Sequence[Any]:
     each = " UNION ALL ".join(BEST.format(t=model.__tablename__) for model in kinds)
-    best_first = text(f"{each} ORDER BY priority DESC, ready_at")
-    return session.execute(best_first, {"queue": queue, "suspects": suspects}).all()
+    return session.execute(text(f"{each} ORDER BY priority DESC, ready_at"), asked).all()
 
 
 def is_waiting(session: Session, kinds: Collection[type[Work]], queue: str, *, above: int) -> bool:
     """Say whether a row of these tables, with a priority above the given one, waits on the queue to be claimed."""
-    return any(row.priority > above for row in _best(session, kinds, queue, suspects=True))
+    asked = {"queue": queue, "suspects": True, "version": VERSION}
+    return any(row.priority > above for row in _best(session, kinds, asked))
 
 
 def renew(session: Session, model: type[Work], keys: Sequence[tuple[int, int]], *, lease: float) -> list[News]:
@@ -343,8 +347,8 @@ def reload(session: Session, model: type[WorkRow], ids: Sequence[int]) -> list[W
 
 
 def count_waiting(session: Session, model: type[Work], queue: str, *, limit: int) -> int:
-    """Count the table's runnable rows on the queue, up to `limit`."""
-    return session.scalar(_for(WAITING, model), {"queue": queue, "suspects": True, "limit": limit}) or 0
+    """Count the table's ready rows on the queue, whatever version they need, up to `limit`."""
+    return session.scalar(_for(WAITING, model), {"queue": queue, "limit": limit}) or 0
 
 
 def only_sweeper(session: Session) -> bool:

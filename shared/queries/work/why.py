@@ -1,5 +1,6 @@
 """Why a row of work waits, in words a person can act on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from shared.domain.lifecycle import UNFINISHED, RunStatus
+from shared.domain.lifecycle import UNFINISHED, VERSION, RunStatus
 from shared.models import Work, WorkerCheckin
 from shared.queries.work import engine, workers
 
@@ -75,12 +76,20 @@ def explain(session: Session, row: Work) -> Why:
 
 
 def _waiting(session: Session, row: Work) -> Why:
-    listeners = len(workers.listeners(session, row.queue))
-    position = 1 + _ahead(session, row)
-    reason = f"number {position} on the queue {row.queue}"
-    if not listeners:
-        reason = f"no worker listens to the queue {row.queue}: start one"
-    return _told(row, reason, position=position, listeners=listeners)
+    versions = workers.listeners(session, row.queue)
+    position = 1 + _ahead(session, row, newest=max(versions, default=VERSION))
+    return _told(row, _wanted(row, versions, position), position=position, listeners=len(versions))
+
+
+def _wanted(row: Work, versions: Sequence[int], position: int) -> str:
+    if not versions:
+        return f"no worker listens to the queue {row.queue}: start one"
+    if row.needs_version > max(versions):
+        return (
+            f"waits for a newer worker: it needs version {row.needs_version}, and those that listen to the queue"
+            f" {row.queue} have {max(versions)} at most: update them"
+        )
+    return f"number {position} on the queue {row.queue}"
 
 
 def _running(session: Session, row: Work) -> Why:
@@ -90,16 +99,16 @@ def _running(session: Session, row: Work) -> Why:
     return _told(row, reason, holder=row.worker_id, last_heartbeat=heartbeat, lease_until=row.lease_until)
 
 
-def _ahead(session: Session, row: Work) -> int:
-    better = [_better(model, row).limit(COUNTED).subquery() for model in engine.models()]
+def _ahead(session: Session, row: Work, *, newest: int) -> int:
+    better = [_better(model, row, newest).limit(COUNTED).subquery() for model in engine.models()]
     counts = [select(func.count()).select_from(rows).scalar_subquery() for rows in better]
     return session.scalar(select(reduce(add, counts))) or 0
 
 
-def _better(model: type[Work], row: Work) -> Select[int]:
+def _better(model: type[Work], row: Work, newest: int) -> Select[int]:
     better = (model.priority > row.priority) | ((model.priority == row.priority) & (model.id < row.id))
     runnable = (model.queue == row.queue) & (model.status == RunStatus.PENDING) & model.ready_at.is_not(None)
-    return select(model.id).where(runnable, better)
+    return select(model.id).where(runnable, better, model.needs_version <= newest)
 
 
 def _told(row: Work, reason: str, **facts: Any) -> Why:
