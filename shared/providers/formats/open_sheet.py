@@ -70,7 +70,7 @@ class Sheet:
             row.update((column + again, text) for again in range(min(times, MOST_REPEATED)))
             down, across = (number(reference(cell, f"number-{each}-spanned"), 1) for each in ("rows", "columns"))
             if down > 1 or across > 1:
-                self._merged.append(Range(at, column, at + down - 1, column + across - 1))
+                self._merged.append(Range(at, column, at + max(down, 1) - 1, column + max(across, 1) - 1))
         for comment in children(cell, "annotation"):
             said = self._writer.text([each for each in comment if local(each) in ("p", "list")])
             self._comments += [f"Comment on {_letters(column)}{at}: {said}"] if said else []

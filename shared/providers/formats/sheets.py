@@ -269,7 +269,11 @@ def _range(said: str) -> Iterator[Range]:
     first, _, last = said.partition(":")
     begins, ends = PLACE.fullmatch(first), PLACE.fullmatch(last)
     if begins and ends:
-        yield Range(int(begins[2]), _column(begins[1]), int(ends[2]), _column(ends[1]))
+        (top, bottom), (left, right) = (
+            sorted((int(begins[2]), int(ends[2]))),
+            sorted(map(_column, (begins[1], ends[1]))),
+        )
+        yield Range(top, left, bottom, right)
 
 
 def _printed(found: re.Match[str]) -> str:

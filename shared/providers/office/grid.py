@@ -46,11 +46,12 @@ def _repeat(rows: dict[int, Row], merged: Sequence[Range]) -> set[int]:
             continue
         alone = len(rows[area.top]) == 1
         across = [area.left] if alone else _between(columns, area.left, area.right)
+        spare -= len(across)  # to look at them costs, too, where no row is in the range
         if any(column not in rows[area.top] for column in across):
             heads.add(id(rows[area.top]))
-        for number in _between(numbers, area.top, area.bottom)[:spare]:
+        for number in _between(numbers, area.top, area.bottom)[: max(spare, 0)]:
             rows[number].update((each, text) for each in across if each not in rows[number])
-            spare -= len(across)
+            spare -= max(len(across), 1)
     return heads
 
 

@@ -13,12 +13,20 @@ import pytest
 from shared.errors import Refused
 from shared.providers.files.archives import Archive, Unpackable
 from shared.providers.office.formulas import formula
+from shared.providers.office.grid import Range, Row, as_markdown
 from shared.providers.office.package import Package, Unread
+from shared.providers.parsing.parser import KreuzbergParser
+from shared.providers.parsing.sniff import XLSX
 from shared.providers.web import epub
 from tests.architecture.sources import PRODUCT, sources
 from tests.fakes.documents import EPUB_CONTAINER
+from tests.fakes.office import book
 
 OTHER_METHODS = [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+def parse(data: bytes, kind: str = XLSX) -> str:
+    return KreuzbergParser().read(data, kind).text
 
 
 def packed(members: Mapping[str, str | bytes], method: int) -> bytes:
@@ -85,3 +93,22 @@ def test_a_formula_in_formulas_is_read_once(around: str, kind: str) -> None:
 def test_a_sign_of_a_formula_is_short() -> None:
     long = f"<d><dPr><sepChr xmlns:m='m' m:val='{'-' * 1000}'/></dPr>{'<e><t>x</t></e>' * 3}</d>"
     assert formula(ElementTree.fromstring(long)) == "(x--x--x)"
+
+
+@pytest.mark.parametrize(
+    "area", [Range(1, 3, 5000, 1), Range(1, 1, 5000, 3), Range(1, 1, 5000, 1), Range(1, 5, 0, 5000), Range(1, 1, 1, 1)]
+)
+def test_merged_ranges_are_looked_at_no_more_than_they_may_be_repeated(area: Range) -> None:
+    tall: dict[int, Row] = {number: {1: "a", 3: "b", 5: "c"} for number in range(1, 5001)}
+    wide: dict[int, Row] = {1: dict.fromkeys(range(1, 5001), "c"), 2: {1: "a"}}
+    started = time.process_time()
+    for rows in (tall, wide):
+        as_markdown(rows, [area] * 10_000)
+    assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize("area", ["A1:A2", "A2:A1", "A1:A1048576", "A1048576:A1"])
+def test_a_merged_range_is_the_same_from_any_corner(area: str) -> None:
+    cells = "<row><c t='str'><v>a</v></c><c t='str'><v>y</v></c></row><row><c/><c t='str'><v>x</v></c></row>"
+    merged = f'<mergeCells><mergeCell ref="{area}"/></mergeCells>'
+    assert "| a | y |\n| --- | --- |\n| a | x |" in parse(book({"A": cells + merged}))
