@@ -147,10 +147,6 @@ def _sendable(server: faults.Server) -> Iterator[None]:
     """Translate what is no error of the way there and back."""
     try:
         yield
-    except httpx.DecodingError as error:
-        raise Rejected(
-            f"{server} compresses its answer otherwise than it says: check PERSONAE_EMBEDDING_URL"
-        ) from error
     except httpx.InvalidURL as error:
         raise Rejected(f"{server} has a URL that cannot be understood: check PERSONAE_EMBEDDING_URL") from error
     except UnicodeError as error:
