@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
 LOOKED_AT = 200  # rows, that tell how wide a table is and of what its columns are
+AFTER_BLANK = 12  # rows that tell whether another table begins
 LONGEST_TITLE = 40  # rows that may stand above the headings
 MOST_HEADINGS = 3  # rows
 MOSTLY = 0.6  # of a column's cells

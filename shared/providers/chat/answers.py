@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from shared.errors import PersonaeError, Rejected, Transient
+from shared.providers.network import faults
 
 MAX_EVENT_BYTES = 4 << 20
 LONGEST_REFUSAL = 64 << 10
@@ -24,7 +25,6 @@ PLAIN = f"the chat server answers with plain text, which is no reply: {CHECK}"
 LOADING = "the chat server is still loading its model"
 _FIELDS = (b":", b"data", b"event", b"id", b"retry")
 _JSON = b'{["-0123456789ntf'
-_IS_LOADING = re.compile(r"\b(?:loading|starting up|warming up|initiali[sz]ing|not ready)\b", re.IGNORECASE)
 _LINE_END = re.compile(rb"\r\n|\n|\r(?=[^\n])")  # a CR at the end of a chunk may be half of a CRLF
 # What marks an answer in another vendor's own form, and what to do about it.
 OTHERS = (
@@ -102,7 +102,7 @@ def _of_text(body: str) -> PersonaeError:
         return Rejected(PAGE)
     if body[:1] in ("{", "["):
         return Rejected(NOT_JSON) if _is_deep(body) else Transient(HALF)
-    return Transient(LOADING) if _IS_LOADING.search(body) else Rejected(PLAIN)
+    return Transient(LOADING) if faults.IS_LOADING.search(body) else Rejected(PLAIN)
 
 
 def beginning(chunks: Iterable[bytes]) -> str:
@@ -168,7 +168,7 @@ def strange(said: dict[str, Any]) -> PersonaeError:
     for marks, words in OTHERS:
         if marks <= said.keys():
             return Rejected(f"the chat server answers {words}")
-    if _IS_LOADING.search(json.dumps(said)[:1000]):
+    if faults.IS_LOADING.search(json.dumps(said)[:1000]):
         return Transient(LOADING)
     names = ", ".join(f"`{name[:20]}`" for name in sorted(said)[:3])
     return Rejected(f"the chat server answers without a reply in OpenAI's form, but with {names or 'nothing'}: {CHECK}")

@@ -16,7 +16,6 @@ from shared.providers.network.faults import Server
 READ_OF_A_REFUSAL = 4000  # characters that are looked at
 OF_TEXTS = {400, 413, 422}
 TOLD_BY_STATUS = {401, 402, 403, 408, 409, 425, 429}
-LOADING = re.compile(r"\b(loading|warming up|starting up|initiali[sz]ing|being loaded)\b", re.IGNORECASE)
 PAGE = "answers with a web page: check PERSONAE_EMBEDDING_URL, and whether a login or a proxy stands before it"
 ELSEWHERE = "it redirects to another address: check PERSONAE_EMBEDDING_URL (https? does it end in /v1?)"
 LONG = "a text is longer than the model reads: set PERSONAE_EMBEDDING_WINDOW to the model's tokens"
@@ -101,7 +100,7 @@ class Refusals(NamedTuple):
         if said.startswith("<") or "text/html" in response.headers.get("content-type", ""):
             return Rejected(f"{self.server} {PAGE}")
         known = answer if isinstance(answer, dict) else {}
-        if "data" not in known and LOADING.search(said):
+        if "data" not in known and faults.IS_LOADING.search(said):
             return self._loading()
         failure = known.get("error") or known.get("detail")
         return self._of_failure(failure, said) if failure else None
@@ -119,7 +118,7 @@ class Refusals(NamedTuple):
         if status in TOLD_BY_STATUS:
             return error
         if status >= 500 and not _meaning_of(said, EVEN_AS_A_FAULT):
-            return self._loading() if LOADING.search(said) else error
+            return self._loading() if faults.IS_LOADING.search(said) else error
         advice = self._advice(status, said)
         of_texts = {"of_texts": True} if advice in {LONG, MANY, UNTOLD} else {}
         return Rejected(f"{self.server} answered {status}: {advice}", provider_status=status, **of_texts)

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from shared.domain.headings import LOOKED_AT, begins_anew, find_headings
+from shared.domain.headings import AFTER_BLANK, LOOKED_AT, begins_anew, find_headings
+from shared.providers.office.drawings import row_of
 
 DELIMITERS = "\t;|,"  # of two that part all rows alike, the first: commas are in amounts and in words
 NAMED = re.compile(r"\s{0,99}\"?sep=(\t|[^\w\s\"])\"?[,;|\t]{0,9999}\s*\Z", re.IGNORECASE)
 NONE = "\x1f"  # which no text that is taken holds
 COMMENT = "#"
 SAMPLE = 100  # rows
-AFTER_BLANK = 12  # rows that tell whether another table begins
 MOST_TRIES = 2000  # in files with a blank line below each row
 QUOTE = '"'
 LETTER = "\x1d"  # stands for a quotation mark that quotes nothing; no text that is taken holds it
@@ -73,11 +73,6 @@ def read(text: str) -> list[Part]:
     records = _records(body, delimiter or delimiter_of(body), start)
     tables = [*_tables(records)]
     return [_part(rows, notes if at == 0 else []) for at, rows in enumerate(tables)] or [Part(notes, [], [], False)]
-
-
-def row_of(cells: Iterable[str]) -> str:
-    """Return a row as a line of Markdown."""
-    return f"| {' | '.join(cell.strip().replace(chr(10), ' ').replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def delimiter_of(text: str) -> str:

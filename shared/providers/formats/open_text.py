@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from shared.providers.formats.open_lists import Count, Styles, items, number
-from shared.providers.office.drawings import table
+from shared.providers.office.drawings import WIDEST, link, table
 from shared.providers.office.package import Element, Package, Unread, child, children, inside, local, reference
 from shared.providers.word.word import only_leads_to_a_number
 
@@ -18,9 +18,7 @@ SHAPES = frozenset(
 # What a formula in a line has between its parts, and before them.
 BETWEEN = {"mfrac": ("/",), "msup": ("^",), "msub": ("_",), "msubsup": ("_", "^"), "munder": ("_",), "mover": ("^",)}
 BEFORE = {"msqrt": "\N{SQUARE ROOT}"}
-WIDEST = 50  # cells that one cell may stand for
 MOST_SPACES = 50
-LONGEST_ADDRESS = 200  # characters
 LARGEST_HEADING = 6
 Standing = dict[int, tuple[str, int]]  # by column, what a cell says in the cells that it covers, and in how many rows
 
@@ -147,10 +145,7 @@ class Writer:
         return f"[{len(self.notes)}]"
 
     def _link(self, element: Element) -> str:
-        text, address = self.inline(element), reference(element, "href")
-        useful = address.startswith(("http://", "https://")) and len(address) <= LONGEST_ADDRESS
-        safe = useful and text.strip() not in ("", address) and not any(sign in address for sign in " ()<>")
-        return f"[{text}]({address})" if safe else text
+        return link(self.inline(element), reference(element, "href"))
 
     def _ruby(self, element: Element) -> str:
         above = "".join("".join(each.itertext()) for each in children(element, "ruby-text"))

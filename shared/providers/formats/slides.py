@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shared.errors import Invalid
-from shared.providers.office.drawings import chart, diagram, table_of, text_of
+from shared.providers.office.drawings import chart, diagram, said_of_picture, table_of, text_of
 from shared.providers.office.embedded import TextOf, text_within, too_deep
 from shared.providers.office.package import Element, Package, Unread, child, children, inside, local, reference
 
@@ -12,7 +12,6 @@ TITLES = ("title", "ctrTitle")
 UNSAID = ("sldNum", "sldImg")
 ONCE = ("ftr", "dt", "hdr")  # what stands on each slide
 CHARTS = ("chart", "chartEx")
-FILE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".svg", ".emf", ".wmf", ".tif", ".tiff", ".webp")
 
 
 class Deck(NamedTuple):
@@ -81,7 +80,7 @@ class _Reader:
             elif kind == "graphicFrame":
                 yield from self._frame(shape)
             elif kind == "pic":
-                yield _picture(shape)
+                yield said_of_picture(next(inside(shape, "cNvPr"), None))
             elif kind == "contentPart":
                 self._missing("what is written by hand", "it is drawn")
 
@@ -179,10 +178,3 @@ def _comment(element: Element) -> str:
 
 def _place(shape: Element) -> str:
     return next((place.get("type", "body") for place in inside(child(shape, "nvSpPr"), "ph")), "")
-
-
-def _picture(shape: Element) -> str:
-    """Return what is said instead of a picture; many programs put the name of its file there."""
-    about = next(inside(shape, "cNvPr"), None)
-    said = about.get("descr", "").strip() if about is not None else ""
-    return "" if said.lower().endswith(FILE_NAMES) else said

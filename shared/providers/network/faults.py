@@ -23,6 +23,7 @@ MAX_SAID = 300
 TOO_LONG = "the prompt is longer than the model's context size: lower PERSONAE_CHAT_CONTEXT_TOKENS"
 CONTEXT = re.compile(r"context[ _-]?(size|length|window)|maximum context|context_length_exceeded", re.IGNORECASE)
 NO_MODEL = re.compile(r"\bmodel\b.{0,80}(?:not found|not exist|not available|unknown|invalid)", re.IGNORECASE)
+IS_LOADING = re.compile(r"\b(?:loading|being loaded|warming up|starting up|initiali[sz]ing|not ready)\b", re.IGNORECASE)
 NO_SUCH_MODEL = "it has no such model: check {variable}_MODEL"
 CHECK_URL = "check the URL, {variable}_URL (it ends in /v1)"
 ADVICE = {

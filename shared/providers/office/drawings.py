@@ -1,14 +1,16 @@
 """What is drawn in an Office document and read as text: the words in shapes, tables, diagrams and charts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from shared.providers.office.formulas import formula
 from shared.providers.office.number_format import GENERAL, shown
 from shared.providers.office.numerals import numeral
 from shared.providers.office.package import Element, Package, Unread, child, children, inside, local
-from shared.providers.web.markdown import Markdown
+from shared.providers.web.markdown import LONGEST_ADDRESS, Markdown, line_of
 
+WIDEST = 50  # cells that one cell may stand for
+FILE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".svg", ".emf", ".wmf", ".tif", ".tiff", ".webp")
 AUTO_NUMBERS = {"alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman", "romanUc": "upperRoman"}
 AROUND = {"ParenBoth": "(%s)", "ParenR": "%s)", "Period": "%s."}
 LINKERS = frozenset({"pres", "parTrans", "sibTrans"})  # points of a diagram that only place others
@@ -63,6 +65,24 @@ def _number(said: str | None) -> float:
         return float(said or "0")
     except ValueError:
         return 0.0
+
+
+def said_of_picture(about: Element | None) -> str:
+    """Return what is said instead of a picture; many programs put the name of its file there."""
+    said = about.get("descr", "").strip() if about is not None else ""
+    return "" if said.lower().endswith(FILE_NAMES) else said
+
+
+def link(text: str, address: str) -> str:
+    """Return a link as Markdown where it leads out and says something; else its words alone."""
+    useful = address.startswith(("http://", "https://")) and len(address) <= LONGEST_ADDRESS
+    safe = useful and text.strip() not in ("", address) and not any(sign in address for sign in " ()<>")
+    return f"[{text}]({address})" if safe else text
+
+
+def row_of(cells: Iterable[str]) -> str:
+    """Return the texts of cells as a row of a table."""
+    return line_of(map(_cell, cells))
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from shared.domain.headings import LONGEST_TITLE, LOOKED_AT, begins_anew, find_headings, is_row_of_several
+from shared.domain.headings import AFTER_BLANK, LONGEST_TITLE, LOOKED_AT, begins_anew, find_headings, is_row_of_several
 
 RULE = "|-: \t>"  # what the line below a table's headings is made of
 BAR = re.compile(r"(?<!\\)\|")
@@ -14,7 +14,6 @@ LEADING = 4  # lines
 TITLES = 4  # of these above one another, of which all but the last are one line
 LONGEST_LINE = 120  # characters of such a line
 TITLE = 3  # rows of more than one cell, which may still be names and values above the headings
-AFTER_BLANK = 12  # rows that tell whether another table begins
 
 
 class Table(NamedTuple):

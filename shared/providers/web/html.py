@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeGuard
 
 from shared.providers.web import html_table, markup
 from shared.providers.web.furniture import HEADINGS, Furniture
-from shared.providers.web.markdown import LINE, NOTHING, PARAGRAPH, SPACE, Markdown
+from shared.providers.web.markdown import LINE, LONGEST_ADDRESS, NOTHING, PARAGRAPH, SPACE, Markdown
 from shared.providers.web.markup import BLOCKS, CELLS, ROWS, VOID, Tag, Token, unescape, words
 
 GAPS = {
@@ -18,7 +18,6 @@ GAPS = {
 LISTS = frozenset("ul ol menu dir".split())
 SCHEME = re.compile(r"(?!https?:|ftp:|mailto:|tel:)[a-z][a-z0-9+.-]*:|#", re.IGNORECASE)
 UNSAFE = re.compile(r"[\s()<>]")
-LONGEST_ADDRESS = 200  # characters; what is longer was made for machines
 WITHOUT_VALUE = {"hidden", "password", "checkbox", "radio", "file", "image", "range", "color"}
 NUMBER = re.compile(r"[1-9]\d{0,5}")
 MOST = 0.5  # of a page, which nobody expects to be left out

@@ -1,11 +1,17 @@
 """Writes Markdown, word by word: paragraphs, headings, lists, quotations, links, code and tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 NOTHING, SPACE, LINE, PARAGRAPH = range(4)
 SIGNS = "+-\N{MINUS SIGN}"
 FENCE = "```\n"
+LONGEST_ADDRESS = 200  # characters; what is longer was made for machines
 DEEPEST_QUOTE, DEEPEST_LIST = 3, 8  # deeper ones are written like these
+
+
+def line_of(cells: Iterable[str]) -> str:
+    """Return cells as a row of a table."""
+    return f"| {' | '.join(cells)} |"
 
 
 class Markdown:
@@ -114,7 +120,7 @@ class Markdown:
         """Write a table."""
         self.gap(PARAGRAPH)
         for cells in (head, ["---"] * len(head), *rows):
-            self._put(f"| {' | '.join(cells)} |")
+            self._put(line_of(cells))
             self.gap(LINE)
         self.gap(PARAGRAPH)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from shared.providers.office.drawings import chart, diagram, table
+from shared.providers.office.drawings import chart, diagram, link, said_of_picture, table
 from shared.providers.office.embedded import TextOf, text_within
 from shared.providers.office.formulas import formula
 from shared.providers.office.package import (
@@ -27,8 +27,6 @@ SILENT = frozenset(
     "pPr rPr tblPr trPr tcPr sdtPr sdtEndPr sectPr instrText del moveFrom delText softHyphen delInstrText rt".split()
 )
 NUMBERS_OF_PAGES = ("PAGE", "NUMPAGES", "SECTIONPAGES")
-LONGEST_ADDRESS = 200  # characters
-FILE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".svg", ".emf", ".wmf", ".tif", ".tiff", ".webp")
 # What stands beside the number of a page in some languages.
 LEADING = frozenset(
     " page pages p pg of seite seiten s von página páginas pág de pagina pagine pag di del van blz sur sida sidan av "
@@ -198,11 +196,8 @@ class Writer:
         return "" if self._margin and _counts_pages(reference(element, "instr")) else self._inline(element)
 
     def _link(self, element: Element) -> str:
-        text, link = self._inline(element), self._links.get(reference(element))
-        address = link.target if link and link.is_outside else ""
-        useful = address.startswith(("http://", "https://")) and len(address) <= LONGEST_ADDRESS
-        safe = useful and text.strip() not in ("", address) and not any(sign in address for sign in " ()<>")
-        return f"[{text}]({address})" if safe else text
+        text, found = self._inline(element), self._links.get(reference(element))
+        return link(text, found.target if found and found.is_outside else "")
 
     def _note(self, element: Element) -> str:
         return self._marks.told((local(element).removesuffix("Reference"), reference(element)))
@@ -217,11 +212,7 @@ class Writer:
         return ""
 
     def _drawing(self, element: Element) -> str:
-        """Keep what is said instead of a picture; many programs put the name of its file there."""
-        about = next(inside(element, "docPr"), None)
-        said = about.get("descr", "").strip() if about is not None else ""
-        if said and not said.lower().endswith(FILE_NAMES):
-            self._beside.append(said)
+        self._beside.append(said_of_picture(next(inside(element, "docPr"), None)))
         return self._inline(element)
 
     def _art(self, element: Element) -> str:
@@ -230,11 +221,11 @@ class Writer:
 
     def _drawn(self, element: Element) -> str:
         name, read = ("a diagram", diagram) if local(element) == "relIds" else ("a chart", chart)
-        link = self._links.get(reference(element, "dm" if name == "a diagram" else "id"))
+        found = self._links.get(reference(element, "dm" if name == "a diagram" else "id"))
         try:
-            if link is None:
+            if found is None:
                 raise Unread("it is missing in the file")
-            self._beside.append(read(self._source.package, link.target))
+            self._beside.append(read(self._source.package, found.target))
         except Unread as error:
             self._missing(name, error)
         return ""

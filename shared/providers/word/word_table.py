@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
+from shared.providers.office.drawings import WIDEST
 from shared.providers.office.package import Element, child, local, reference, value
 
-WIDEST = 50  # cells that one cell may stand for
 Cell = tuple[str, bool, int]
 
 

@@ -262,8 +262,7 @@ def change(session: Session, conversation_id: UUID | None, changes: Changes) -> 
 def mark_stale(session: Session, conversation_id: UUID, message_id: UUID) -> None:
     """Note that a message of a memory is being edited or deleted, and make its window due again.
 
-    The sweep rings for it: of several messages that are changed one after the other it hears once. A person's words
-    are not written anew.
+    The commit rings for it, once for all that are changed in one transaction. A person's words are not written anew.
     """
     conversations.lock(session, conversation_id)
     of_message = (

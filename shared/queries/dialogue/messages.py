@@ -71,7 +71,7 @@ def add(
     input_tokens: int | None = None,
     output_tokens: int | None = None,
 ) -> Message:
-    """Add a message at the end of a conversation, and the windows that it makes due, for which the sweep rings.
+    """Add a message at the end of a conversation, and the windows that it makes due, for which the commit rings.
 
     Raises NotFound for the conversation, Invalid for the role.
     """
