@@ -15,6 +15,7 @@ BROKEN = "the chat server broke off in the middle of its reply"
 REASONING_MODELS = re.compile(r"o1-|reasoning|think|\bo\d\b|\bgpt-5")  # seed 001's marks, and what came after them
 THINKING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
 _THOUGHT_TYPES = ("think", "reason", "thought", "redacted")
+LONGEST_SAID = 10_000  # characters of a refusal, or of the names of tools
 LENGTH, FILTERED = "length", "content_filter"
 REASONS = {  # why a reply ended, in words of others than OpenAI
     "max_tokens": LENGTH,
@@ -172,9 +173,9 @@ class ReplyReader:
         self._finish_reason = LENGTH
 
     def _read_delta(self, delta: dict[str, Any]) -> Iterator[Piece]:
-        self._refusal += make_storable(delta.get("refusal") or "")
+        self._refusal = (self._refusal + make_storable(delta.get("refusal") or ""))[:LONGEST_SAID]
         for call in delta.get("tool_calls") or ():
-            self._tool += make_storable((call.get("function") or {}).get("name") or "")
+            self._tool = (self._tool + make_storable((call.get("function") or {}).get("name") or ""))[:LONGEST_SAID]
         yield from self._think(next((_plain(delta[name]) for name in THINKING_FIELDS if delta.get(name)), ""))
         for is_thought, text in _parts(delta.get("content") or ""):
             yield from self._think(text) if is_thought else self._splitter.feed(self._text.feed(text))

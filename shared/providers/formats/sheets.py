@@ -161,7 +161,7 @@ class Sheet:
     def take(self, element: Element) -> None:
         """Take a row, a merged range, a hidden column or what is printed at the edges of the pages."""
         kind = local(element)
-        if element.get("hidden", "") in TRUE:
+        if kind in self._hidden and element.get("hidden", "") in TRUE:
             self._hidden[kind] += 1
         if kind == "row":
             self._take_row(element)

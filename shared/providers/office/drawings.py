@@ -14,6 +14,8 @@ FILE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".svg", ".emf", ".wmf", "
 AUTO_NUMBERS = {"alphaLc": "lowerLetter", "alphaUc": "upperLetter", "romanLc": "lowerRoman", "romanUc": "upperRoman"}
 AROUND = {"ParenBoth": "(%s)", "ParenR": "%s)", "Period": "%s."}
 LINKERS = frozenset({"pres", "parTrans", "sibTrans"})  # points of a diagram that only place others
+DEEPEST = 9  # level of a list
+LONGEST_NUMBER = 6  # digits
 AXES = ("catAx", "dateAx", "valAx", "serAx")
 LABELS, VALUES = ("cat", "xVal"), ("val", "yVal", "bubbleSize")
 
@@ -44,12 +46,12 @@ def text_of(body: Element | None) -> str:
 
 def _mark(look: Element | None, counts: dict[int, int]) -> str:
     """Return what stands before a paragraph: its depth and its number or sign."""
-    level = int(_number(look.get("lvl", "0"))) if look is not None else 0
+    level = min(_whole(look.get("lvl", "0")), DEEPEST) if look is not None else 0
     auto = child(look, "buAutoNum")
     for deeper in [each for each in counts if each > level or (each == level and auto is None)]:
         del counts[deeper]
     if auto is not None:
-        start = int(_number(auto.get("startAt", "1"))) or 1
+        start = _whole(auto.get("startAt", "1")) or 1
         counts[level] = counts.get(level, start - 1) + 1
         return "  " * level + _numbered(counts[level], auto.get("type", "arabicPeriod")) + " "
     return "  " * level + "- " if child(look, "buChar") is not None or level else ""
@@ -60,11 +62,8 @@ def _numbered(number: int, kind: str) -> str:
     return next((AROUND[each] for each in AROUND if kind.endswith(each)), "%s") % numeral(number, style)
 
 
-def _number(said: str | None) -> float:
-    try:
-        return float(said or "0")
-    except ValueError:
-        return 0.0
+def _whole(said: str) -> int:
+    return int(said) if said.isascii() and said.isdecimal() and len(said) <= LONGEST_NUMBER else 0
 
 
 def said_of_picture(about: Element | None) -> str:

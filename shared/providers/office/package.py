@@ -1,5 +1,6 @@
 """The parts of an Office document: read by name, and found by the links between them."""
 
+import codecs
 import io
 import posixpath
 from collections.abc import Iterator
@@ -84,7 +85,7 @@ class Package:
             raise Unread("it is damaged") from error
 
     def _markup(self, name: str) -> bytes:
-        part = self.read(name)
+        part = _in_utf8(self.read(name))
         if b"<!DOCTYPE" in part or b"<!ENTITY" in part:  # which could name files of ours
             raise Unread("it has a document type")
         return part
@@ -119,6 +120,18 @@ class Package:
             return "", ""
         title = told.get("title", "")
         return "" if title in UNSAID else title, told.get("creator", "")
+
+
+def _in_utf8(part: bytes) -> bytes:
+    """Return a part of two bytes a letter as one in which a document type can be seen; raises Unread."""
+    if b"\0" not in part[:2] and not part.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return part
+    marked = part.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = part.decode("utf-16" if marked else "utf-16-be" if part.startswith(b"\0") else "utf-16-le")
+    except UnicodeError as error:
+        raise Unread("it is damaged") from error
+    return text[text.find("?>") + 2 if text.startswith("<?xml") else 0 :].encode()
 
 
 def _links(found: Element, folder: str) -> Iterator[tuple[str, Link]]:

@@ -12,6 +12,7 @@ import pytest
 
 from shared.errors import Refused
 from shared.providers.files.archives import Archive, Unpackable
+from shared.providers.office.drawings import text_of
 from shared.providers.office.formulas import formula
 from shared.providers.office.grid import Range, Row, as_markdown
 from shared.providers.office.package import Package, Unread
@@ -112,3 +113,27 @@ def test_a_merged_range_is_the_same_from_any_corner(area: str) -> None:
     cells = "<row><c t='str'><v>a</v></c><c t='str'><v>y</v></c></row><row><c/><c t='str'><v>x</v></c></row>"
     merged = f'<mergeCells><mergeCell ref="{area}"/></mergeCells>'
     assert "| a | y |\n| --- | --- |\n| a | x |" in parse(book({"A": cells + merged}))
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_document_type_in_two_bytes_a_letter_is_refused_and_a_part_without_is_read(codec: str) -> None:
+    said = "<?xml version='1.0' encoding='UTF-16'?>{}<a>ț</a>"
+    for kind in ("<!DOCTYPE a [<!ENTITY b 'c'>]>", ""):
+        package = Package(packed({"a.xml": said.format(kind).encode(codec)}, zipfile.ZIP_DEFLATED))
+        if not kind:
+            assert package.tree("a.xml").text == "ț"
+            assert [each.text for each in package.stream("a.xml", "a")] == ["ț"]
+            continue
+        with pytest.raises(Unread, match="document type"):
+            package.tree("a.xml")
+
+
+def test_what_is_said_to_be_hidden_and_cannot_be_is_read() -> None:
+    cells = "<row><c t='str'><v>a</v></c></row><mergeCells><mergeCell hidden='1' ref='A1:A2'/></mergeCells>"
+    assert "a" in parse(book({"A": cells}))
+
+
+@pytest.mark.parametrize("level", ["inf", "nan", "1e9", "-1", "999999", "9" * 5000])
+def test_a_level_that_is_none_is_bounded(level: str) -> None:
+    look = f"<pPr lvl='{level}'><buAutoNum startAt='{level}'/></pPr>"
+    assert len(text_of(ElementTree.fromstring(f"<b><p>{look}<t>x</t></p></b>"))) < 40

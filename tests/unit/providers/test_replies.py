@@ -115,6 +115,12 @@ def test_refusals_and_tool_calls_are_read() -> None:
     assert asked(events({"tool_calls": [call]}, reason="tool_calls")).end.tool == "weather"
 
 
+def test_a_refusal_and_the_names_of_tools_are_cut() -> None:
+    calls = [{"function": {"name": "weather" * 1000, "arguments": "{}"}}] * 10
+    assert len(asked(events(*[{"refusal": "not that" * 1000}] * 10)).end.refusal) == 10_000
+    assert len(asked(events({"tool_calls": calls}, reason="tool_calls")).end.tool) == 10_000
+
+
 def test_roles_alternate_and_nothing_empty_is_sent() -> None:
     said = [("system", "s"), ("assistant", "Welcome."), ("user", "a"), ("assistant", ""), ("user", "b")]
     sent = alternating([ChatMessage(role, content) for role, content in said])  # type: ignore[arg-type]
