@@ -9,6 +9,7 @@ import json
 import resource
 import signal
 import sys
+import traceback
 from typing import Any, BinaryIO
 
 from shared.errors import Invalid, Refused, Transient
@@ -18,6 +19,8 @@ from shared.providers.parsing.parts import PartedParser
 
 PR_SET_PDEATHSIG = 1
 MEBIBYTE = 1024 * 1024
+# What a strange file makes a reader raise that did not expect it; the next file is read by the same process.
+STUMBLED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def main() -> None:
@@ -48,6 +51,9 @@ def _answer(parser: Parser, request: dict[str, Any], asked: BinaryIO, limits: Li
         return {"invalid": limits.too_much_computing()}
     except MemoryError:
         return {"invalid": limits.too_much_memory()}
+    except STUMBLED as error:
+        traceback.print_exc()  # for the log of who asks
+        return {"invalid": f"it is damaged, or of a form that is not known: reading it failed ({type(error).__name__})"}
     if len(parsed.text) > limits.characters:
         return {"invalid": f"it holds more than {limits.characters:,} characters: send it in parts"}
     return {"parsed": parsed._replace(warnings=few(parsed.warnings))}
