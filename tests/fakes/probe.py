@@ -25,8 +25,7 @@ apart = Base.metadata if "PROBE_WORKER" in os.environ else MetaData(naming_conve
 
 
 class Probe(Work):
-    """A row that does as `act` says: '', 'sleep N', 'hold' (when first claimed), 'fail', 'invalid', 'die', 'deaf N',
-    'hang N'."""
+    """A row that does as `act` says: '', 'sleep N', 'fail', 'invalid', 'die', 'deaf N', and at first 'hold', 'hang N'."""
 
     __tablename__ = "probe"
     metadata = apart
@@ -71,7 +70,7 @@ def work(act: str) -> str:
             threading.Event().wait()
         case "deaf":
             threading.Event().wait(float(argument))
-        case "hang":  # as a library that never lets go of the interpreter
+        case "hang" if held.fence == 1:  # as a library that never lets go of the interpreter
             ctypes.PyDLL(None).sleep(int(argument))
         case "fail":
             raise Transient("the probe was told to fail")
