@@ -25,7 +25,7 @@ apart = Base.metadata if "PROBE_WORKER" in os.environ else MetaData(naming_conve
 
 
 class Probe(Work):
-    """A row that does as `act` says: '', 'sleep N', 'fail', 'invalid', 'die', 'deaf N', and at first 'hold', 'hang N'."""
+    """A row that does as `act` says: '', 'sleep N', 'fail', 'invalid', 'die', 'deaf N', at first 'hold', 'hang N'."""
 
     __tablename__ = "probe"
     metadata = apart

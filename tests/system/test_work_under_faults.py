@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import redis
-from sqlalchemy import create_engine, delete, text
+from sqlalchemy import create_engine, delete, select, text
 
 from deploy.local.processes import table
 from shared import db
 from shared.db import get_session
-from shared.domain.lifecycle import POISON, RunStatus
-from shared.models import Conversation, Persona, Turn
+from shared.domain.lifecycle import POISON, VERSION, RunStatus
+from shared.models import Conversation, Persona, Turn, WorkerCheckin
 from shared.queries.work import engine, workers
 from shared.settings import get_settings
 from shared.tasks import BELL
@@ -312,12 +312,13 @@ def test_every_worker_checks_in_with_its_queues(site: Site) -> None:
     ids = site.add(queue="memory")
     site.until_ended(ids)
 
-    def listening() -> list[str]:
+    def listening() -> list[tuple[str, list[str], int]]:
         with get_session() as session:
-            return workers.listeners(session, "memory")
+            checked_in = select(WorkerCheckin.id, WorkerCheckin.queues, WorkerCheckin.version)
+            return [tuple(row) for row in session.execute(checked_in.where(WorkerCheckin.queues.contains(["memory"])))]
 
-    (worker,) = eventually(listening, bool)
-    assert worker.startswith("common@")
+    ((worker, queues, version),) = eventually(listening, bool)
+    assert (worker.partition("@")[0], queues, version) == ("common", ["memory"], VERSION)
 
 
 def test_rows_that_nobody_claims_make_their_queue_deaf(own_site: Site) -> None:

@@ -24,7 +24,7 @@ from tests.fakes.documents import WORD
 from tests.fakes.office import book
 
 SIZE = 150_000  # characters: what grows with their square takes minutes, and the rest tenths of a second
-SECONDS = 2.0  # of computing
+SECONDS = 6.0  # of computing
 UNITS = {
     "one letter": "a",
     "a letter and a sign": "a-",
