@@ -74,7 +74,7 @@ END_RUNS = select(ENDED.c.run_group_id).distinct().add_cte(RECORD_RUNS.cte("reco
 def end_runs(session: Session, step_ids: Sequence[int]) -> None:
     """End the runs of cancelled steps that nobody works on, and with the last of a group's runs the group.
 
-    It does for all of them what `workflows.follow_step` does for one.
+    It does for all of them what `advance.follow_step` does for one.
     """
     session.expire_all()
     given = {"step_ids": list(step_ids), "meta": correlation()}
